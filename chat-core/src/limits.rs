@@ -1,0 +1,43 @@
+//! Every bound that the rules know, with its reason.
+
+/// A message's content by default, in bytes of UTF-8 (`ROLLCALL_MAX_MESSAGE_BYTES`). Four screens of text: more is a document.
+pub const MESSAGE_BYTES_DEFAULT: usize = 16_384;
+
+/// How far a client may lag behind in one conversation and still be resumed message by message. Beyond it, paging by
+/// REST is cheaper for both ends than a burst of events.
+pub const RESUME_MESSAGES_MAX: u64 = 1_000;
+
+/// Messages in a page when the caller does not say.
+pub const PAGE_DEFAULT: u32 = 50;
+/// Messages in a page at most; more is clamped to it. Keeps one answer under 200 × 16 KiB.
+pub const PAGE_MAX: u32 = 200;
+
+/// Unread messages are counted up to this many: the count reads an index row each, and nobody reads "4,711 unread".
+pub const UNREAD_MAX: u64 = 1_000;
+
+/// Participants of a group. A fan-out is one pass over them, and each change of the group tells every one of them.
+pub const PARTICIPANTS_MAX: usize = 5_000;
+
+/// Conversations that one user can be in: `session` lists them all in one packet.
+pub const CONVERSATIONS_PER_USER_MAX: usize = 1_000;
+
+/// A title, in characters.
+pub const TITLE_CHARS_MAX: usize = 200;
+
+/// A display name, in characters.
+pub const DISPLAY_NAME_CHARS_MAX: usize = 64;
+
+/// A username, in characters.
+pub const USERNAME_CHARS_MIN: usize = 2;
+/// A username, in characters.
+pub const USERNAME_CHARS_MAX: usize = 32;
+
+/// A password, in bytes. Shorter ones are guessed; longer ones only feed argon2.
+pub const PASSWORD_BYTES_MIN: usize = 8;
+/// A password, in bytes.
+pub const PASSWORD_BYTES_MAX: usize = 256;
+
+/// A page size as asked for, made one that is served: `None` is the default, more than the most is the most.
+pub fn page_size(asked: Option<u32>) -> u32 {
+    asked.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX)
+}
