@@ -1,0 +1,1 @@
+//! Pages and JSON for operators, below /admin.

@@ -1,0 +1,44 @@
+//! The real clock and the real source of ids: the only place that asks the machine for the time or for randomness that
+//! ends up in stored facts.
+
+use chat_core::ports::{Clock, IdSource};
+use chat_core::{ConversationId, MessageId, Timestamp, UserId};
+
+/// The machine's wall clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the Clock that everybody else asks")]
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(jiff::Timestamp::now().as_millisecond())
+    }
+}
+
+/// `UUIDv7` ids.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct UuidSource;
+
+impl UuidSource {
+    #[expect(clippy::disallowed_methods, reason = "this is the IdSource that everybody else asks")]
+    fn next() -> String {
+        uuid::Uuid::now_v7().to_string()
+    }
+}
+
+impl IdSource for UuidSource {
+    #[expect(clippy::expect_used, reason = "a UUID's text always has the shape of an id")]
+    fn message_id(&self) -> MessageId {
+        MessageId::parse(Self::next()).expect("a UUID is an id")
+    }
+
+    #[expect(clippy::expect_used, reason = "a UUID's text always has the shape of an id")]
+    fn conversation_id(&self) -> ConversationId {
+        ConversationId::parse(Self::next()).expect("a UUID is an id")
+    }
+
+    #[expect(clippy::expect_used, reason = "a UUID's text always has the shape of an id")]
+    fn user_id(&self) -> UserId {
+        UserId::parse(Self::next()).expect("a UUID is an id")
+    }
+}

@@ -1,0 +1,1 @@
+//! Connections that meant Socket.IO and missed: answered with the remedy, counted, kept in a ring.

@@ -1,0 +1,1 @@
+//! Who is here: sockets, rooms, presence; the one door to a live socket.

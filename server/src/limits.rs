@@ -1,0 +1,1 @@
+//! Every bound of the server, with its reason.
