@@ -1,0 +1,137 @@
+//! Error codes, and the one shape in which every refusal travels.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::fields::ShapeError;
+
+/// Why something was refused. A closed set: clients switch on it, `rollcall_event_errors_total{code}` counts by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// Wrong shape, type, id, event name or value.
+    BadRequest,
+    /// No token, or one that is not accepted.
+    Unauthorized,
+    /// A token that was good until it expired.
+    TokenExpired,
+    /// Known, but not allowed.
+    Forbidden,
+    /// Somebody else's conversation.
+    NotParticipant,
+    /// No such thing.
+    NotFound,
+    /// It contradicts what is there.
+    Conflict,
+    /// Content beyond the limit.
+    TooLarge,
+    /// Too often; `retry_after_ms` says when again.
+    RateLimited,
+    /// The database refuses or cannot be reached; nothing was saved or sent.
+    StorageUnavailable,
+    /// The server is about to stop; nothing was saved or sent.
+    ShuttingDown,
+    /// A defect of the server.
+    Internal,
+}
+
+impl ErrorCode {
+    /// Every code, for starting each label at 0.
+    pub const ALL: [ErrorCode; 12] = [
+        ErrorCode::BadRequest,
+        ErrorCode::Unauthorized,
+        ErrorCode::TokenExpired,
+        ErrorCode::Forbidden,
+        ErrorCode::NotParticipant,
+        ErrorCode::NotFound,
+        ErrorCode::Conflict,
+        ErrorCode::TooLarge,
+        ErrorCode::RateLimited,
+        ErrorCode::StorageUnavailable,
+        ErrorCode::ShuttingDown,
+        ErrorCode::Internal,
+    ];
+
+    /// The code as it stands on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ErrorCode::BadRequest => "bad_request",
+            ErrorCode::Unauthorized => "unauthorized",
+            ErrorCode::TokenExpired => "token_expired",
+            ErrorCode::Forbidden => "forbidden",
+            ErrorCode::NotParticipant => "not_participant",
+            ErrorCode::NotFound => "not_found",
+            ErrorCode::Conflict => "conflict",
+            ErrorCode::TooLarge => "too_large",
+            ErrorCode::RateLimited => "rate_limited",
+            ErrorCode::StorageUnavailable => "storage_unavailable",
+            ErrorCode::ShuttingDown => "shutting_down",
+            ErrorCode::Internal => "internal",
+        }
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A refusal, as it stands in acknowledgements, in event `error`, and (as `code` and `hint`) in problem+json.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct WireError {
+    /// For programs.
+    pub code: ErrorCode,
+    /// For people: what is wrong. Never a secret, never a database's words.
+    pub message: String,
+    /// For people: what to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// Milliseconds after which it is worth trying again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+}
+
+impl WireError {
+    /// A refusal without a hint.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            hint: None,
+            retry_after_ms: None,
+        }
+    }
+
+    /// With what to do about it.
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// With when to try again, in milliseconds.
+    pub fn with_retry_after_ms(mut self, millis: u64) -> Self {
+        self.retry_after_ms = Some(millis);
+        self
+    }
+}
+
+impl From<ShapeError> for WireError {
+    fn from(error: ShapeError) -> Self {
+        WireError::new(ErrorCode::BadRequest, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_spelled_alike_in_text_and_json() {
+        for code in ErrorCode::ALL {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+        }
+    }
+}

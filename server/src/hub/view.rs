@@ -1,0 +1,118 @@
+//! What the hub shows of live sockets and rooms: read from the thing itself at the moment of asking.
+//!
+//! These are the shapes of the admin JSON (rooms, sockets, namespaces); pages and streams are made from them.
+
+use chat_core::{ConversationId, NodeId, Sid, Timestamp, UserId};
+use serde::Serialize;
+
+/// A namespace and how much is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NamespaceView {
+    /// Its path, `/` or `/admin`.
+    pub name: String,
+    /// Live sockets.
+    pub sockets: usize,
+    /// Live rooms of every kind.
+    pub rooms: usize,
+}
+
+/// What a room is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RoomKind {
+    /// `conversation:<id>` in namespace `/`
+    Conversation,
+    /// `user:<id>` in namespace `/`
+    User,
+    /// Named as a SID: holds that one socket.
+    Socket,
+    /// Anything else.
+    Other,
+}
+
+/// A room and how many are in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RoomView {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub kind: RoomKind,
+    /// Live sockets in it.
+    pub sockets: usize,
+    /// The conversation that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub conversation_id: Option<ConversationId>,
+}
+
+/// A socket in a room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MemberView {
+    /// Which socket.
+    pub sid: Sid,
+    /// Whose.
+    pub user_id: UserId,
+    /// Their unique name.
+    pub username: String,
+    /// `polling`, `websocket` or `plain-websocket`.
+    pub transport: &'static str,
+    /// The process that holds it.
+    pub node_id: NodeId,
+    /// When it joined this room.
+    pub joined_at: Timestamp,
+}
+
+/// A participant who is online but has sockets that are not in the conversation's room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MissingView {
+    /// Who.
+    pub user_id: UserId,
+    /// Their unique name.
+    pub username: String,
+    /// Their sockets that are not in the room, though they did not leave it themselves.
+    pub sids: Vec<Sid>,
+}
+
+/// A room with everybody in it and everybody who should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RoomDetail {
+    /// The room.
+    #[serde(flatten)]
+    pub room: RoomView,
+    /// Who is in it, by username, then SID.
+    pub members: Vec<MemberView>,
+    /// Who should be in it and is not (conversations' rooms only).
+    pub missing: Vec<MissingView>,
+}
+
+/// A live socket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SocketView {
+    /// Its id.
+    pub sid: Sid,
+    /// Its namespace.
+    pub namespace: String,
+    /// Whose.
+    pub user_id: UserId,
+    /// Their unique name.
+    pub username: String,
+    /// `polling`, `websocket` or `plain-websocket`.
+    pub transport: &'static str,
+    /// The process that holds it.
+    pub node_id: NodeId,
+    /// The client's address, as far as the trusted proxies tell.
+    pub address: String,
+    /// As it came, shortened.
+    pub user_agent: Option<String>,
+    /// `name/version`, as the client says.
+    pub client: Option<String>,
+    /// Since when.
+    pub connected_at: Timestamp,
+    /// The live rooms that it is in, by name.
+    pub rooms: Vec<String>,
+    /// It promised to send receipts.
+    pub receipts: bool,
+    /// Its buffer was full; it is being fed from the store as it drains.
+    pub lagging: bool,
+}
