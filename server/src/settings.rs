@@ -23,6 +23,7 @@ pub use arguments::{
 pub use database::Database;
 pub use origins::{AllowedOrigins, Origin};
 pub use proxies::{TrustedProxies, client_address};
+pub(crate) use secrets::hex;
 pub use secrets::{DataDirError, JWT_SECRET_FILE, Secret, jwt_secret, open_data_dir};
 pub use values::{AdminUi, AdminUiMode, LogFormat, Per, Rate, Rates, Registration};
 

@@ -46,7 +46,8 @@ pub enum Registration {
 }
 
 impl Registration {
-    pub(super) fn parse(text: &str) -> Result<Self, NotAllowed> {
+    /// Reads the setting.
+    pub fn parse(text: &str) -> Result<Self, NotAllowed> {
         match text.to_ascii_lowercase().as_str() {
             "open" => Ok(Registration::Open),
             "closed" => Ok(Registration::Closed),
@@ -65,7 +66,8 @@ pub enum LogFormat {
 }
 
 impl LogFormat {
-    pub(super) fn parse(text: &str) -> Result<Self, NotAllowed> {
+    /// Reads the setting.
+    pub fn parse(text: &str) -> Result<Self, NotAllowed> {
         match text.to_ascii_lowercase().as_str() {
             "pretty" => Ok(LogFormat::Pretty),
             "json" => Ok(LogFormat::Json),
@@ -104,7 +106,8 @@ pub enum AdminUiMode {
 }
 
 impl AdminUi {
-    pub(super) fn parse(text: &str) -> Result<Self, NotAllowed> {
+    /// Reads the setting.
+    pub fn parse(text: &str) -> Result<Self, NotAllowed> {
         let refused = || NotAllowed::new("write off, production or development, the latter two also with ,readonly");
         let (mode, readonly) = match text.split_once(',') {
             None => (text, false),
@@ -161,7 +164,8 @@ impl Per {
 const RATE_COUNT_MAX: u32 = 1_000_000;
 
 impl Rate {
-    pub(super) fn parse(text: &str) -> Result<Self, NotAllowed> {
+    /// Reads the setting.
+    pub fn parse(text: &str) -> Result<Self, NotAllowed> {
         let refused = || {
             NotAllowed::new(format!(
                 "write a count of 1 to {RATE_COUNT_MAX} per s, m or h, as in 20/s or 10/m, or off"
