@@ -1,1 +1,197 @@
 //! The use cases: send, join, leave, sync, conversations.
+//!
+//! In: an [`Actor`] and a typed request, from whichever transport. Out: a typed reply, or a refusal with a code. Guarantees:
+//! nothing is said to anybody unless it is committed; whoever may not do something learns so and why; each use case
+//! reads top-down: authorise, act, announce.
+
+pub mod conversations;
+pub mod directory;
+pub mod expiry;
+pub mod heads;
+pub mod presence;
+pub mod refusal;
+pub mod rooms;
+pub mod send;
+pub mod session;
+pub mod typing;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use chat_core::ports::{Accounts, Clock, Conversations, IdSource, MessageLog, Vitals};
+use chat_core::{ConversationId, Role, UserId};
+use rollcall_protocol::event::ConversationView;
+use rollcall_protocol::{ErrorCode, UserView, WireError};
+
+use self::directory::{Directory, Entry};
+use self::refusal::from_store;
+use self::typing::TypingMarks;
+use crate::fanout::Fanout;
+use crate::hub::{Hub, LiveSocket};
+use crate::identity::RateLimits;
+use crate::telemetry::labels::Via;
+use crate::telemetry::{ChatMetrics, GatewayMetrics};
+
+/// Who asks, and which way they came.
+#[derive(Debug, Clone)]
+pub struct Actor {
+    /// Who.
+    pub user: UserView,
+    /// What they may do now: at most what their account may.
+    pub role: Role,
+    /// The way they came.
+    pub via: Via,
+}
+
+impl Actor {
+    /// Who asks.
+    pub fn id(&self) -> &UserId {
+        &self.user.id
+    }
+
+    /// The actor behind a live socket.
+    pub fn of_socket(socket: &LiveSocket) -> Self {
+        let caller = socket.caller();
+        let via = if caller.role == Role::Service {
+            Via::Service
+        } else {
+            Via::SocketIo
+        };
+        Self {
+            user: UserView {
+                role: caller.role,
+                ..UserView::from(&*caller.user)
+            },
+            role: caller.role,
+            via,
+        }
+    }
+}
+
+/// The ports that the use cases need.
+#[derive(Clone)]
+pub struct Ports {
+    /// Accounts.
+    pub accounts: Arc<dyn Accounts>,
+    /// Conversations.
+    pub conversations: Arc<dyn Conversations>,
+    /// Messages.
+    pub log: Arc<dyn MessageLog>,
+    /// The store's own state.
+    pub vitals: Arc<dyn Vitals>,
+    /// The time of stored facts.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Arc<dyn IdSource>,
+}
+
+/// The use cases.
+pub struct Chat {
+    ports: Ports,
+    directory: Arc<Directory>,
+    hub: Arc<Hub>,
+    fanout: Arc<Fanout>,
+    rates: Arc<RateLimits>,
+    typing: TypingMarks,
+    message_bytes_max: usize,
+    closing: AtomicBool,
+    metrics: ChatMetrics,
+    events: GatewayMetrics,
+}
+
+impl std::fmt::Debug for Chat {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Chat")
+            .field("directory", &self.directory)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the use cases are made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The conversations in use.
+    pub directory: Arc<Directory>,
+    /// Who is here.
+    pub hub: Arc<Hub>,
+    /// From a commit to every socket.
+    pub fanout: Arc<Fanout>,
+    /// How often is too often.
+    pub rates: Arc<RateLimits>,
+    /// A message's content, in bytes.
+    pub message_bytes_max: usize,
+    /// What the use cases count.
+    pub metrics: ChatMetrics,
+    /// What the gateway counts; limits that were hit are among it.
+    pub events: GatewayMetrics,
+}
+
+impl Chat {
+    /// Puts the use cases together.
+    pub fn new(ports: Ports, parts: Parts) -> Self {
+        Self {
+            ports,
+            directory: parts.directory,
+            hub: parts.hub,
+            fanout: parts.fanout,
+            rates: parts.rates,
+            typing: TypingMarks::default(),
+            message_bytes_max: parts.message_bytes_max,
+            closing: AtomicBool::new(false),
+            metrics: parts.metrics,
+            events: parts.events,
+        }
+    }
+
+    /// From now on nothing new is accepted: the server is about to stop.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+    }
+
+    /// Is the server about to stop?
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    /// The live sockets and rooms.
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    /// The conversation, for somebody who may take part in it. Others' are told apart from those that do not exist.
+    pub(crate) async fn entry_for(&self, actor: &Actor, id: &ConversationId) -> Result<Arc<Entry>, WireError> {
+        let entry = self.directory.get(id).await.map_err(|error| from_store(&error))?;
+        let entry = entry.ok_or_else(|| refusal::no_conversation(id))?;
+        if entry.conversation().may_take_part(actor.id(), actor.role) {
+            Ok(entry)
+        } else {
+            Err(refusal::not_participant(id))
+        }
+    }
+
+    /// The conversation as `user` sees it now. A service that is no participant sees it without cursors.
+    pub(crate) async fn view(&self, entry: &Entry, user: &UserId) -> Result<ConversationView, WireError> {
+        let conversation = entry.conversation();
+        let online = |id: &UserId| self.hub.is_online(id);
+        let seen = self.ports.conversations.conversation_of(&conversation.id, user).await;
+        Ok(match seen.map_err(|error| from_store(&error))? {
+            Some(seen) => ConversationView::of_user(&seen, online),
+            None => ConversationView {
+                last_seq: entry.head(),
+                ..ConversationView::new(&conversation, online)
+            },
+        })
+    }
+
+    pub(crate) fn refuse_when_closing(&self) -> Result<(), WireError> {
+        if !self.is_closing() {
+            return Ok(());
+        }
+        Err(WireError::new(
+            ErrorCode::ShuttingDown,
+            "the server is about to stop; nothing was saved",
+        )
+        .with_hint("connect again and repeat with the same client_message_id")
+        .with_retry_after_ms(crate::limits::SHUTDOWN_RETRY_AFTER_MS))
+    }
+}

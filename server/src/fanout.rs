@@ -1,1 +1,274 @@
 //! From a commit to every socket.
+//!
+//! In: committed messages, each once, from whoever committed them. Out: `new_message` at every socket of every participant,
+//! and the numbers of what happened. Guarantees: per socket and conversation rising seqs, each once, without gaps; who
+//! should get a message is read from the membership, who is in the room from the live room, and the two are compared on
+//! every message; a full buffer is a delay, never a loss.
+
+pub mod feeder;
+pub mod sequencer;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use chat_core::ids::conversation_room;
+use chat_core::{Conversation, Message, Seq};
+use rollcall_protocol::reply::Delivery;
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use tokio::time::Instant;
+
+use self::feeder::Feeder;
+use crate::chat::directory::Entry;
+use crate::hub::lane::Offer;
+use crate::hub::socket::Wait;
+use crate::hub::{CloseReason, Hub, LiveSocket};
+use crate::limits::SEQ_GAP_WAIT;
+use crate::telemetry::labels::DeliveryOutcome;
+use crate::telemetry::{FanoutMetrics, GatewayMetrics};
+
+/// Hands committed messages, and everything else that is said to a conversation, to its sockets.
+#[derive(Debug)]
+pub struct Fanout {
+    hub: Arc<Hub>,
+    feeder: Feeder,
+    metrics: FanoutMetrics,
+    events: GatewayMetrics,
+}
+
+impl Fanout {
+    /// A fan-out over the hub's sockets; `feeder` catches up those that cannot take a message at once.
+    pub fn new(hub: Arc<Hub>, feeder: Feeder, metrics: FanoutMetrics, events: GatewayMetrics) -> Self {
+        Self {
+            hub,
+            feeder,
+            metrics,
+            events,
+        }
+    }
+
+    /// Announces a committed message in its turn and tells where it went. Messages of one conversation go out by seq, whatever
+    /// order their senders' tasks come in; a seq that does not come is read from the store.
+    pub async fn publish(self: &Arc<Self>, entry: &Arc<Entry>, message: Message) -> Delivery {
+        let seq = message.seq;
+        let (told, gap) = {
+            let mut sequencer = entry.sequencer.lock();
+            let told = sequencer.put(message);
+            while let Some(ready) = sequencer.next_ready() {
+                let delivery = self.announce(entry, &ready.message);
+                ready.tell(delivery);
+            }
+            (told, sequencer.gap())
+        };
+        if let Some(missing) = gap {
+            self.close_gap_later(Arc::clone(entry), missing);
+        }
+        match told {
+            // Somebody filled a gap with it before: what the sockets were handed by now is the truth.
+            None => self.census(&entry.conversation(), Some(seq)),
+            Some(told) => match told.await {
+                Ok(delivery) => delivery,
+                Err(_) => self.census(&entry.conversation(), Some(seq)),
+            },
+        }
+    }
+
+    /// Reads `missing` from the store if nobody has brought it after a moment.
+    fn close_gap_later(self: &Arc<Self>, entry: Arc<Entry>, missing: Seq) {
+        let fanout = Arc::clone(self);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(SEQ_GAP_WAIT).await;
+                if entry.sequencer.lock().gap() != Some(missing) {
+                    return;
+                }
+                if fanout.fill_gap(&entry, missing).await {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// True when the gap is closed.
+    async fn fill_gap(&self, entry: &Arc<Entry>, missing: Seq) -> bool {
+        let id = entry.conversation().id.clone();
+        let page = match self.feeder.read_after(&id, Seq(missing.0.saturating_sub(1))).await {
+            Ok(page) => page,
+            Err(error) => {
+                tracing::warn!(conversation.id = %id, %error, "a gap could not be read from the store yet");
+                return false;
+            }
+        };
+        let mut sequencer = entry.sequencer.lock();
+        for message in page {
+            sequencer.fill(message);
+        }
+        while let Some(ready) = sequencer.next_ready() {
+            let delivery = self.announce(entry, &ready.message);
+            ready.tell(delivery);
+        }
+        sequencer.gap() != Some(missing)
+    }
+
+    /// Hands one message to every socket of every participant. Called with the conversation's sequencer locked: that is
+    /// what keeps the order. Nothing here waits.
+    fn announce(&self, entry: &Arc<Entry>, message: &Message) -> Delivery {
+        let started = Instant::now();
+        let conversation = entry.conversation();
+        let Some(payload) = encode(message) else {
+            return self.census(&conversation, None);
+        };
+        let room = conversation_room(&conversation.id);
+        let in_room = self.hub.room(&room);
+        let of_users = self
+            .hub
+            .sockets_of_all(conversation.participants.iter().map(|p| &p.user_id));
+        let mut delivery = Delivery {
+            participants: conversation.participants.len(),
+            online: of_users.len(),
+            ..Delivery::default()
+        };
+        for socket in of_users.iter().flatten() {
+            delivery.sockets += 1;
+            self.hand_over(socket, message, &payload, &in_room, &room, &mut delivery);
+        }
+        entry.published(message.seq);
+        self.count(&delivery, started);
+        delivery
+    }
+
+    fn hand_over(
+        &self,
+        socket: &Arc<LiveSocket>,
+        message: &Message,
+        payload: &RawValue,
+        in_room: &HashSet<socketioxide_core::Sid>,
+        room: &str,
+        delivery: &mut Delivery,
+    ) {
+        let conversation = &message.conversation_id;
+        let mut repaired = false;
+        if !in_room.contains(&socket.room_key()) && !socket.has_left(conversation) && !socket.is_opening() {
+            repaired = self.repair(socket, message, room);
+        }
+        match socket.offer(conversation, message.seq, payload) {
+            Offer::HandedOff => {
+                delivery.handed_off += 1;
+                delivery.repaired += usize::from(repaired);
+            }
+            Offer::Lagging => {
+                self.metrics.deliveries.increment(DeliveryOutcome::Lagging);
+                self.feeder.wake(socket);
+            }
+            Offer::Later | Offer::Already | Offer::Left => {}
+            Offer::NoLane | Offer::Closed => delivery.failed += 1,
+        }
+    }
+
+    /// The socket's user is a participant and online, but the socket is not in the room: puts it there.
+    fn repair(&self, socket: &LiveSocket, message: &Message, room: &str) -> bool {
+        let joined = self.hub.join_conversation_room(socket, room);
+        socket.repair_lane(&message.conversation_id, Seq(message.seq.0.saturating_sub(1)));
+        if joined {
+            self.hub.repaired();
+            tracing::warn!(sid = %socket.sid, user.id = %socket.user_id(), conversation.id = %message.conversation_id,
+                message.id = %message.id, "a participant's socket was not in the room; joined it");
+        }
+        joined
+    }
+
+    fn count(&self, delivery: &Delivery, started: Instant) {
+        self.metrics.broadcast_seconds.record(started.elapsed());
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a histogram takes f64; socket counts are far below 2^52"
+        )]
+        self.metrics.broadcast_sockets.record(delivery.handed_off as f64);
+        if delivery.sockets == 0 {
+            self.metrics.broadcasts_empty.increment(1);
+        }
+        self.metrics
+            .deliveries
+            .at(DeliveryOutcome::HandedOff)
+            .increment(delivery.handed_off as u64);
+        self.metrics
+            .deliveries
+            .at(DeliveryOutcome::Failed)
+            .increment(delivery.failed as u64);
+        self.metrics
+            .deliveries
+            .at(DeliveryOutcome::Repaired)
+            .increment(delivery.repaired as u64);
+        let offline = delivery.participants.saturating_sub(delivery.online);
+        self.metrics
+            .deliveries
+            .at(DeliveryOutcome::Offline)
+            .increment(offline as u64);
+        self.events
+            .sent(rollcall_protocol::event::name::NEW_MESSAGE, delivery.handed_off as u64);
+    }
+
+    /// The numbers of now, with nothing handed over: what a repeated `client_message_id` is answered.
+    pub fn census(&self, conversation: &Conversation, handed: Option<Seq>) -> Delivery {
+        let of_users = self
+            .hub
+            .sockets_of_all(conversation.participants.iter().map(|p| &p.user_id));
+        let has_it = |socket: &&Arc<LiveSocket>| handed.is_some_and(|seq| socket.handed(&conversation.id) >= Some(seq));
+        Delivery {
+            participants: conversation.participants.len(),
+            online: of_users.len(),
+            sockets: of_users.iter().map(Vec::len).sum(),
+            handed_off: of_users.iter().flatten().filter(has_it).count(),
+            ..Delivery::default()
+        }
+    }
+
+    // === everything else that is said ===
+
+    /// Says an event that must arrive: it waits for a socket whose buffer is full, and one that cannot even let it wait is
+    /// closed as slow, so that it comes back and sees the truth.
+    pub fn say<T: Serialize>(&self, socket: &Arc<LiveSocket>, event: &'static str, data: &T) {
+        let Some(payload) = encode(data) else { return };
+        self.say_encoded(socket, event, &payload);
+    }
+
+    /// The same with a payload that is encoded already.
+    pub fn say_encoded(&self, socket: &Arc<LiveSocket>, event: &'static str, payload: &RawValue) {
+        match socket.emit_surely(event, payload) {
+            Ok(Wait::None) => self.events.sent(event, 1),
+            Ok(Wait::ForFeeder) => {
+                self.events.sent(event, 1);
+                self.feeder.wake(socket);
+            }
+            Err(crate::hub::EmitError::Closed) => {}
+            Err(crate::hub::EmitError::Full) => self.hub.disconnect(socket, CloseReason::Slow),
+        }
+    }
+
+    /// Says an event that may be dropped at a socket whose buffer is full: the next one of its kind replaces it.
+    pub fn say_if_room<T: Serialize>(&self, sockets: &[Arc<LiveSocket>], event: &'static str, data: &T) {
+        let Some(payload) = encode(data) else { return };
+        let heard = sockets
+            .iter()
+            .filter(|socket| socket.emit(event, &*payload).is_ok())
+            .count();
+        self.events.sent(event, heard as u64);
+    }
+
+    /// Wakes the feeder for a socket that has something to catch up with.
+    pub fn wake_feeder(&self, socket: &Arc<LiveSocket>) {
+        self.feeder.wake(socket);
+    }
+
+    /// Feeds what the socket missed before anything else is released to it.
+    pub async fn feed_missed(&self, socket: &Arc<LiveSocket>) {
+        self.feeder.feed_now(socket).await;
+    }
+}
+
+/// Encodes once for all sockets.
+fn encode<T: Serialize>(data: &T) -> Option<Box<RawValue>> {
+    to_raw_value(data)
+        .inspect_err(|error| tracing::error!(%error, "an event could not be encoded"))
+        .ok()
+}

@@ -1,3 +1,347 @@
 //! Who is here: sockets, rooms, presence; the one door to a live socket.
+//!
+//! In: admitted connections. Out: live sockets to hand messages to. Guarantees: a user is online exactly while they have a
+//! socket here; a room is what socketioxide's own adapter says it is, never a copy of ours; nobody else joins, leaves,
+//! emits or disconnects (clippy's `disallowed-methods` shuts the other ways).
 
+pub mod inspect;
+pub mod lane;
+pub mod socket;
 pub mod view;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use chat_core::ports::Clock;
+use chat_core::{NodeId, Sid, Timestamp, UserId};
+use parking_lot::{Mutex, RwLock};
+use socketioxide::SocketIo;
+use socketioxide::extract::SocketRef;
+use tokio::sync::{Notify, watch};
+
+pub use self::socket::{Caller, EmitError, LiveSocket};
+use crate::gateway::listener::Line;
+use crate::telemetry::HubMetrics;
+use crate::telemetry::labels::{DisconnectReason, JoinResult, Namespace, Transport};
+
+/// Why the server itself closed a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CloseReason {
+    /// It took nothing for too long.
+    Slow,
+    /// Its token ended, or its account was disabled.
+    Token,
+    /// An admin did it.
+    Admin,
+    /// The server stops.
+    Shutdown,
+}
+
+/// Everybody who is here.
+#[derive(Debug, Default)]
+struct Registry {
+    sockets: HashMap<Sid, Arc<LiveSocket>>,
+    users: HashMap<UserId, Vec<Arc<LiveSocket>>>,
+    /// Lines of upgrades that came before their socket was admitted.
+    early_lines: HashMap<Sid, Arc<Line>>,
+}
+
+/// Upgrades that may wait for their socket to be admitted; beyond it the oldest knowledge is dropped, which only costs the means to
+/// cut that connection hard.
+const EARLY_LINES_MAX: usize = 1_024;
+
+/// The one door to live sockets.
+pub struct Hub {
+    node_id: NodeId,
+    started_at: Timestamp,
+    clock: Arc<dyn Clock>,
+    io: SocketIo,
+    // Guards the two maps together: a user is in `users` exactly while one of their sockets is in `sockets`.
+    registry: RwLock<Registry>,
+    changes: watch::Sender<u64>,
+    presence: PresenceChanges,
+    metrics: HubMetrics,
+}
+
+impl std::fmt::Debug for Hub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hub")
+            .field("node_id", &self.node_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Users whose presence changed and was not told yet. Bounded by the number of users: each is in it once.
+#[derive(Debug, Default)]
+pub struct PresenceChanges {
+    users: Mutex<HashSet<UserId>>,
+    notify: Notify,
+}
+
+impl PresenceChanges {
+    fn note(&self, user: &UserId) {
+        self.users.lock().insert(user.clone());
+        self.notify.notify_one();
+    }
+
+    /// Waits for at least one change and takes all of them.
+    pub async fn take(&self) -> HashSet<UserId> {
+        loop {
+            let taken = std::mem::take(&mut *self.users.lock());
+            if !taken.is_empty() {
+                return taken;
+            }
+            self.notify.notified().await;
+        }
+    }
+}
+
+impl Hub {
+    /// A hub over `io`, whose namespace `/` nobody else may touch.
+    pub fn new(node_id: NodeId, clock: Arc<dyn Clock>, io: SocketIo, metrics: HubMetrics) -> Self {
+        Self {
+            node_id,
+            started_at: clock.now(),
+            clock,
+            io,
+            registry: RwLock::default(),
+            changes: watch::Sender::new(0),
+            presence: PresenceChanges::default(),
+            metrics,
+        }
+    }
+
+    /// This process.
+    pub fn node_id(&self) -> &NodeId {
+        &self.node_id
+    }
+
+    /// Since when this process runs.
+    pub fn started_at(&self) -> Timestamp {
+        self.started_at
+    }
+
+    /// Ticks whenever sockets or rooms changed.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Users who came or went.
+    pub fn presence_changes(&self) -> &PresenceChanges {
+        &self.presence
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    // === coming and going ===
+
+    /// A connection was admitted: from now on it is among its user's sockets.
+    pub fn register(&self, link: SocketRef, caller: Caller, line: Option<Arc<Line>>) -> Option<Arc<LiveSocket>> {
+        let sid = Sid::parse(link.id.to_string()).ok()?;
+        let mut registry = self.registry.write();
+        let line = registry.early_lines.remove(&sid).or(line);
+        let socket = Arc::new(LiveSocket::new(link, sid.clone(), caller, line, self.clock.now()));
+        registry.sockets.insert(sid, Arc::clone(&socket));
+        let of_user = registry.users.entry(socket.user_id().clone()).or_default();
+        of_user.push(Arc::clone(&socket));
+        if of_user.len() == 1 {
+            self.presence.note(socket.user_id());
+        }
+        drop(registry);
+        self.metrics.connections_opened.increment(transport_label(&socket));
+        self.changed();
+        Some(socket)
+    }
+
+    /// A connection ended, for `reason` unless the server itself closed it for another.
+    pub fn unregister(&self, sid: &Sid, reason: DisconnectReason) -> Option<Arc<LiveSocket>> {
+        let mut registry = self.registry.write();
+        registry.early_lines.remove(sid);
+        let socket = registry.sockets.remove(sid)?;
+        if let Some(of_user) = registry.users.get_mut(socket.user_id()) {
+            of_user.retain(|other| other.sid != *sid);
+            if of_user.is_empty() {
+                registry.users.remove(socket.user_id());
+                self.presence.note(socket.user_id());
+            }
+        }
+        drop(registry);
+        let reason = match socket.closed_because() {
+            Some(CloseReason::Slow) => DisconnectReason::Slow,
+            Some(CloseReason::Token) => DisconnectReason::Token,
+            Some(CloseReason::Admin) => DisconnectReason::Admin,
+            Some(CloseReason::Shutdown) => DisconnectReason::Shutdown,
+            None => reason,
+        };
+        self.metrics.disconnections.increment(reason);
+        tracing::debug!(sid = %sid, user.id = %socket.user_id(), ?reason, "socket closed");
+        self.changed();
+        Some(socket)
+    }
+
+    /// The WebSocket of an upgrade: the line that can be cut, in place of the polling request's.
+    pub fn upgraded(&self, sid: &str, line: Arc<Line>) {
+        let Ok(sid) = Sid::parse(sid) else { return };
+        let mut registry = self.registry.write();
+        if let Some(socket) = registry.sockets.get(&sid) {
+            socket.set_line(line);
+        } else {
+            if registry.early_lines.len() >= EARLY_LINES_MAX {
+                registry.early_lines.retain(|_, line| !line.is_closed());
+            }
+            if registry.early_lines.len() < EARLY_LINES_MAX {
+                registry.early_lines.insert(sid, line);
+            }
+        }
+    }
+
+    /// Ends a connection. A slow one is cut, so that its client comes back and resumes; any other is told to go.
+    #[expect(clippy::disallowed_methods, reason = "this is the one door")]
+    pub fn disconnect(&self, socket: &LiveSocket, reason: CloseReason) {
+        socket.close_because(reason);
+        let line = socket.line();
+        let told = reason != CloseReason::Slow && socket.link().clone().disconnect().is_ok();
+        if !told {
+            match line {
+                Some(line) => line.cut(),
+                // Long polling without a line: the heartbeat finds the full buffer and closes it.
+                None => tracing::debug!(sid = %socket.sid, "a stuck polling socket is left to its heartbeat"),
+            }
+        }
+    }
+
+    /// Ends every connection, transports included.
+    pub async fn close_all(&self) {
+        for socket in self.sockets() {
+            socket.close_because(CloseReason::Shutdown);
+        }
+        self.io.close().await;
+    }
+
+    // === rooms ===
+
+    /// Joins a conversation's room and reads the room back.
+    pub fn join_conversation_room(&self, socket: &LiveSocket, room: &str) -> bool {
+        let verified = self.join(socket, room);
+        self.metrics.room_joins.increment(if verified {
+            JoinResult::Verified
+        } else {
+            JoinResult::Failed
+        });
+        verified
+    }
+
+    /// A wish to join a conversation's room that was refused.
+    pub fn join_refused(&self) {
+        self.metrics.room_joins.increment(JoinResult::Refused);
+    }
+
+    /// Joins a room and reads it back: true when the live room holds the socket.
+    pub fn join(&self, socket: &LiveSocket, room: &str) -> bool {
+        let verified = socket.join_room(room, self.clock.now());
+        self.changed();
+        verified
+    }
+
+    /// Leaves a room and reads it back: true when the live room no longer holds the socket.
+    pub fn leave(&self, socket: &LiveSocket, room: &str) -> bool {
+        let verified = socket.leave_room(room);
+        self.changed();
+        verified
+    }
+
+    /// A socket was put back into a room that it should have been in.
+    pub fn repaired(&self) {
+        self.metrics.room_repairs.increment(1);
+    }
+
+    /// Who is in a room of namespace `/`, read from the live adapter.
+    #[expect(clippy::disallowed_methods, reason = "this is the one door")]
+    pub fn room(&self, room: &str) -> HashSet<socketioxide_core::Sid> {
+        self.io
+            .within(room.to_owned())
+            .sockets()
+            .into_iter()
+            .map(|socket| socket.id)
+            .collect()
+    }
+
+    // === looking up ===
+
+    /// A live socket.
+    pub fn socket(&self, sid: &str) -> Option<Arc<LiveSocket>> {
+        self.registry.read().sockets.get(sid).cloned()
+    }
+
+    /// Every live socket, in no order.
+    pub fn sockets(&self) -> Vec<Arc<LiveSocket>> {
+        self.registry.read().sockets.values().cloned().collect()
+    }
+
+    /// A user's live sockets.
+    pub fn sockets_of(&self, user: &UserId) -> Vec<Arc<LiveSocket>> {
+        self.registry.read().users.get(user).cloned().unwrap_or_default()
+    }
+
+    /// The live sockets of several users, under one look; users without any are left out.
+    pub fn sockets_of_all<'a>(&self, users: impl Iterator<Item = &'a UserId>) -> Vec<Vec<Arc<LiveSocket>>> {
+        let registry = self.registry.read();
+        users.filter_map(|user| registry.users.get(user).cloned()).collect()
+    }
+
+    /// Has this user a live socket?
+    pub fn is_online(&self, user: &UserId) -> bool {
+        self.registry.read().users.contains_key(user)
+    }
+
+    /// Users with a live socket.
+    pub fn users_online(&self) -> usize {
+        self.registry.read().users.len()
+    }
+
+    /// Live sockets.
+    pub fn sockets_count(&self) -> usize {
+        self.registry.read().sockets.len()
+    }
+
+    /// Sets the gauges from the live state; called when metrics are read.
+    pub fn refresh_gauges(&self) {
+        let (mut polling, mut websocket) = (0_u32, 0_u32);
+        for socket in self.sockets() {
+            match transport_label(&socket) {
+                Transport::Polling => polling += 1,
+                _ => websocket += 1,
+            }
+        }
+        self.metrics
+            .connections
+            .at((Namespace::Chat, Transport::Polling))
+            .set(polling);
+        self.metrics
+            .connections
+            .at((Namespace::Chat, Transport::WebSocket))
+            .set(websocket);
+        let rooms = self.rooms_by_name();
+        let conversations = rooms
+            .keys()
+            .filter(|name| inspect::kind_of(name) == view::RoomKind::Conversation)
+            .count();
+        self.metrics
+            .rooms
+            .at(Namespace::Chat)
+            .set(u32::try_from(conversations).unwrap_or(u32::MAX));
+        self.metrics
+            .users_online
+            .set(u32::try_from(self.users_online()).unwrap_or(u32::MAX));
+    }
+}
+
+fn transport_label(socket: &LiveSocket) -> Transport {
+    if socket.transport() == "polling" {
+        Transport::Polling
+    } else {
+        Transport::WebSocket
+    }
+}

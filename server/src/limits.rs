@@ -1,6 +1,69 @@
-//! Every bound of the server, with its reason.
+//! Every bound of the server, with its reason. The rules' own bounds are in [`chat_core::limits`].
 
 use std::time::Duration;
+
+/// The largest packet that is read, in bytes: the contract's 1 MiB. Sixty-four times the largest message, so that a client that
+/// sends too much is told so instead of being cut.
+pub const PACKET_BYTES_MAX: usize = 1 << 20;
+
+/// Packets that wait in a socket's own buffer (socketioxide's default): a burst of two pages of messages.
+pub const SOCKET_BUFFER_PACKETS: usize = 128;
+
+/// Events of one socket that wait for their turn. A client that pipelines deeper than this is told `rate_limited`.
+pub const INBOX_EVENTS_MAX: usize = 1_024;
+/// The same in bytes: a stalled database must not let every socket park 1,024 packets of 1 MiB.
+pub const INBOX_BYTES_MAX: usize = 4 << 20;
+
+/// Messages of one socket that wait for their commit at the same time; their order is kept. Deep enough to fill a group commit.
+pub const SENDS_IN_FLIGHT_MAX: usize = 64;
+
+/// Events other than messages that wait for a socket whose buffer is full. One that cannot take even these is closed as slow.
+pub const BACKLOG_EVENTS_MAX: usize = 64;
+
+/// Messages that the feeder reads from the store at a time: half a socket's buffer, so that a heartbeat still fits beside them.
+pub const FEED_PAGE: u32 = 64;
+/// How often the feeder looks whether a full socket has drained.
+pub const FEED_RETRY: Duration = Duration::from_millis(25);
+/// A lagging socket that takes nothing for this long is closed as slow (close code 4408 of the contract).
+pub const LAGGING_WITHOUT_PROGRESS_MAX: Duration = Duration::from_secs(30);
+
+/// How long a message waits for an earlier one of its conversation that is committed but not yet here, before the earlier one is
+/// read from the store.
+pub const SEQ_GAP_WAIT: Duration = Duration::from_millis(250);
+
+/// Conversations whose participants are held in memory. At 10 participants each about 150 MiB; the least recently used beyond it are
+/// read again when needed.
+pub const DIRECTORY_CONVERSATIONS_MAX: usize = 100_000;
+
+/// A typing mark ends by itself after this: the contract's 6 s.
+pub const TYPING_LASTS: Duration = Duration::from_secs(6);
+/// Typing marks held at the same time, over all conversations.
+pub const TYPING_MARKS_MAX: usize = 100_000;
+
+/// `heads` goes out at most this often: the contract's 15 s.
+pub const HEADS_INTERVAL: Duration = Duration::from_secs(15);
+
+/// A user who comes back within this was never away: a reload of a page must not flicker on everybody's screen. The contract gives
+/// presence one second.
+pub const OFFLINE_GRACE: Duration = Duration::from_millis(400);
+
+/// `token_expiring` comes this long before the token's end.
+pub const TOKEN_EXPIRING_BEFORE: Duration = Duration::from_secs(60);
+
+/// Clients are asked to come back this long after `server_shutdown`, in milliseconds.
+pub const SHUTDOWN_RETRY_AFTER_MS: u64 = 1_000;
+/// Appends in flight are waited for this long when the server stops; the contract gives the whole stop 15 s.
+pub const SHUTDOWN_DRAIN: Duration = Duration::from_secs(8);
+
+/// The longest user agent that is kept, in characters.
+pub const USER_AGENT_CHARS_MAX: usize = 200;
+
+/// Heartbeat of an idle connection, Socket.IO's own defaults.
+pub const PING_INTERVAL: Duration = Duration::from_secs(25);
+/// How long a client may take to answer a heartbeat.
+pub const PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// A connection that joins no namespace within this is closed.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How long a token of our own is good. A day: a phone that was off over night signs in once in the morning.
 pub const TOKEN_LIFETIME: Duration = Duration::from_hours(24);

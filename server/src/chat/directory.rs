@@ -1,0 +1,154 @@
+//! The conversations that are in use: who is in each, and whose turn it is.
+//!
+//! A copy of the store's truth, changed only together with it: every change of participants goes through
+//! [`Directory::change`], one at a time per conversation, and replaces the copy with what the store returned.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use chat_core::ports::{Conversations, StoreError};
+use chat_core::{Conversation, ConversationId, Seq};
+use parking_lot::{Mutex, RwLock};
+
+use crate::fanout::sequencer::Sequencer;
+use crate::limits::DIRECTORY_CONVERSATIONS_MAX;
+
+/// One conversation in use.
+#[derive(Debug)]
+pub struct Entry {
+    conversation: RwLock<Arc<Conversation>>,
+    /// Puts messages in order; locked while one is announced.
+    pub sequencer: Mutex<Sequencer>,
+    head: AtomicU64,
+    moved: AtomicBool,
+    used: AtomicU64,
+    changing: tokio::sync::Mutex<()>,
+}
+
+impl Entry {
+    fn new(conversation: Conversation) -> Self {
+        Self {
+            sequencer: Mutex::new(Sequencer::new(conversation.last_seq)),
+            head: AtomicU64::new(conversation.last_seq.0),
+            moved: AtomicBool::new(false),
+            used: AtomicU64::new(0),
+            changing: tokio::sync::Mutex::new(()),
+            conversation: RwLock::new(Arc::new(conversation)),
+        }
+    }
+
+    /// The conversation with its participants as they are now. Its `last_seq` is that of the last change; see [`Self::head`].
+    pub fn conversation(&self) -> Arc<Conversation> {
+        Arc::clone(&self.conversation.read())
+    }
+
+    /// The newest seq that this process knows of.
+    pub fn head(&self) -> Seq {
+        Seq(self.head.load(Ordering::Acquire))
+    }
+
+    /// A message was announced.
+    pub fn published(&self, seq: Seq) {
+        self.head.fetch_max(seq.0, Ordering::AcqRel);
+        self.moved.store(true, Ordering::Release);
+    }
+
+    /// The head, if it moved since the last call.
+    pub fn take_moved(&self) -> Option<Seq> {
+        self.moved.swap(false, Ordering::AcqRel).then(|| self.head())
+    }
+}
+
+/// The conversations in use, by id.
+pub struct Directory {
+    store: Arc<dyn Conversations>,
+    entries: RwLock<HashMap<ConversationId, Arc<Entry>>>,
+    // A count of look-ups, not a time: only "which was used longer ago" matters.
+    uses: AtomicU64,
+    capacity: usize,
+}
+
+impl std::fmt::Debug for Directory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Directory")
+            .field("entries", &self.entries.read().len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Directory {
+    /// An empty directory over `store`.
+    pub fn new(store: Arc<dyn Conversations>) -> Self {
+        Self {
+            store,
+            entries: RwLock::default(),
+            uses: AtomicU64::new(0),
+            capacity: DIRECTORY_CONVERSATIONS_MAX,
+        }
+    }
+
+    /// The conversation, read from the store at its first use.
+    pub async fn get(&self, id: &ConversationId) -> Result<Option<Arc<Entry>>, StoreError> {
+        if let Some(entry) = self.cached(id) {
+            return Ok(Some(entry));
+        }
+        let Some(conversation) = self.store.conversation(id).await? else {
+            return Ok(None);
+        };
+        Ok(Some(self.insert(conversation)))
+    }
+
+    /// The conversation, if it is in use.
+    pub fn cached(&self, id: &ConversationId) -> Option<Arc<Entry>> {
+        let entry = self.entries.read().get(id).cloned()?;
+        entry
+            .used
+            .store(self.uses.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        Some(entry)
+    }
+
+    /// Every conversation in use.
+    pub fn all(&self) -> Vec<Arc<Entry>> {
+        self.entries.read().values().cloned().collect()
+    }
+
+    /// A conversation that was just made or read. One that is in use already stays: it may have changed meanwhile, and all
+    /// changes go through [`Self::change`].
+    pub fn insert(&self, conversation: Conversation) -> Arc<Entry> {
+        let mut entries = self.entries.write();
+        if entries.len() >= self.capacity {
+            Self::drop_least_used(&mut entries);
+        }
+        let id = conversation.id.clone();
+        Arc::clone(entries.entry(id).or_insert_with(|| Arc::new(Entry::new(conversation))))
+    }
+
+    /// Runs `operation`, which changes the stored conversation, and takes over what it returns; changes of one conversation run one
+    /// after the other.
+    pub async fn change<E, F>(&self, entry: &Entry, operation: F) -> Result<Arc<Conversation>, E>
+    where
+        F: Future<Output = Result<Conversation, E>>,
+    {
+        let _one_at_a_time = entry.changing.lock().await;
+        let changed = Arc::new(operation.await?);
+        *entry.conversation.write() = Arc::clone(&changed);
+        Ok(changed)
+    }
+
+    /// Makes room: drops the tenth that was used longest ago, except what somebody holds right now (a message of it may
+    /// be between its commit and its turn).
+    fn drop_least_used(entries: &mut HashMap<ConversationId, Arc<Entry>>) {
+        let mut ages: Vec<u64> = entries
+            .values()
+            .map(|entry| entry.used.load(Ordering::Relaxed))
+            .collect();
+        let tenth = ages.len() / 10;
+        let (_, border, _) = ages.select_nth_unstable(tenth);
+        let border = *border;
+        entries.retain(|_, entry| {
+            let idle = Arc::strong_count(entry) == 1 && entry.sequencer.lock().gap().is_none();
+            !idle || entry.used.load(Ordering::Relaxed) > border
+        });
+    }
+}

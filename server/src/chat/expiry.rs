@@ -1,0 +1,65 @@
+//! Tokens end while sockets live: each is told in time, may bring a fresh one, and is closed when it does not.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_core::{Sid, Timestamp};
+use rollcall_protocol::event::{TokenExpiring, name};
+use rollcall_protocol::{ErrorCode, WireError};
+
+use super::Chat;
+use crate::hub::{CloseReason, LiveSocket};
+use crate::identity::Identity;
+use crate::limits::TOKEN_EXPIRING_BEFORE;
+
+/// How often the ends are looked at: half a second late is early enough for a token that lives minutes.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+impl Chat {
+    /// Watches the ends of tokens, and of typing marks, until the task is dropped.
+    pub async fn run_expiry(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut warned = HashSet::new();
+        loop {
+            ticks.tick().await;
+            self.typing_expired();
+            self.look_at_tokens(&mut warned);
+        }
+    }
+
+    fn look_at_tokens(&self, warned: &mut HashSet<(Sid, Timestamp)>) {
+        let now = self.ports.clock.now();
+        let warn_from = now.plus_millis(i64::try_from(TOKEN_EXPIRING_BEFORE.as_millis()).unwrap_or(i64::MAX));
+        let mut still = HashSet::new();
+        for socket in self.hub.sockets() {
+            let expires_at = socket.expires_at();
+            if expires_at <= now {
+                tracing::info!(sid = %socket.sid, user.id = %socket.user_id(), "closed: its token ended");
+                self.hub.disconnect(&socket, CloseReason::Token);
+            } else if expires_at <= warn_from && !socket.is_opening() {
+                let key = (socket.sid.clone(), expires_at);
+                if !warned.contains(&key) {
+                    self.fanout
+                        .say(&socket, name::TOKEN_EXPIRING, &TokenExpiring { expires_at });
+                }
+                still.insert(key);
+            }
+        }
+        // Only those that are about to end are remembered: the set is as large as one minute's ends.
+        *warned = still;
+    }
+
+    /// Takes a fresh token for a live socket; it must be the same user's.
+    pub fn refresh(&self, socket: &LiveSocket, identity: &Identity) -> Result<Timestamp, WireError> {
+        if identity.user.id != *socket.user_id() {
+            return Err(
+                WireError::new(ErrorCode::Unauthorized, "token: it belongs to another user")
+                    .with_hint("connect anew to act as somebody else"),
+            );
+        }
+        socket.set_expires_at(identity.expires_at);
+        Ok(identity.expires_at)
+    }
+}

@@ -1,0 +1,166 @@
+//! Sending a message: rules first, then the log, then the sockets.
+
+use std::sync::Arc;
+
+use chat_core::message::{ContentRefused, check_content};
+use chat_core::ports::{AppendError, Appended};
+use chat_core::{Draft, Role, UserId};
+use rollcall_protocol::reply::Sent;
+use rollcall_protocol::request::SendMessage;
+use rollcall_protocol::{ErrorCode, WireError};
+use tokio::time::Instant;
+
+use super::directory::Entry;
+use super::{Actor, Chat, refusal};
+use crate::telemetry::labels::{Limit, MessageResult, Via};
+
+/// A message that passed the rules and only needs to be committed.
+#[derive(Debug)]
+pub struct Prepared {
+    entry: Arc<Entry>,
+    draft: Draft,
+    via: Via,
+}
+
+impl Chat {
+    /// Checks `send` and commits it. Commit and announcement run to their end even if the caller goes away: an HTTP client
+    /// that hangs up in between must not leave a message that is saved and never sent.
+    pub async fn send(self: &Arc<Self>, actor: &Actor, send: SendMessage) -> Result<Sent, WireError> {
+        let prepared = self.prepare(actor, send).await?;
+        let chat = Arc::clone(self);
+        let committed = tokio::spawn(async move { chat.commit(prepared).await });
+        committed.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "sending a message failed inside the server");
+            Err(WireError::new(
+                ErrorCode::Internal,
+                "the server failed while it sent this message",
+            ))
+        })
+    }
+
+    /// The rules: who may say what where, and how often.
+    pub async fn prepare(&self, actor: &Actor, send: SendMessage) -> Result<Prepared, WireError> {
+        let prepared = self.authorise(actor, send).await;
+        if let Err(error) = &prepared {
+            let failed = matches!(error.code, ErrorCode::StorageUnavailable | ErrorCode::Internal);
+            let result = if failed {
+                MessageResult::Failed
+            } else {
+                MessageResult::Rejected
+            };
+            self.metrics.messages.increment((actor.via, result));
+        }
+        prepared
+    }
+
+    async fn authorise(&self, actor: &Actor, send: SendMessage) -> Result<Prepared, WireError> {
+        self.refuse_when_closing()?;
+        check_content(&send.content, self.message_bytes_max).map_err(|refused| content_refused(&refused))?;
+        let sender_id = sender(actor, send.sender_id)?;
+        if actor.role != Role::Service {
+            self.take_rate(&sender_id)?;
+        }
+        let entry = self.entry_for(actor, &send.conversation_id).await?;
+        if actor.role == Role::Service && !entry.conversation().has(&sender_id) {
+            return Err(WireError::new(
+                ErrorCode::NotParticipant,
+                format!(
+                    "sender_id: {sender_id} is not a participant of {}",
+                    send.conversation_id
+                ),
+            ));
+        }
+        let draft = Draft {
+            id: self.ports.ids.message_id(),
+            conversation_id: send.conversation_id,
+            sender_id,
+            content: Arc::from(send.content),
+            client_message_id: send.client_message_id,
+            reply_to: send.reply_to,
+            at: self.ports.clock.now(),
+        };
+        Ok(Prepared {
+            entry,
+            draft,
+            via: actor.via,
+        })
+    }
+
+    fn take_rate(&self, sender: &UserId) -> Result<(), WireError> {
+        self.rates.check_message(sender).map_err(|retry_after| {
+            self.events.rate_limited.increment(Limit::Messages);
+            let millis = u64::try_from(retry_after.0.as_millis()).unwrap_or(u64::MAX).max(1);
+            WireError::new(
+                ErrorCode::RateLimited,
+                "you send messages faster than this server takes them",
+            )
+            .with_hint("wait retry_after_ms, then repeat with the same client_message_id")
+            .with_retry_after_ms(millis)
+        })
+    }
+
+    /// Commits, then announces. Up to its first wait it has queued the draft with the store, which is what keeps the
+    /// order of one caller's messages.
+    pub async fn commit(&self, prepared: Prepared) -> Result<Sent, WireError> {
+        let Prepared { entry, draft, via } = prepared;
+        let (started, conversation_id) = (Instant::now(), draft.conversation_id.clone());
+        let appended = self.ports.log.append(draft).await;
+        self.metrics.message_persist_seconds.record(started.elapsed());
+        match appended {
+            Ok(Appended::New(message)) => {
+                self.metrics.messages.increment((via, MessageResult::Saved));
+                self.typing_ended(&entry, &message.sender_id);
+                let delivery = self.fanout.publish(&entry, message.clone()).await;
+                Ok(Sent {
+                    message,
+                    duplicate: false,
+                    delivery,
+                })
+            }
+            Ok(Appended::Repeat(message)) => {
+                self.metrics.messages.increment((via, MessageResult::Duplicate));
+                let delivery = self.fanout.census(&entry.conversation(), None);
+                Ok(Sent {
+                    message,
+                    duplicate: true,
+                    delivery,
+                })
+            }
+            Err(error) => {
+                let failed = matches!(error, AppendError::Store(_));
+                let result = if failed {
+                    MessageResult::Failed
+                } else {
+                    MessageResult::Rejected
+                };
+                self.metrics.messages.increment((via, result));
+                Err(refusal::from_append(&error, &conversation_id))
+            }
+        }
+    }
+}
+
+/// On whose behalf: a service must say, nobody else may.
+fn sender(actor: &Actor, named: Option<UserId>) -> Result<UserId, WireError> {
+    match (actor.role, named) {
+        (Role::Service, Some(named)) => Ok(named),
+        (Role::Service, None) => Err(WireError::new(
+            ErrorCode::BadRequest,
+            "sender_id: expected the id of the user on whose behalf the service sends, got nothing",
+        )),
+        (_, None) => Ok(actor.id().clone()),
+        (_, Some(_)) => Err(WireError::new(
+            ErrorCode::Forbidden,
+            "sender_id: only a service sends on behalf of others",
+        )
+        .with_hint("leave sender_id out")),
+    }
+}
+
+fn content_refused(refused: &ContentRefused) -> WireError {
+    match refused {
+        ContentRefused::Blank => WireError::new(ErrorCode::BadRequest, refused.to_string()),
+        ContentRefused::TooLarge { .. } => WireError::new(ErrorCode::TooLarge, refused.to_string())
+            .with_hint("split it, or send a link to the document"),
+    }
+}

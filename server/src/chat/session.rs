@@ -1,0 +1,213 @@
+//! From an admitted connection to one that gets live messages: rooms, `session`, what was missed, then live.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chat_core::conversation::ConversationOfUser;
+use chat_core::ids::{conversation_room, user_room};
+use chat_core::limits::RESUME_MESSAGES_MAX;
+use chat_core::{ConversationId, Epoch, Seq};
+use rollcall_protocol::event::{ConversationView, NotResumed, Resumed, Session, name};
+use rollcall_protocol::request::Hello;
+use rollcall_protocol::{UserView, WireError};
+
+use super::refusal::from_store;
+use super::{Actor, Chat};
+use crate::hub::LiveSocket;
+use crate::hub::inspect::CHAT_NAMESPACE;
+
+impl Chat {
+    /// Sets a registered socket up. The order is what makes it complete: it is among its user's sockets already, so that every message
+    /// committed from now on is noted at it; then the conversations are read; whatever they do not hold is offered to the lanes,
+    /// which stay held until `session` and the missed messages are out.
+    pub async fn open_session(&self, socket: &Arc<LiveSocket>, hello: &Hello) -> Result<(), WireError> {
+        self.hub.join(socket, socket.sid.as_str());
+        self.hub.join(socket, &user_room(socket.user_id()));
+        let seen = self.ports.conversations.conversations_of(socket.user_id()).await;
+        let seen = seen.map_err(|error| from_store(&error))?;
+        let plan = plan_resume(hello, &seen, self.ports.vitals.epoch());
+        for seen in &seen {
+            self.open_lane(socket, seen, &plan);
+        }
+        let session = self.session(socket, &seen, &plan);
+        self.fanout.say(socket, name::SESSION, &session);
+        self.feed_resumed(socket, &plan).await;
+        if socket.release_all() {
+            self.fanout.wake_feeder(socket);
+        }
+        Ok(())
+    }
+
+    fn open_lane(&self, socket: &Arc<LiveSocket>, seen: &ConversationOfUser, plan: &BTreeMap<ConversationId, Plan>) {
+        let conversation = &seen.conversation;
+        let begins = match plan.get(&conversation.id) {
+            Some(Plan::After(seq)) => *seq,
+            _ => conversation.last_seq,
+        };
+        socket.begin_lane(&conversation.id, begins, conversation.last_seq);
+        let room = conversation_room(&conversation.id);
+        if !self.hub.join_conversation_room(socket, &room) {
+            tracing::error!(sid = %socket.sid, room, "joined a room that does not show the socket");
+        }
+        // Removed from the conversation between the read and the join: whoever removed them changed the entry before
+        // looking for sockets, so one of the two of us sees the other.
+        let removed = self
+            .directory
+            .cached(&conversation.id)
+            .is_some_and(|entry| !entry.conversation().has(socket.user_id()));
+        if removed {
+            self.hub.leave(socket, &room);
+            socket.drop_lane(&conversation.id);
+        }
+    }
+
+    fn session(
+        &self,
+        socket: &LiveSocket,
+        seen: &[ConversationOfUser],
+        plan: &BTreeMap<ConversationId, Plan>,
+    ) -> Session {
+        let resumed = |(id, plan): (&ConversationId, &Plan)| {
+            let last_seq = seen
+                .iter()
+                .find(|seen| seen.conversation.id == *id)
+                .map(|seen| seen.conversation.last_seq);
+            let resumed = match plan {
+                Plan::After(seq) => {
+                    let messages = last_seq.unwrap_or_default().0.saturating_sub(seq.0);
+                    Resumed {
+                        recovered: true,
+                        messages,
+                        reason: None,
+                    }
+                }
+                Plan::Not(reason) => Resumed {
+                    recovered: false,
+                    messages: 0,
+                    reason: Some(*reason),
+                },
+            };
+            (id.clone(), resumed)
+        };
+        Session {
+            sid: socket.sid.clone(),
+            namespace: CHAT_NAMESPACE.into(),
+            node_id: self.hub.node_id().clone(),
+            epoch: self.ports.vitals.epoch().clone(),
+            user: UserView {
+                role: socket.caller().role,
+                ..UserView::from(&**socket.user())
+            },
+            server_time: self.ports.clock.now(),
+            conversations: seen
+                .iter()
+                .map(|seen| ConversationView::of_user(seen, |id| self.hub.is_online(id)))
+                .collect(),
+            resume: plan.iter().map(resumed).collect(),
+        }
+    }
+
+    /// Hands over everything that was missed before anything live is released, on any lane.
+    async fn feed_resumed(&self, socket: &Arc<LiveSocket>, plan: &BTreeMap<ConversationId, Plan>) {
+        let mut work = false;
+        for (id, plan) in plan {
+            if matches!(plan, Plan::After(_)) {
+                work |= socket.release_lane(id);
+            }
+        }
+        if work {
+            self.fanout.feed_missed(socket).await;
+        }
+    }
+
+    /// The actor behind a socket.
+    pub fn actor(&self, socket: &LiveSocket) -> Actor {
+        Actor::of_socket(socket)
+    }
+}
+
+/// What is done with one conversation of `resume`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Plan {
+    /// Everything after this seq is handed over.
+    After(Seq),
+    /// The client reloads by REST, for this reason.
+    Not(NotResumed),
+}
+
+fn plan_resume(hello: &Hello, seen: &[ConversationOfUser], epoch: &Epoch) -> BTreeMap<ConversationId, Plan> {
+    let foreign = hello.epoch.as_ref().is_some_and(|held| held != epoch);
+    let plan = |id: &ConversationId, held: Seq| {
+        let Some(seen) = seen.iter().find(|seen| seen.conversation.id == *id) else {
+            return Plan::Not(NotResumed::NotParticipant);
+        };
+        let last = seen.conversation.last_seq;
+        if foreign {
+            Plan::Not(NotResumed::EpochChanged)
+        } else if held > last {
+            Plan::Not(NotResumed::Ahead)
+        } else if last.0 - held.0 > RESUME_MESSAGES_MAX {
+            Plan::Not(NotResumed::TooFarBehind)
+        } else {
+            Plan::After(held)
+        }
+    };
+    hello
+        .resume
+        .iter()
+        .map(|(id, held)| (id.clone(), plan(id, *held)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use chat_core::{Conversation, ConversationKind, Timestamp};
+
+    use super::*;
+
+    fn seen(id: &str, last_seq: u64) -> ConversationOfUser {
+        ConversationOfUser {
+            conversation: Conversation {
+                id: ConversationId::parse(id).unwrap(),
+                kind: ConversationKind::Group,
+                title: None,
+                created_at: Timestamp::from_millis(0),
+                last_seq: Seq(last_seq),
+                participants: Arc::from([]),
+            },
+            received_seq: Seq::ZERO,
+            read_seq: Seq::ZERO,
+            unread: 0,
+            last_message: None,
+        }
+    }
+
+    #[test]
+    fn the_table_of_resume() {
+        let epoch = Epoch::parse("here").unwrap();
+        let seen = [seen("c", 2_000)];
+        let plan = |id: &str, held: u64, from: Option<&str>| {
+            let id = ConversationId::parse(id).unwrap();
+            let hello = Hello {
+                resume: vec![(id.clone(), Seq(held))],
+                epoch: from.map(|epoch| Epoch::parse(epoch).unwrap()),
+                ..Hello::default()
+            };
+            plan_resume(&hello, &seen, &epoch)[&id]
+        };
+        assert_eq!(plan("c", 2_000, None), Plan::After(Seq(2_000)));
+        assert_eq!(
+            plan("c", 1_000, Some("here")),
+            Plan::After(Seq(1_000)),
+            "exactly 1,000 behind"
+        );
+        assert_eq!(
+            plan("c", 999, None),
+            Plan::Not(NotResumed::TooFarBehind),
+            "1,001 behind"
+        );
+        assert_eq!(plan("c", 2_001, None), Plan::Not(NotResumed::Ahead));
+        assert_eq!(plan("other", 1, None), Plan::Not(NotResumed::NotParticipant));
+        assert_eq!(plan("c", 1_999, Some("elsewhere")), Plan::Not(NotResumed::EpochChanged));
+    }
+}

@@ -1,0 +1,164 @@
+//! Reading the live state for people: namespaces, rooms and sockets as they are at this moment in socketioxide itself.
+
+use std::collections::BTreeMap;
+
+use chat_core::ids::{CONVERSATION_ROOM_PREFIX, USER_ROOM_PREFIX, conversation_room};
+use chat_core::{Conversation, ConversationId, Sid};
+use socketioxide::extract::SocketRef;
+
+use super::view::{MemberView, MissingView, NamespaceView, RoomKind, RoomView, SocketView};
+use super::{Hub, LiveSocket};
+
+/// The namespace of chat.
+pub const CHAT_NAMESPACE: &str = "/";
+
+/// What a room of this name is for.
+pub fn kind_of(room: &str) -> RoomKind {
+    if room.starts_with(CONVERSATION_ROOM_PREFIX) {
+        RoomKind::Conversation
+    } else if room.starts_with(USER_ROOM_PREFIX) {
+        RoomKind::User
+    } else if room.parse::<socketioxide_core::Sid>().is_ok() {
+        RoomKind::Socket
+    } else {
+        RoomKind::Other
+    }
+}
+
+fn room_view(name: &str, sockets: usize) -> RoomView {
+    RoomView {
+        namespace: CHAT_NAMESPACE.into(),
+        name: name.to_owned(),
+        kind: kind_of(name),
+        sockets,
+        conversation_id: name
+            .strip_prefix(CONVERSATION_ROOM_PREFIX)
+            .and_then(|id| ConversationId::parse(id).ok()),
+    }
+}
+
+impl Hub {
+    #[expect(clippy::disallowed_methods, reason = "this is the one door")]
+    fn links_in(&self, room: Option<&str>) -> Vec<SocketRef> {
+        match room {
+            Some(room) => self.io.within(room.to_owned()).sockets(),
+            None => self.io.sockets(),
+        }
+    }
+
+    /// Every live room of namespace `/` with the number of sockets in it.
+    pub(super) fn rooms_by_name(&self) -> BTreeMap<String, usize> {
+        let mut rooms = BTreeMap::new();
+        for link in self.links_in(None) {
+            for room in link.rooms() {
+                *rooms.entry(room.into_owned()).or_insert(0) += 1;
+            }
+        }
+        rooms
+    }
+
+    /// The namespaces and how much is in each.
+    pub fn namespaces(&self) -> Vec<NamespaceView> {
+        let sockets = self.links_in(None).len();
+        vec![NamespaceView {
+            name: CHAT_NAMESPACE.into(),
+            sockets,
+            rooms: self.rooms_by_name().len(),
+        }]
+    }
+
+    /// Every live room, by name.
+    pub fn rooms(&self) -> Vec<RoomView> {
+        self.rooms_by_name()
+            .into_iter()
+            .map(|(name, sockets)| room_view(&name, sockets))
+            .collect()
+    }
+
+    /// Names of live rooms that look like `name`, the nearest first.
+    pub fn similar_rooms(&self, name: &str, most: usize) -> Vec<String> {
+        let wanted = name.to_lowercase();
+        let tail = wanted.rsplit(':').next().unwrap_or(&wanted).to_owned();
+        let mut found: Vec<(usize, String)> = self
+            .rooms_by_name()
+            .into_keys()
+            .filter_map(|room| {
+                let lower = room.to_lowercase();
+                let near = lower.contains(&wanted) || (!tail.is_empty() && lower.contains(&tail));
+                let shared = lower.bytes().zip(wanted.bytes()).take_while(|(a, b)| a == b).count();
+                (near || shared * 2 > wanted.len()).then(|| (usize::MAX - shared, room))
+            })
+            .collect();
+        found.sort();
+        found.into_iter().take(most).map(|(_, room)| room).collect()
+    }
+
+    /// A room and who is in it now; a room that nobody is in does not exist.
+    pub fn members(&self, room: &str) -> (RoomView, Vec<MemberView>) {
+        let mut members: Vec<MemberView> = self
+            .links_in(Some(room))
+            .iter()
+            .filter_map(|link| self.socket(link.id.as_str()))
+            .map(|socket| MemberView {
+                sid: socket.sid.clone(),
+                user_id: socket.user_id().clone(),
+                username: socket.user().username.clone(),
+                transport: socket.transport(),
+                node_id: self.node_id.clone(),
+                joined_at: socket.joined_at(room),
+            })
+            .collect();
+        members.sort_by(|a, b| (&a.username, &a.sid).cmp(&(&b.username, &b.sid)));
+        (room_view(room, members.len()), members)
+    }
+
+    /// Participants of the conversation who are online with sockets that are not in its room, though they did not leave it.
+    pub fn missing(&self, conversation: &Conversation) -> Vec<MissingView> {
+        let room = self.room(&conversation_room(&conversation.id));
+        conversation
+            .participants
+            .iter()
+            .filter_map(|participant| {
+                let sids: Vec<Sid> = self
+                    .sockets_of(&participant.user_id)
+                    .iter()
+                    .filter(|socket| !room.contains(&socket.link().id) && !socket.has_left(&conversation.id))
+                    .map(|socket| socket.sid.clone())
+                    .collect();
+                let (user_id, username) = (participant.user_id.clone(), participant.username.clone());
+                (!sids.is_empty()).then_some(MissingView {
+                    user_id,
+                    username,
+                    sids,
+                })
+            })
+            .collect()
+    }
+
+    /// Every live socket, the newest first.
+    pub fn socket_views(&self) -> Vec<SocketView> {
+        let mut sockets = self.sockets();
+        sockets.sort_by(|a, b| (b.connected_at, &b.sid).cmp(&(a.connected_at, &a.sid)));
+        sockets.iter().map(|socket| self.socket_view(socket)).collect()
+    }
+
+    /// One live socket.
+    pub fn socket_view(&self, socket: &LiveSocket) -> SocketView {
+        let caller = socket.caller();
+        SocketView {
+            sid: socket.sid.clone(),
+            namespace: CHAT_NAMESPACE.into(),
+            user_id: socket.user_id().clone(),
+            username: socket.user().username.clone(),
+            transport: socket.transport(),
+            node_id: self.node_id.clone(),
+            address: caller.address.clone(),
+            user_agent: caller.user_agent.clone(),
+            client: caller.client.clone(),
+            connected_at: socket.connected_at,
+            rooms: socket.rooms(),
+            receipts: caller.receipts,
+            lagging: socket.is_lagging(),
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! A lane: what one socket has been handed of one conversation, and whether it may be handed more right now.
+//!
+//! All order and completeness of delivery hangs on this small state machine: within a lane messages are handed over by
+//! rising seq, each once, without gaps. Whatever cannot be handed over at once is left to the feeder, which reads it from
+//! the store; a full buffer is therefore a delay and never a loss.
+
+use chat_core::Seq;
+
+/// Who may hand messages to a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Nobody yet: its socket is being set up, or an acknowledgement that belongs before the next message is on its way.
+    Held,
+    /// The feeder, from the store.
+    Behind,
+    /// The fan-out, directly.
+    Live,
+    /// Nobody: the client left by its own `leave_conversation`.
+    Left,
+}
+
+/// What became of a message that was offered to a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offer {
+    /// It is in the socket's buffer.
+    HandedOff,
+    /// The feeder, or whoever holds the lane, will hand it over.
+    Later,
+    /// The socket's buffer is full; the feeder must be woken.
+    Lagging,
+    /// It was handed over before.
+    Already,
+    /// The client left this conversation itself.
+    Left,
+    /// The socket has no lane here: it was never joined.
+    NoLane,
+    /// The connection is gone.
+    Closed,
+}
+
+/// The state of one socket in one conversation.
+#[derive(Debug, Clone, Copy)]
+pub struct Lane {
+    /// The last seq that was handed over (or that the client held when it came).
+    pub handed: Seq,
+    /// The newest seq that is known to exist.
+    pub head: Seq,
+    /// Who may hand over.
+    pub mode: Mode,
+}
+
+/// What the fan-out is to do with a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Hand it over now; then call [`Lane::handed_over`].
+    Now,
+    /// Nothing to do, for this reason.
+    Not(Offer),
+}
+
+impl Lane {
+    /// A lane that begins after `handed` and is held.
+    pub fn held(handed: Seq) -> Self {
+        Self {
+            handed,
+            head: handed,
+            mode: Mode::Held,
+        }
+    }
+
+    /// Message `seq` exists: is it this lane's turn?
+    pub fn turn(&mut self, seq: Seq) -> Turn {
+        self.head = self.head.max(seq);
+        match self.mode {
+            Mode::Left => Turn::Not(Offer::Left),
+            Mode::Held | Mode::Behind => Turn::Not(Offer::Later),
+            Mode::Live if seq <= self.handed => Turn::Not(Offer::Already),
+            Mode::Live if seq == self.handed.next() => Turn::Now,
+            Mode::Live => {
+                // A gap: whatever was missed is in the store.
+                self.mode = Mode::Behind;
+                Turn::Not(Offer::Lagging)
+            }
+        }
+    }
+
+    /// Message `seq` is in the socket's buffer. True when the feeder has nothing more to do here.
+    pub fn handed_over(&mut self, seq: Seq) -> bool {
+        debug_assert_eq!(seq, self.handed.next(), "a lane is handed every seq once, in order");
+        self.handed = seq;
+        self.settle()
+    }
+
+    /// Ends a hold. True when the feeder must be woken.
+    pub fn release(&mut self) -> bool {
+        if self.mode == Mode::Held {
+            self.mode = Mode::Behind;
+            self.settle();
+        }
+        self.mode == Mode::Behind
+    }
+
+    fn settle(&mut self) -> bool {
+        let caught_up = self.handed >= self.head;
+        if caught_up && self.mode == Mode::Behind {
+            self.mode = Mode::Live;
+        }
+        caught_up
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_held_lane_notes_what_came_and_then_needs_the_feeder() {
+        let mut lane = Lane::held(Seq(5));
+        assert_eq!(lane.turn(Seq(6)), Turn::Not(Offer::Later));
+        assert!(lane.release());
+        assert_eq!(lane.mode, Mode::Behind);
+        assert!(lane.handed_over(Seq(6)));
+        assert_eq!(lane.mode, Mode::Live);
+        assert_eq!(lane.turn(Seq(7)), Turn::Now);
+    }
+
+    #[test]
+    fn a_held_lane_without_news_goes_live_at_once() {
+        let mut lane = Lane::held(Seq(5));
+        assert!(!lane.release());
+        assert_eq!(lane.turn(Seq(6)), Turn::Now);
+        assert_eq!(lane.turn(Seq(5)), Turn::Not(Offer::Already));
+    }
+
+    #[test]
+    fn a_gap_goes_to_the_feeder() {
+        let mut lane = Lane::held(Seq(5));
+        lane.release();
+        assert_eq!(lane.turn(Seq(8)), Turn::Not(Offer::Lagging));
+        assert_eq!((lane.mode, lane.head), (Mode::Behind, Seq(8)));
+        assert!(!lane.handed_over(Seq(6)));
+        assert!(!lane.handed_over(Seq(7)));
+        assert!(lane.handed_over(Seq(8)));
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Publish,
+        BufferFull,
+        Release,
+        Feed,
+    }
+
+    proptest! {
+        /// Whatever happens in whatever order, every seq is handed over once, in order, and in the end all of them.
+        #[test]
+        fn every_seq_once_in_order(steps in prop::collection::vec(
+            prop_oneof![Just(Step::Publish), Just(Step::BufferFull), Just(Step::Release), Just(Step::Feed)], 0..200)) {
+            let mut lane = Lane::held(Seq::ZERO);
+            let (mut published, mut handed) = (Seq::ZERO, Vec::new());
+            let feed = |lane: &mut Lane, handed: &mut Vec<Seq>| {
+                if lane.mode == Mode::Behind {
+                    let seq = lane.handed.next();
+                    handed.push(seq);
+                    lane.handed_over(seq);
+                }
+            };
+            for step in steps {
+                match step {
+                    Step::Publish => {
+                        published = published.next();
+                        if lane.turn(published) == Turn::Now {
+                            handed.push(published);
+                            lane.handed_over(published);
+                        }
+                    }
+                    Step::BufferFull => {
+                        published = published.next();
+                        if lane.turn(published) == Turn::Now {
+                            lane.mode = Mode::Behind;
+                        }
+                    }
+                    Step::Release => { lane.release(); }
+                    Step::Feed => feed(&mut lane, &mut handed),
+                }
+            }
+            lane.release();
+            while lane.mode == Mode::Behind {
+                feed(&mut lane, &mut handed);
+            }
+            let expected: Vec<Seq> = (1..=published.0).map(Seq).collect();
+            prop_assert_eq!(handed, expected);
+        }
+    }
+}

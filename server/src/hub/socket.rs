@@ -1,0 +1,441 @@
+//! A live socket: who is behind it, what it was handed, and the only way to say something to it.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use chat_core::ids::conversation_room;
+use chat_core::{ConversationId, Role, Seq, Sid, Timestamp, User, UserId};
+use parking_lot::Mutex;
+use rollcall_protocol::event::name;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use socketioxide::extract::SocketRef;
+use socketioxide::{SendError, SocketError};
+
+use super::lane::{Lane, Mode, Offer, Turn};
+use crate::gateway::listener::Line;
+use crate::limits::BACKLOG_EVENTS_MAX;
+
+/// What is known of a connection when it is admitted.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Whose connection it is.
+    pub user: Arc<User>,
+    /// What it may do: at most what the account may.
+    pub role: Role,
+    /// When its token ends.
+    pub expires_at: Timestamp,
+    /// It promised to send receipts.
+    pub receipts: bool,
+    /// `name/version`, as the client says.
+    pub client: Option<String>,
+    /// The client's address, as far as the trusted proxies tell.
+    pub address: String,
+    /// As it came, shortened.
+    pub user_agent: Option<String>,
+}
+
+/// Why something could not be said to a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EmitError {
+    /// Its buffer is full.
+    #[error("the socket's buffer is full")]
+    Full,
+    /// The connection is gone.
+    #[error("the connection is closed")]
+    Closed,
+}
+
+/// One live connection in namespace `/`.
+#[derive(Debug)]
+pub struct LiveSocket {
+    /// Its id.
+    pub sid: Sid,
+    /// When it was admitted.
+    pub connected_at: Timestamp,
+    caller: Caller,
+    link: SocketRef,
+    expires_at: AtomicI64,
+    /// Set while `session` is not out yet.
+    opening: AtomicBool,
+    /// One feeder at a time.
+    feeding: AtomicBool,
+    lagging: AtomicBool,
+    // Guards order: a message is put into the buffer under this lock. Never held across an await.
+    lanes: Mutex<HashMap<ConversationId, Lane>>,
+    joined: Mutex<HashMap<String, Timestamp>>,
+    backlog: Mutex<VecDeque<(&'static str, Box<RawValue>)>>,
+    line: Mutex<Option<Arc<Line>>>,
+    /// Why the server closed it, when it was the server.
+    closing: Mutex<Option<super::CloseReason>>,
+}
+
+impl LiveSocket {
+    pub(super) fn new(link: SocketRef, sid: Sid, caller: Caller, line: Option<Arc<Line>>, at: Timestamp) -> Self {
+        Self {
+            sid,
+            connected_at: at,
+            expires_at: AtomicI64::new(caller.expires_at.as_millis()),
+            caller,
+            link,
+            opening: AtomicBool::new(true),
+            feeding: AtomicBool::new(false),
+            lagging: AtomicBool::new(false),
+            lanes: Mutex::default(),
+            joined: Mutex::default(),
+            backlog: Mutex::default(),
+            line: Mutex::new(line),
+            closing: Mutex::new(None),
+        }
+    }
+
+    /// Whose it is.
+    pub fn user(&self) -> &Arc<User> {
+        &self.caller.user
+    }
+
+    /// Whose it is.
+    pub fn user_id(&self) -> &UserId {
+        &self.caller.user.id
+    }
+
+    /// What is known of the connection.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// When its token ends.
+    pub fn expires_at(&self) -> Timestamp {
+        Timestamp::from_millis(self.expires_at.load(Ordering::Relaxed))
+    }
+
+    /// A fresh token was given.
+    pub fn set_expires_at(&self, at: Timestamp) {
+        self.expires_at.store(at.as_millis(), Ordering::Relaxed);
+    }
+
+    /// Its buffer was full and it is being fed from the store.
+    pub fn is_lagging(&self) -> bool {
+        self.lagging.load(Ordering::Relaxed)
+    }
+
+    /// `polling` or `websocket`.
+    pub fn transport(&self) -> &'static str {
+        match self.link.transport_type() {
+            socketioxide::TransportType::Polling => "polling",
+            socketioxide::TransportType::Websocket => "websocket",
+        }
+    }
+
+    /// Is the connection still there?
+    pub fn is_connected(&self) -> bool {
+        self.link.connected()
+    }
+
+    /// Is its `session` not out yet?
+    pub fn is_opening(&self) -> bool {
+        self.opening.load(Ordering::Relaxed)
+    }
+
+    /// What the live rooms know it by.
+    pub fn room_key(&self) -> socketioxide_core::Sid {
+        self.link.id
+    }
+
+    pub(super) fn link(&self) -> &SocketRef {
+        &self.link
+    }
+
+    pub(super) fn set_line(&self, line: Arc<Line>) {
+        *self.line.lock() = Some(line);
+    }
+
+    pub(super) fn line(&self) -> Option<Arc<Line>> {
+        self.line.lock().clone()
+    }
+
+    /// Bytes that the kernel has taken for this connection so far: what tells a slow reader from a dead one.
+    pub(crate) fn bytes_written(&self) -> u64 {
+        self.line.lock().as_ref().map_or(0, |line| line.written())
+    }
+
+    pub(super) fn close_because(&self, reason: super::CloseReason) {
+        self.closing.lock().get_or_insert(reason);
+    }
+
+    pub(super) fn closed_because(&self) -> Option<super::CloseReason> {
+        *self.closing.lock()
+    }
+
+    // === saying something ===
+
+    /// Says `event` once; an error is the caller's to deal with.
+    #[expect(clippy::disallowed_methods, reason = "this is the one door")]
+    pub(crate) fn emit<T: Serialize + ?Sized>(&self, event: &'static str, data: &T) -> Result<(), EmitError> {
+        match self.link.emit(event, data) {
+            Ok(()) => Ok(()),
+            Err(SendError::Socket(SocketError::InternalChannelFull)) => Err(EmitError::Full),
+            Err(SendError::Socket(_)) => Err(EmitError::Closed),
+            Err(SendError::Serialize(error)) => {
+                // Our own types always serialize; a defect must be seen, not turned into a dead connection.
+                tracing::error!(event, %error, "an event could not be encoded");
+                Ok(())
+            }
+        }
+    }
+
+    /// Says `event` now, or as soon as the socket's buffer has room. `Full` when too many already wait.
+    pub(crate) fn emit_surely(&self, event: &'static str, data: &RawValue) -> Result<Wait, EmitError> {
+        let mut backlog = self.backlog.lock();
+        if backlog.is_empty() {
+            match self.emit(event, data) {
+                Ok(()) => return Ok(Wait::None),
+                Err(EmitError::Closed) => return Err(EmitError::Closed),
+                Err(EmitError::Full) => {}
+            }
+        }
+        if backlog.len() >= BACKLOG_EVENTS_MAX {
+            return Err(EmitError::Full);
+        }
+        backlog.push_back((event, data.to_owned()));
+        Ok(Wait::ForFeeder)
+    }
+
+    /// Says what waited. `Full` when some of it still waits.
+    pub(crate) fn flush_backlog(&self) -> Result<(), EmitError> {
+        let mut backlog = self.backlog.lock();
+        while let Some((event, data)) = backlog.front() {
+            self.emit(event, data)?;
+            backlog.pop_front();
+        }
+        Ok(())
+    }
+
+    // === lanes ===
+
+    /// Message `seq` of `conversation` is committed: hand it over if it is this socket's turn.
+    pub(crate) fn offer(&self, conversation: &ConversationId, seq: Seq, payload: &RawValue) -> Offer {
+        let mut lanes = self.lanes.lock();
+        let lane = match lanes.get_mut(conversation) {
+            Some(lane) => lane,
+            // The session is being made: whoever makes it sets where the lane begins, and finds the head here.
+            None if self.opening.load(Ordering::Relaxed) => {
+                let lane = lanes
+                    .entry(conversation.clone())
+                    .or_insert(Lane::held(Seq(seq.0.saturating_sub(1))));
+                lane.head = lane.head.max(seq);
+                return Offer::Later;
+            }
+            None => return Offer::NoLane,
+        };
+        match lane.turn(seq) {
+            Turn::Not(outcome) => outcome,
+            Turn::Now => match self.emit(name::NEW_MESSAGE, payload) {
+                Ok(()) => {
+                    lane.handed_over(seq);
+                    Offer::HandedOff
+                }
+                Err(EmitError::Full) => {
+                    lane.mode = Mode::Behind;
+                    self.lagging.store(true, Ordering::Relaxed);
+                    Offer::Lagging
+                }
+                Err(EmitError::Closed) => Offer::Closed,
+            },
+        }
+    }
+
+    /// Opens a lane that goes live right after `handed`, for a socket that should have had one all along.
+    pub(crate) fn repair_lane(&self, conversation: &ConversationId, handed: Seq) {
+        let mut lanes = self.lanes.lock();
+        let lane = lanes.entry(conversation.clone()).or_insert(Lane::held(handed));
+        if lane.mode == Mode::Held && !self.opening.load(Ordering::Relaxed) {
+            lane.release();
+        }
+    }
+
+    /// Hands over the next message from the store. `None` when the lane no longer wants it from the feeder.
+    pub(crate) fn feed(
+        &self,
+        conversation: &ConversationId,
+        seq: Seq,
+        payload: &RawValue,
+    ) -> Option<Result<(), EmitError>> {
+        let mut lanes = self.lanes.lock();
+        let lane = lanes.get_mut(conversation).filter(|lane| lane.mode == Mode::Behind)?;
+        if seq != lane.handed.next() {
+            return None;
+        }
+        let outcome = self.emit(name::NEW_MESSAGE, payload);
+        match outcome {
+            Ok(()) => {
+                lane.handed_over(seq);
+            }
+            Err(EmitError::Full) => self.lagging.store(true, Ordering::Relaxed),
+            Err(EmitError::Closed) => {}
+        }
+        Some(outcome)
+    }
+
+    /// A lane that the feeder has work in, and the seq after which it goes on.
+    pub(crate) fn next_behind(&self) -> Option<(ConversationId, Seq)> {
+        let lanes = self.lanes.lock();
+        lanes
+            .iter()
+            .find(|(_, lane)| lane.mode == Mode::Behind)
+            .map(|(id, lane)| (id.clone(), lane.handed))
+    }
+
+    /// True for exactly one caller until [`Self::stop_feeding`] agrees.
+    pub(crate) fn start_feeding(&self) -> bool {
+        !self.feeding.swap(true, Ordering::AcqRel)
+    }
+
+    /// Ends feeding unless new work came meanwhile; true when it ended.
+    pub(crate) fn stop_feeding(&self) -> bool {
+        let lanes = self.lanes.lock();
+        let backlog = self.backlog.lock();
+        if backlog.is_empty() && lanes.values().all(|lane| lane.mode != Mode::Behind) {
+            self.lagging.store(false, Ordering::Relaxed);
+            self.feeding.store(false, Ordering::Release);
+            return true;
+        }
+        false
+    }
+
+    /// Holds the lane, making it if there is none, and tells the last seq that was handed over through it.
+    /// A new one, and one that was left, begins after what `begin` gives.
+    pub(crate) fn hold_lane(&self, conversation: &ConversationId) -> HeldLane {
+        let mut lanes = self.lanes.lock();
+        match lanes.get_mut(conversation) {
+            Some(lane) if lane.mode != Mode::Left => {
+                let continues = HeldLane::Continues(lane.handed);
+                lane.mode = Mode::Held;
+                continues
+            }
+            _ => {
+                lanes.insert(conversation.clone(), Lane::held(Seq::ZERO));
+                HeldLane::Begins
+            }
+        }
+    }
+
+    /// Says where a held lane begins; `head` is the newest message that exists.
+    pub(crate) fn begin_lane(&self, conversation: &ConversationId, handed: Seq, head: Seq) {
+        let mut lanes = self.lanes.lock();
+        let lane = lanes.entry(conversation.clone()).or_insert(Lane::held(handed));
+        lane.handed = handed;
+        lane.head = lane.head.max(head).max(handed);
+        lane.mode = Mode::Held;
+    }
+
+    /// Ends the hold on one lane; true when the feeder has work now.
+    pub(crate) fn release_lane(&self, conversation: &ConversationId) -> bool {
+        self.lanes.lock().get_mut(conversation).is_some_and(Lane::release)
+    }
+
+    /// The session is out: ends every hold; true when the feeder has work now.
+    pub(crate) fn release_all(&self) -> bool {
+        let mut lanes = self.lanes.lock();
+        self.opening.store(false, Ordering::Relaxed);
+        let mut work = false;
+        for lane in lanes.values_mut() {
+            work |= lane.release();
+        }
+        work
+    }
+
+    /// The client left by itself: nothing live until it joins again.
+    pub(crate) fn leave_lane(&self, conversation: &ConversationId) {
+        let mut lanes = self.lanes.lock();
+        if let Some(lane) = lanes.get_mut(conversation) {
+            lane.mode = Mode::Left;
+        } else {
+            let mut lane = Lane::held(Seq::ZERO);
+            lane.mode = Mode::Left;
+            lanes.insert(conversation.clone(), lane);
+        }
+    }
+
+    /// The user is no longer in the conversation.
+    pub(crate) fn drop_lane(&self, conversation: &ConversationId) {
+        self.lanes.lock().remove(conversation);
+    }
+
+    /// Did the client leave this conversation itself?
+    pub fn has_left(&self, conversation: &ConversationId) -> bool {
+        self.lanes
+            .lock()
+            .get(conversation)
+            .is_some_and(|lane| lane.mode == Mode::Left)
+    }
+
+    /// The last seq handed over in this conversation.
+    pub fn handed(&self, conversation: &ConversationId) -> Option<Seq> {
+        self.lanes.lock().get(conversation).map(|lane| lane.handed)
+    }
+
+    // === rooms ===
+
+    /// Joins a live room and reads it back: true when the room holds this socket.
+    #[expect(clippy::disallowed_methods, reason = "this is the one door")]
+    pub(super) fn join_room(&self, room: &str, at: Timestamp) -> bool {
+        self.link.join(room.to_owned());
+        self.joined.lock().entry(room.to_owned()).or_insert(at);
+        self.is_in(room)
+    }
+
+    /// Leaves a live room and reads it back: true when the room no longer holds this socket.
+    #[expect(clippy::disallowed_methods, reason = "this is the one door")]
+    pub(super) fn leave_room(&self, room: &str) -> bool {
+        self.link.leave(room.to_owned());
+        self.joined.lock().remove(room);
+        !self.is_in(room)
+    }
+
+    /// Does the live room hold this socket?
+    pub fn is_in(&self, room: &str) -> bool {
+        self.link.rooms().iter().any(|name| name == room)
+    }
+
+    /// Does the live room of the conversation hold this socket?
+    pub fn is_in_conversation(&self, conversation: &ConversationId) -> bool {
+        self.is_in(&conversation_room(conversation))
+    }
+
+    /// The live rooms that hold this socket, by name.
+    pub fn rooms(&self) -> Vec<String> {
+        let mut rooms: Vec<String> = self
+            .link
+            .rooms()
+            .into_iter()
+            .map(std::borrow::Cow::into_owned)
+            .collect();
+        rooms.sort_unstable();
+        rooms
+    }
+
+    /// When it joined that room.
+    pub fn joined_at(&self, room: &str) -> Timestamp {
+        self.joined.lock().get(room).copied().unwrap_or(self.connected_at)
+    }
+}
+
+/// Whether an event went out at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// It is in the socket's buffer.
+    None,
+    /// It waits; the feeder must be woken.
+    ForFeeder,
+}
+
+/// What holding a lane found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeldLane {
+    /// It was live; everything up to this seq was handed over.
+    Continues(Seq),
+    /// It is new, or was left: say where it begins.
+    Begins,
+}
