@@ -48,6 +48,12 @@ impl Line {
         })
     }
 
+    /// A line without a connection, for tests of what only asks who the peer is.
+    #[cfg(test)]
+    pub(crate) fn of_peer(peer: SocketAddr) -> Arc<Self> {
+        Self::new(peer)
+    }
+
     /// The other end's address. Behind a proxy it is the proxy's.
     pub fn peer(&self) -> SocketAddr {
         self.peer
