@@ -90,7 +90,8 @@ pub struct ConversationOfUser {
     pub received_seq: Seq,
     /// This user has read everything up to here, by their own word.
     pub read_seq: Seq,
-    /// Messages of others after `read_seq`, counted up to [`crate::limits::UNREAD_MAX`].
+    /// Messages of others after `read_seq` and after they joined, counted up to [`crate::limits::UNREAD_MAX`] among the
+    /// first [`crate::limits::UNREAD_SCAN_MAX`] of those messages.
     pub unread: u64,
     /// The newest message.
     pub last_message: Option<Message>,

@@ -15,6 +15,10 @@ pub const PAGE_MAX: u32 = 200;
 /// Unread messages are counted up to this many: the count reads an index row each, and nobody reads "4,711 unread".
 pub const UNREAD_MAX: u64 = 1_000;
 
+/// Messages that are looked at to count the unread ones: somebody who wrote a million messages and read none must not
+/// make the count read a million rows. Those of others beyond it are not counted.
+pub const UNREAD_SCAN_MAX: u64 = 10_000;
+
 /// Participants of a group. A fan-out is one pass over them, and each change of the group tells every one of them.
 pub const PARTICIPANTS_MAX: usize = 5_000;
 

@@ -1,0 +1,334 @@
+//! The store of the unit tests: everything in memory, held to the same contract as the real ones.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use chat_core::conversation::ConversationOfUser;
+use chat_core::ids::ClientMessageId;
+use chat_core::limits::{UNREAD_MAX, UNREAD_SCAN_MAX, USERNAME_CHARS_MAX};
+use chat_core::ports::{
+    Accounts, AppendError, Appended, CreateUserError, Credentials, MessageLog, NewUser, Page, PageFrom, StoreError,
+    StoreTrouble, Vitals,
+};
+use chat_core::{
+    Conversation, ConversationId, ConversationKind, Draft, Epoch, Message, MessageId, Participant, ParticipantRole,
+    Seq, Timestamp, User, UserId,
+};
+use parking_lot::Mutex;
+
+mod conversations;
+
+/// A store that forgets everything.
+pub(crate) struct MemoryStore {
+    /// Guards the whole state; nothing awaits while it is held.
+    state: Mutex<State>,
+    epoch: Epoch,
+}
+
+#[derive(Default)]
+struct State {
+    users: BTreeMap<UserId, Account>,
+    conversations: BTreeMap<ConversationId, Held>,
+    trouble: Option<StoreTrouble>,
+}
+
+struct Account {
+    user: User,
+    password_hash: Option<String>,
+}
+
+struct Held {
+    kind: ConversationKind,
+    title: Option<String>,
+    created_at: Timestamp,
+    participants: BTreeMap<UserId, Membership>,
+    /// At index `seq - 1`.
+    messages: Vec<Message>,
+}
+
+struct Membership {
+    role: ParticipantRole,
+    joined_at: Timestamp,
+    joined_seq: Seq,
+    received_seq: Seq,
+    read_seq: Seq,
+}
+
+impl MemoryStore {
+    /// An empty one.
+    pub(crate) fn new() -> Self {
+        Self {
+            state: Mutex::default(),
+            epoch: Epoch::parse("memory").expect("an id"),
+        }
+    }
+
+    /// Makes every operation fail with this trouble from now on, or none of them.
+    pub(crate) fn fail_with(&self, trouble: Option<StoreTrouble>) {
+        self.state.lock().trouble = trouble;
+    }
+}
+
+impl State {
+    fn ready(&self) -> Result<(), StoreError> {
+        match self.trouble {
+            None => Ok(()),
+            Some(trouble) => Err(StoreError::Unavailable {
+                trouble,
+                detail: "as the test asked".to_owned(),
+            }),
+        }
+    }
+
+    fn name_is_taken(&self, username: &str) -> bool {
+        self.users.values().any(|account| account.user.username == username)
+    }
+
+    fn insert(&mut self, new: NewUser) -> User {
+        let user = User {
+            id: new.id.clone(),
+            username: new.username,
+            display_name: new.display_name,
+            role: new.role,
+            created_at: new.at,
+            disabled_at: None,
+            last_seen: None,
+        };
+        let account = Account {
+            user: user.clone(),
+            password_hash: new.password_hash,
+        };
+        self.users.insert(new.id, account);
+        user
+    }
+
+    /// The message with its sender's name as it is now.
+    fn shown(&self, message: &Message) -> Message {
+        let mut message = message.clone();
+        if let Some(sender) = self.users.get(&message.sender_id) {
+            message.sender_name = sender.user.display_name.as_str().into();
+        }
+        message
+    }
+}
+
+fn page<T>(mut items: Vec<T>, limit: u32) -> Page<T> {
+    let limit = limit as usize;
+    let more = items.len() > limit;
+    items.truncate(limit);
+    Page { items, more }
+}
+
+#[async_trait]
+impl Accounts for MemoryStore {
+    async fn create_user(&self, new: NewUser) -> Result<User, CreateUserError> {
+        let mut state = self.state.lock();
+        state.ready()?;
+        if state.users.contains_key(&new.id) || state.name_is_taken(&new.username) {
+            return Err(CreateUserError::Taken);
+        }
+        Ok(state.insert(new))
+    }
+
+    async fn provision_user(&self, mut new: NewUser) -> Result<User, StoreError> {
+        let mut state = self.state.lock();
+        state.ready()?;
+        if let Some(account) = state.users.get(&new.id) {
+            return Ok(account.user.clone());
+        }
+        let wanted = new.username.clone();
+        for n in 2.. {
+            if !state.name_is_taken(&new.username) {
+                break;
+            }
+            let suffix = format!("-{n}");
+            let kept: String = wanted.chars().take(USERNAME_CHARS_MAX - suffix.len()).collect();
+            new.username = kept + &suffix;
+        }
+        Ok(state.insert(new))
+    }
+
+    async fn user(&self, id: &UserId) -> Result<Option<User>, StoreError> {
+        let state = self.state.lock();
+        state.ready()?;
+        Ok(state.users.get(id).map(|account| account.user.clone()))
+    }
+
+    async fn credentials(&self, username: &str) -> Result<Option<Credentials>, StoreError> {
+        let state = self.state.lock();
+        state.ready()?;
+        let account = state.users.values().find(|account| account.user.username == username);
+        Ok(account.map(|account| Credentials {
+            user: account.user.clone(),
+            password_hash: account.password_hash.clone(),
+        }))
+    }
+
+    async fn set_password(&self, id: &UserId, password_hash: &str) -> Result<bool, StoreError> {
+        let mut state = self.state.lock();
+        state.ready()?;
+        let account = state.users.get_mut(id);
+        Ok(account
+            .map(|account| account.password_hash = Some(password_hash.to_owned()))
+            .is_some())
+    }
+
+    async fn set_disabled(&self, id: &UserId, at: Option<Timestamp>) -> Result<bool, StoreError> {
+        let mut state = self.state.lock();
+        state.ready()?;
+        Ok(state
+            .users
+            .get_mut(id)
+            .map(|account| account.user.disabled_at = at)
+            .is_some())
+    }
+
+    async fn search_users(&self, query: &str, limit: u32) -> Result<Page<User>, StoreError> {
+        let state = self.state.lock();
+        state.ready()?;
+        let query = query.to_ascii_lowercase();
+        let matches = |text: &str| text.to_ascii_lowercase().contains(&query);
+        let users = state.users.values().map(|account| &account.user);
+        let mut found: Vec<User> = users
+            .filter(|user| matches(&user.username) || matches(&user.display_name))
+            .cloned()
+            .collect();
+        found.sort_by(|a, b| a.username.cmp(&b.username));
+        Ok(page(found, limit))
+    }
+
+    async fn note_last_seen(&self, seen: &[(UserId, Timestamp)]) -> Result<(), StoreError> {
+        let mut state = self.state.lock();
+        state.ready()?;
+        for (id, at) in seen {
+            if let Some(account) = state.users.get_mut(id) {
+                account.user.last_seen = account.user.last_seen.max(Some(*at));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl MessageLog for MemoryStore {
+    async fn append(&self, draft: Draft) -> Result<Appended, AppendError> {
+        let mut state = self.state.lock();
+        state.ready()?;
+        let conversation = state
+            .conversations
+            .get(&draft.conversation_id)
+            .ok_or(AppendError::NotFound)?;
+        let Some(sender) = state.users.get(&draft.sender_id) else {
+            return Err(constraint("the sender is no account").into());
+        };
+        let earlier = conversation.messages.iter().find(|m| {
+            m.sender_id == draft.sender_id
+                && m.client_message_id.is_some()
+                && m.client_message_id == draft.client_message_id
+        });
+        if let Some(earlier) = earlier {
+            return Ok(Appended::Repeat(state.shown(earlier)));
+        }
+        let answers = |id: &MessageId| conversation.messages.iter().any(|m| m.id == *id);
+        if draft.reply_to.as_ref().is_some_and(|id| !answers(id)) {
+            return Err(AppendError::BadReply);
+        }
+        if state
+            .conversations
+            .values()
+            .any(|c| c.messages.iter().any(|m| m.id == draft.id))
+        {
+            return Err(constraint("the message's id exists").into());
+        }
+        let message = Message {
+            id: draft.id,
+            conversation_id: draft.conversation_id.clone(),
+            seq: conversation.last_seq().next(),
+            sender_id: draft.sender_id,
+            sender_name: sender.user.display_name.as_str().into(),
+            content: draft.content,
+            created_at: draft.at,
+            client_message_id: draft.client_message_id,
+            reply_to: draft.reply_to,
+            edited_at: None,
+            deleted_at: None,
+        };
+        if let Some(conversation) = state.conversations.get_mut(&draft.conversation_id) {
+            conversation.messages.push(message.clone());
+        }
+        Ok(Appended::New(message))
+    }
+
+    async fn page(&self, id: &ConversationId, from: PageFrom, limit: u32) -> Result<Page<Message>, StoreError> {
+        let state = self.state.lock();
+        state.ready()?;
+        let all = state.conversations.get(id).map_or(&[][..], |c| &c.messages[..]).iter();
+        let shown = |m: &Message| state.shown(m);
+        Ok(match from {
+            PageFrom::After(seq) => page(all.filter(|m| m.seq > seq).map(shown).collect(), limit),
+            PageFrom::Before(_) | PageFrom::Newest => {
+                let below = |m: &&Message| !matches!(from, PageFrom::Before(seq) if m.seq >= seq);
+                let mut newest_first = page(all.rev().filter(below).map(shown).collect(), limit);
+                newest_first.items.reverse();
+                newest_first
+            }
+        })
+    }
+
+    async fn message(&self, id: &MessageId) -> Result<Option<Message>, StoreError> {
+        let state = self.state.lock();
+        state.ready()?;
+        let mut all = state.conversations.values().flat_map(|c| &c.messages);
+        Ok(all.find(|m| m.id == *id).map(|m| state.shown(m)))
+    }
+
+    async fn message_by_client_id(
+        &self,
+        conversation: &ConversationId,
+        sender: &UserId,
+        client_message_id: &ClientMessageId,
+    ) -> Result<Option<Message>, StoreError> {
+        let state = self.state.lock();
+        state.ready()?;
+        let mut all = state
+            .conversations
+            .get(conversation)
+            .into_iter()
+            .flat_map(|c| &c.messages);
+        let found = all.find(|m| m.sender_id == *sender && m.client_message_id.as_ref() == Some(client_message_id));
+        Ok(found.map(|m| state.shown(m)))
+    }
+}
+
+fn constraint(detail: &str) -> StoreError {
+    StoreError::Unavailable {
+        trouble: StoreTrouble::Constraint,
+        detail: detail.to_owned(),
+    }
+}
+
+#[async_trait]
+impl Vitals for MemoryStore {
+    async fn check(&self) -> Result<(), StoreError> {
+        self.state.lock().ready()
+    }
+
+    fn epoch(&self) -> &Epoch {
+        &self.epoch
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn it_fails_when_it_is_told_to() {
+        let store = MemoryStore::new();
+        store.fail_with(Some(StoreTrouble::Full));
+        assert_eq!(store.check().await.unwrap_err().trouble(), StoreTrouble::Full);
+        assert!(store.search_users("", 1).await.is_err());
+        store.fail_with(None);
+        store.check().await.unwrap();
+    }
+}

@@ -1,0 +1,216 @@
+//! Conversations in memory.
+
+use super::*;
+use crate::store::{TOO_MANY_CONVERSATIONS, TOO_MANY_PARTICIPANTS, direct_key};
+use chat_core::limits::{CONVERSATIONS_PER_USER_MAX, PARTICIPANTS_MAX};
+use chat_core::ports::{ConversationError, Conversations, Created, NewConversation};
+
+impl Held {
+    pub(super) fn last_seq(&self) -> Seq {
+        Seq(self.messages.len() as u64)
+    }
+}
+
+impl State {
+    fn whole(&self, id: &ConversationId) -> Option<Conversation> {
+        let held = self.conversations.get(id)?;
+        let participants = held.participants.iter().filter_map(|(user_id, membership)| {
+            let user = &self.users.get(user_id)?.user;
+            Some(Participant {
+                user_id: user_id.clone(),
+                username: user.username.clone(),
+                display_name: user.display_name.clone(),
+                role: membership.role,
+                joined_at: membership.joined_at,
+                joined_seq: membership.joined_seq,
+            })
+        });
+        Some(Conversation {
+            id: id.clone(),
+            kind: held.kind,
+            title: held.title.clone(),
+            created_at: held.created_at,
+            last_seq: held.last_seq(),
+            participants: participants.collect(),
+        })
+    }
+
+    fn seen_by(&self, id: &ConversationId, user: &UserId) -> Option<ConversationOfUser> {
+        let held = self.conversations.get(id)?;
+        let own = held.participants.get(user)?;
+        let after = own.read_seq.max(own.joined_seq);
+        let unread = held
+            .messages
+            .iter()
+            .filter(|m| m.seq > after)
+            .take(usize::try_from(UNREAD_SCAN_MAX).unwrap())
+            .filter(|m| m.sender_id != *user)
+            .take(usize::try_from(UNREAD_MAX).unwrap());
+        Some(ConversationOfUser {
+            conversation: self.whole(id)?,
+            received_seq: own.received_seq,
+            read_seq: own.read_seq,
+            unread: unread.count() as u64,
+            last_message: held.messages.last().map(|m| self.shown(m)),
+        })
+    }
+
+    fn refuse_unknown(&self, ids: &[UserId]) -> Result<(), ConversationError> {
+        let unknown: Vec<_> = ids.iter().filter(|id| !self.users.contains_key(*id)).cloned().collect();
+        if unknown.is_empty() {
+            Ok(())
+        } else {
+            Err(ConversationError::UnknownUsers(unknown))
+        }
+    }
+
+    fn refuse_too_many(&self, present: usize, new: &[UserId]) -> Result<(), ConversationError> {
+        if present + new.len() > PARTICIPANTS_MAX {
+            return Err(ConversationError::TooMany(TOO_MANY_PARTICIPANTS));
+        }
+        let count = |user: &UserId| {
+            self.conversations
+                .values()
+                .filter(|c| c.participants.contains_key(user))
+                .count()
+        };
+        if new.iter().any(|user| count(user) >= CONVERSATIONS_PER_USER_MAX) {
+            return Err(ConversationError::TooMany(TOO_MANY_CONVERSATIONS));
+        }
+        Ok(())
+    }
+}
+
+fn member(role: ParticipantRole, at: Timestamp, joined_seq: Seq) -> Membership {
+    Membership {
+        role,
+        joined_at: at,
+        joined_seq,
+        received_seq: Seq::ZERO,
+        read_seq: Seq::ZERO,
+    }
+}
+
+#[async_trait]
+impl Conversations for MemoryStore {
+    async fn create_conversation(&self, new: NewConversation) -> Result<Created, ConversationError> {
+        let mut state = self.state.lock();
+        state.ready()?;
+        let pair = |held: &Held| direct_key(&held.participants.keys().cloned().collect::<Vec<_>>());
+        let wanted = direct_key(&new.participant_ids);
+        let same_pair = |held: &Held| {
+            new.kind == ConversationKind::Direct && held.kind == ConversationKind::Direct && pair(held) == wanted
+        };
+        let direct = state
+            .conversations
+            .iter()
+            .find(|(_, held)| same_pair(held))
+            .map(|(id, _)| id.clone());
+        if let Some(existing) = state.whole(direct.as_ref().unwrap_or(&new.id)) {
+            return Ok(Created::Existing(existing));
+        }
+        state.refuse_unknown(&new.participant_ids)?;
+        state.refuse_too_many(0, &new.participant_ids)?;
+        let role = |id: &UserId| match &new.owner {
+            Some(owner) if owner == id => ParticipantRole::Owner,
+            _ => ParticipantRole::Member,
+        };
+        let participants = new.participant_ids.iter();
+        let held = Held {
+            kind: new.kind,
+            title: new.title.clone(),
+            created_at: new.at,
+            participants: participants
+                .map(|id| (id.clone(), member(role(id), new.at, Seq::ZERO)))
+                .collect(),
+            messages: Vec::new(),
+        };
+        state.conversations.insert(new.id.clone(), held);
+        Ok(Created::New(state.whole(&new.id).expect("just made")))
+    }
+
+    async fn conversation(&self, id: &ConversationId) -> Result<Option<Conversation>, StoreError> {
+        let state = self.state.lock();
+        state.ready()?;
+        Ok(state.whole(id))
+    }
+
+    async fn conversation_of(
+        &self,
+        id: &ConversationId,
+        user: &UserId,
+    ) -> Result<Option<ConversationOfUser>, StoreError> {
+        let state = self.state.lock();
+        state.ready()?;
+        Ok(state.seen_by(id, user))
+    }
+
+    async fn conversations_of(&self, user: &UserId) -> Result<Vec<ConversationOfUser>, StoreError> {
+        let state = self.state.lock();
+        state.ready()?;
+        let mut all: Vec<_> = state
+            .conversations
+            .keys()
+            .filter_map(|id| state.seen_by(id, user))
+            .collect();
+        let moved = |c: &ConversationOfUser| {
+            let newest = c.last_message.as_ref().map(|m| m.created_at);
+            (newest.unwrap_or(c.conversation.created_at), c.conversation.id.clone())
+        };
+        all.sort_by_key(|c| std::cmp::Reverse(moved(c)));
+        Ok(all)
+    }
+
+    async fn add_participants(
+        &self,
+        id: &ConversationId,
+        user_ids: &[UserId],
+        at: Timestamp,
+    ) -> Result<Conversation, ConversationError> {
+        let mut state = self.state.lock();
+        state.ready()?;
+        let before = state.whole(id).ok_or(ConversationError::NotFound)?;
+        state.refuse_unknown(user_ids)?;
+        let mut new: Vec<UserId> = user_ids.iter().filter(|user| !before.has(user)).cloned().collect();
+        new.sort();
+        new.dedup();
+        state.refuse_too_many(before.participants.len(), &new)?;
+        if let Some(held) = state.conversations.get_mut(id) {
+            for user in new {
+                held.participants
+                    .insert(user, member(ParticipantRole::Member, at, before.last_seq));
+            }
+        }
+        Ok(state.whole(id).expect("found before"))
+    }
+
+    async fn remove_participant(
+        &self,
+        id: &ConversationId,
+        user: &UserId,
+        _at: Timestamp,
+    ) -> Result<Conversation, ConversationError> {
+        let mut state = self.state.lock();
+        state.ready()?;
+        let held = state.conversations.get_mut(id).ok_or(ConversationError::NotFound)?;
+        held.participants.remove(user);
+        Ok(state.whole(id).expect("found before"))
+    }
+
+    async fn peers_of(&self, user: &UserId) -> Result<Vec<UserId>, StoreError> {
+        let state = self.state.lock();
+        state.ready()?;
+        let shared = state
+            .conversations
+            .values()
+            .filter(|c| c.participants.contains_key(user));
+        let mut peers: Vec<UserId> = shared
+            .flat_map(|c| c.participants.keys())
+            .filter(|peer| *peer != user)
+            .cloned()
+            .collect();
+        peers.sort();
+        peers.dedup();
+        Ok(peers)
+    }
+}

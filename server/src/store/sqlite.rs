@@ -1,0 +1,121 @@
+//! SQLite: one file, one writer, a few readers.
+//!
+//! In WAL mode readers never wait for the writer nor it for them. Every write goes through [`writer`], which commits in
+//! groups; every read is one statement, or one read transaction, on a connection of the pool. A write is answered after
+//! its commit, so a read that begins after the answer sees it.
+
+mod accounts;
+mod append;
+mod conversations;
+mod errors;
+mod identity;
+mod messages;
+mod open;
+mod participants;
+mod rows;
+mod vitals;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_core::Epoch;
+use chat_core::ports::{Clock, IdSource, StoreError};
+use sqlx::Sqlite;
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
+
+use self::errors::unavailable;
+use self::identity::FileIdentity;
+pub use self::open::OpenError;
+use self::writer::Writer;
+use super::StoreMetrics;
+
+/// Connections that read: as many as may be busy with long reads while a short one still finds a free one.
+const READERS: u32 = 4;
+
+/// How long somebody else may hold the lock (another process: a backup, `rollcall user add`) before an operation fails.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The store in a SQLite file.
+pub struct SqliteStore {
+    writer: Writer,
+    readers: SqlitePool,
+    identity: Arc<FileIdentity>,
+    epoch: Epoch,
+    metrics: StoreMetrics,
+}
+
+impl SqliteStore {
+    /// Opens the database at `path`, makes it if there is none, and brings its schema up to date. `clock` and `ids` make
+    /// the epoch of a new one.
+    pub async fn open(
+        path: &Path,
+        clock: &dyn Clock,
+        ids: &dyn IdSource,
+        metrics: StoreMetrics,
+    ) -> Result<Self, OpenError> {
+        Self::open_with(path, clock, ids, metrics, BUSY_TIMEOUT).await
+    }
+
+    /// As [`SqliteStore::open`], with another patience.
+    async fn open_with(
+        path: &Path,
+        clock: &dyn Clock,
+        ids: &dyn IdSource,
+        metrics: StoreMetrics,
+        busy_timeout: Duration,
+    ) -> Result<Self, OpenError> {
+        let mut db = open::first_connection(path, busy_timeout).await?;
+        let epoch = open::epoch(&mut db, path, clock, ids).await?;
+        let identity = FileIdentity::of(path).map_err(|reason| OpenError::File {
+            path: path.to_owned(),
+            reason,
+        })?;
+        let identity = Arc::new(identity);
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            // A file does not go away like a network does; `identity` notices when it does.
+            .test_before_acquire(false)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .acquire_timeout(busy_timeout)
+            .connect_lazy_with(open::reader_options(path, busy_timeout));
+        let writer = Writer::start(db, path.to_owned(), identity.clone(), busy_timeout, metrics.clone());
+        Ok(Self {
+            writer,
+            readers,
+            identity,
+            epoch,
+            metrics,
+        })
+    }
+
+    /// Finishes the writes that are queued, moves the WAL into the database file and closes every connection. Whatever
+    /// comes afterwards is refused.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.readers.close().await;
+        self.writer.close().await
+    }
+
+    /// A connection that reads, of a file that is still the one at our path.
+    async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        self.identity.verify()?;
+        self.readers.acquire().await.map_err(|error| unavailable(&error))
+    }
+
+    /// Counts the failure, if it is one.
+    async fn counted<T>(&self, operation: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        operation.await.inspect_err(|error| self.metrics.failed(error))
+    }
+}
+
+/// Brings the schema of the database at `path` up to date, making it if there is none: `rollcall migrate`.
+pub async fn migrate(path: &Path) -> Result<(), OpenError> {
+    let db = open::first_connection(path, BUSY_TIMEOUT).await?;
+    sqlx::Connection::close(db).await.map_err(|reason| OpenError::Database {
+        path: path.to_owned(),
+        reason,
+    })
+}

@@ -1,0 +1,290 @@
+//! Appending messages: a whole run of drafts by three statements.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chat_core::ids::ClientMessageId;
+use chat_core::ports::{AppendError, Appended, StoreError, StoreTrouble};
+use chat_core::{Draft, Message, MessageId, Seq};
+use sqlx::{Row as _, SqliteConnection};
+
+use super::errors::unavailable;
+use super::messages;
+use super::rows;
+use super::writer::{AppendAnswer, Job};
+
+/// Drafts that queued next to each other.
+#[derive(Default)]
+pub(super) struct AppendRun {
+    drafts: Vec<Draft>,
+    answers: Vec<AppendAnswer>,
+    outcomes: Vec<Result<Appended, AppendError>>,
+}
+
+impl AppendRun {
+    pub(super) fn push(&mut self, draft: Draft, answer: AppendAnswer) {
+        self.drafts.push(draft);
+        self.answers.push(answer);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.drafts.is_empty()
+    }
+}
+
+#[async_trait]
+impl Job for AppendRun {
+    fn operations(&self) -> usize {
+        self.drafts.len()
+    }
+
+    async fn run(&mut self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+        match append(db, &self.drafts).await {
+            Ok(outcomes) => {
+                self.outcomes = outcomes;
+                Ok(())
+            }
+            Err(error) => {
+                self.outcomes = self.drafts.iter().map(|_| Err(error.clone().into())).collect();
+                Err(error)
+            }
+        }
+    }
+
+    fn apart(self: Box<Self>) -> Vec<Box<dyn Job>> {
+        let pairs = self.drafts.into_iter().zip(self.answers);
+        pairs
+            .map(|(draft, answer)| {
+                let mut run = AppendRun::default();
+                run.push(draft, answer);
+                Box::new(run) as Box<dyn Job>
+            })
+            .collect()
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), &StoreError>) {
+        let this = *self;
+        match committed {
+            Ok(()) => {
+                for (answer, outcome) in this.answers.into_iter().zip(this.outcomes) {
+                    let _ = answer.send(outcome); // the caller may have gone; what is committed stays
+                }
+            }
+            Err(error) => {
+                for answer in this.answers {
+                    let _ = answer.send(Err(error.clone().into()));
+                }
+            }
+        }
+    }
+}
+
+async fn append(db: &mut SqliteConnection, drafts: &[Draft]) -> Result<Vec<Result<Appended, AppendError>>, StoreError> {
+    let found = look_up(db, drafts).await?;
+    let mut plan = Plan::default();
+    let decisions: Vec<Decision> = drafts
+        .iter()
+        .zip(found)
+        .map(|(draft, found)| plan.decide(draft, found))
+        .collect();
+    plan.write(db).await?;
+    let mut outcomes: Vec<Result<Appended, AppendError>> = Vec::with_capacity(drafts.len());
+    for decision in decisions {
+        outcomes.push(match decision {
+            Decision::New(message) => Ok(Appended::New(message)),
+            Decision::RepeatOf(message) => Ok(Appended::Repeat(message)),
+            Decision::RepeatStored(conversation, seq) => {
+                Ok(Appended::Repeat(messages::stored(db, conversation, seq).await?))
+            }
+            Decision::Refused(error) => Err(error),
+        });
+    }
+    Ok(outcomes)
+}
+
+/// What the database knows about a draft.
+#[derive(Clone, Default)]
+struct Found {
+    conversation: Option<(i64, Seq)>,
+    sender: Option<(i64, Arc<str>)>,
+    earlier: Option<Seq>,
+    answered: bool,
+}
+
+const LOOK_UP: &str = "
+    SELECT d.key, c.conversation_key, c.last_seq, u.user_key, u.display_name, earlier.seq, answered.seq
+    FROM json_each(?1) AS d
+    LEFT JOIN conversations AS c ON c.id = d.value ->> 0
+    LEFT JOIN users AS u ON u.id = d.value ->> 1
+    LEFT JOIN messages AS earlier
+        ON earlier.conversation_key = c.conversation_key AND earlier.sender_key = u.user_key
+        AND earlier.client_message_id = d.value ->> 2
+    LEFT JOIN messages AS answered ON answered.id = d.value ->> 3 AND answered.conversation_key = c.conversation_key";
+
+async fn look_up(db: &mut SqliteConnection, drafts: &[Draft]) -> Result<Vec<Found>, StoreError> {
+    let asked: Vec<_> = drafts
+        .iter()
+        .map(|d| (&d.conversation_id, &d.sender_id, &d.client_message_id, &d.reply_to))
+        .collect();
+    let rows = sqlx::query(LOOK_UP)
+        .bind(rows::to_json(&asked)?)
+        .fetch_all(db)
+        .await
+        .map_err(|error| unavailable(&error))?;
+    let mut found = vec![Found::default(); drafts.len()];
+    for row in rows {
+        let (at, known) = read_found(&row)?;
+        if let Some(place) = usize::try_from(at).ok().and_then(|at| found.get_mut(at)) {
+            *place = known;
+        }
+    }
+    Ok(found)
+}
+
+fn read_found(row: &sqlx::sqlite::SqliteRow) -> Result<(i64, Found), StoreError> {
+    let decode = || -> Result<_, sqlx::Error> {
+        let conversation: Option<i64> = row.try_get(1)?;
+        let last_seq: Option<i64> = row.try_get(2)?;
+        let sender: Option<i64> = row.try_get(3)?;
+        let name: Option<&str> = row.try_get(4)?;
+        let earlier: Option<i64> = row.try_get(5)?;
+        let answered: Option<i64> = row.try_get(6)?;
+        Ok((
+            row.try_get::<i64, _>(0)?,
+            Found {
+                conversation: conversation.zip(last_seq.map(rows::seq)),
+                sender: sender.zip(name.map(Arc::from)),
+                earlier: earlier.map(rows::seq),
+                answered: answered.is_some(),
+            },
+        ))
+    };
+    decode().map_err(|error| unavailable(&error))
+}
+
+/// What a draft comes to.
+enum Decision {
+    New(Message),
+    /// Of a message of this very run.
+    RepeatOf(Message),
+    /// Of a message by its conversation's key and seq.
+    RepeatStored(i64, Seq),
+    Refused(AppendError),
+}
+
+/// The messages of a run, their seqs given.
+#[derive(Default)]
+struct Plan {
+    /// Conversation's key and sender's key beside each.
+    messages: Vec<(i64, i64, Message)>,
+    last_seqs: HashMap<i64, Seq>,
+    by_client_id: HashMap<(i64, i64, ClientMessageId), usize>,
+    ids: HashSet<(i64, MessageId)>,
+}
+
+impl Plan {
+    fn decide(&mut self, draft: &Draft, found: Found) -> Decision {
+        let Some((conversation, stored_seq)) = found.conversation else {
+            return Decision::Refused(AppendError::NotFound);
+        };
+        let Some((sender, sender_name)) = found.sender else {
+            return Decision::Refused(unknown_sender(draft).into());
+        };
+        if let Some(seq) = found.earlier {
+            return Decision::RepeatStored(conversation, seq);
+        }
+        let client_key = draft.client_message_id.clone().map(|id| (conversation, sender, id));
+        if let Some(first) = client_key.as_ref().and_then(|key| self.by_client_id.get(key))
+            && let Some((_, _, message)) = self.messages.get(*first)
+        {
+            return Decision::RepeatOf(message.clone());
+        }
+        if let Some(answered) = &draft.reply_to
+            && !found.answered
+            && !self.ids.contains(&(conversation, answered.clone()))
+        {
+            return Decision::Refused(AppendError::BadReply);
+        }
+        let last_seq = self.last_seqs.entry(conversation).or_insert(stored_seq);
+        *last_seq = last_seq.next();
+        let message = Message {
+            id: draft.id.clone(),
+            conversation_id: draft.conversation_id.clone(),
+            seq: *last_seq,
+            sender_id: draft.sender_id.clone(),
+            sender_name,
+            content: draft.content.clone(),
+            created_at: draft.at,
+            client_message_id: draft.client_message_id.clone(),
+            reply_to: draft.reply_to.clone(),
+            edited_at: None,
+            deleted_at: None,
+        };
+        if let Some(key) = client_key {
+            self.by_client_id.insert(key, self.messages.len());
+        }
+        self.ids.insert((conversation, message.id.clone()));
+        self.messages.push((conversation, sender, message.clone()));
+        Decision::New(message)
+    }
+
+    async fn write(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+        if self.messages.is_empty() {
+            return Ok(());
+        }
+        let (rows, contents) = self.as_parameters()?;
+        sqlx::query(INSERT)
+            .bind(rows)
+            .bind(contents)
+            .execute(&mut *db)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        let heads: Vec<_> = self.last_seqs.iter().collect();
+        sqlx::query(
+            "UPDATE conversations SET last_seq = h.value ->> 1 FROM json_each(?1) AS h
+             WHERE conversation_key = h.value ->> 0",
+        )
+        .bind(rows::to_json(&heads)?)
+        .execute(&mut *db)
+        .await
+        .map_err(|error| unavailable(&error))?;
+        Ok(())
+    }
+
+    /// The rows as JSON, and all contents in one blob that the rows point into: SQLite's JSON functions end a string
+    /// at its first NUL, and the contents need no escaping this way.
+    fn as_parameters(&self) -> Result<(String, Vec<u8>), StoreError> {
+        let mut contents = Vec::with_capacity(self.messages.iter().map(|(_, _, m)| m.content.len()).sum());
+        let mut rows = Vec::with_capacity(self.messages.len());
+        for (conversation, sender, m) in &self.messages {
+            // substr() counts from 1.
+            let (start, length) = (contents.len() + 1, m.content.len());
+            contents.extend_from_slice(m.content.as_bytes());
+            let place = (conversation, m.seq, &m.id, sender);
+            rows.push((
+                place,
+                start,
+                length,
+                m.created_at.as_millis(),
+                &m.client_message_id,
+                &m.reply_to,
+            ));
+        }
+        Ok((rows::to_json(&rows)?, contents))
+    }
+}
+
+const INSERT: &str = "
+    INSERT INTO messages (conversation_key, seq, id, sender_key, content, created_at, client_message_id, reply_to)
+    SELECT m.value ->> '$[0][0]', m.value ->> '$[0][1]', m.value ->> '$[0][2]', m.value ->> '$[0][3]',
+           CAST(substr(?2, m.value ->> 1, m.value ->> 2) AS TEXT),
+           m.value ->> 3, m.value ->> 4, m.value ->> 5
+    FROM json_each(?1) AS m";
+
+fn unknown_sender(draft: &Draft) -> StoreError {
+    StoreError::Unavailable {
+        trouble: StoreTrouble::Constraint,
+        detail: format!("the sender {} is no account", draft.sender_id),
+    }
+}

@@ -1,0 +1,115 @@
+//! Reading the log of messages.
+
+use async_trait::async_trait;
+use chat_core::ids::ClientMessageId;
+use chat_core::ports::{AppendError, Appended, MessageLog, Page, PageFrom, StoreError};
+use chat_core::{ConversationId, Draft, Message, MessageId, Seq, UserId};
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+
+use super::SqliteStore;
+use super::errors::unavailable;
+use super::rows::{self, Columns, message_columns};
+
+macro_rules! select_message {
+    ($condition:literal) => {
+        concat!(
+            "SELECT ",
+            message_columns!(),
+            " FROM messages AS m JOIN conversations AS c USING (conversation_key)
+              JOIN users AS s ON s.user_key = m.sender_key WHERE ",
+            $condition
+        )
+    };
+}
+
+const AFTER: &str = select_message!("c.id = ?1 AND m.seq > ?2 ORDER BY m.seq LIMIT ?3");
+const BEFORE: &str = select_message!("c.id = ?1 AND m.seq < ?2 ORDER BY m.seq DESC LIMIT ?3");
+const BY_ID: &str = select_message!("m.id = ?1");
+const BY_SEQ: &str = select_message!("m.conversation_key = ?1 AND m.seq = ?2");
+const BY_CLIENT_ID: &str = select_message!("c.id = ?1 AND s.id = ?2 AND m.client_message_id = ?3");
+
+fn read(row: &SqliteRow) -> Result<Message, StoreError> {
+    rows::message(&mut Columns::of(row, "messages"))
+}
+
+/// The message with this seq, which is known to exist.
+pub(super) async fn stored(db: &mut SqliteConnection, conversation: i64, seq: Seq) -> Result<Message, StoreError> {
+    let row = sqlx::query(BY_SEQ)
+        .bind(conversation)
+        .bind(rows::stored(seq))
+        .fetch_one(db)
+        .await
+        .map_err(|error| unavailable(&error))?;
+    read(&row)
+}
+
+#[async_trait]
+impl MessageLog for SqliteStore {
+    async fn append(&self, draft: Draft) -> Result<Appended, AppendError> {
+        let appended = self.writer.append(draft).await;
+        if let Err(AppendError::Store(error)) = &appended {
+            self.metrics.failed(error);
+        }
+        appended
+    }
+
+    async fn page(&self, id: &ConversationId, from: PageFrom, limit: u32) -> Result<Page<Message>, StoreError> {
+        self.counted(async {
+            let (sql, bound, newest_first) = match from {
+                PageFrom::After(seq) => (AFTER, rows::stored(seq), false),
+                PageFrom::Before(seq) => (BEFORE, rows::stored(seq), true),
+                PageFrom::Newest => (BEFORE, i64::MAX, true),
+            };
+            let mut db = self.reader().await?;
+            let found = sqlx::query(sql)
+                .bind(id.as_str())
+                .bind(bound)
+                .bind(i64::from(limit) + 1) // one more than asked tells whether there are more
+                .fetch_all(&mut *db)
+                .await
+                .map_err(|error| unavailable(&error))?;
+            let kept = usize::try_from(limit).unwrap_or(usize::MAX);
+            let mut items = found.iter().take(kept).map(read).collect::<Result<Vec<_>, _>>()?;
+            if newest_first {
+                items.reverse();
+            }
+            let more = found.len() > kept;
+            Ok(Page { items, more })
+        })
+        .await
+    }
+
+    async fn message(&self, id: &MessageId) -> Result<Option<Message>, StoreError> {
+        self.counted(async {
+            let mut db = self.reader().await?;
+            let row = sqlx::query(BY_ID)
+                .bind(id.as_str())
+                .fetch_optional(&mut *db)
+                .await
+                .map_err(|error| unavailable(&error))?;
+            row.as_ref().map(read).transpose()
+        })
+        .await
+    }
+
+    async fn message_by_client_id(
+        &self,
+        conversation: &ConversationId,
+        sender: &UserId,
+        client_message_id: &ClientMessageId,
+    ) -> Result<Option<Message>, StoreError> {
+        self.counted(async {
+            let mut db = self.reader().await?;
+            let row = sqlx::query(BY_CLIENT_ID)
+                .bind(conversation.as_str())
+                .bind(sender.as_str())
+                .bind(client_message_id.as_str())
+                .fetch_optional(&mut *db)
+                .await
+                .map_err(|error| unavailable(&error))?;
+            row.as_ref().map(read).transpose()
+        })
+        .await
+    }
+}

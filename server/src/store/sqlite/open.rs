@@ -1,0 +1,222 @@
+//! Opening the database file: making it, its settings, its migrations.
+
+use std::borrow::Cow;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chat_core::ports::{Clock, IdSource};
+use chat_core::{Epoch, Timestamp};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _, SqliteConnection};
+
+use super::errors;
+
+/// The letters `RoCa`, as the first migration sets it.
+const APPLICATION_ID: i64 = 1_383_023_457;
+
+/// Why the database cannot be opened. Each is a sentence for whoever started the server.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The file or its folder.
+    #[error("the database file {} cannot be opened for writing: {reason}", path.display())]
+    File {
+        /// The database file.
+        path: PathBuf,
+        /// The operating system's words.
+        reason: io::Error,
+    },
+    /// The file is something else.
+    #[error("{} is not a SQLite database; name another file or move this one away", path.display())]
+    NoDatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A SQLite file of another program.
+    #[error("{} is a SQLite database of another program; name another file", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file was written by a newer version.
+    #[error(
+        "the database {} has migration {version}, which this version of Rollcall does not know: run the newer version \
+         or restore a backup from before it",
+        path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The first migration that is not known.
+        version: i64,
+    },
+    /// A migration went wrong.
+    #[error("the database {} cannot be migrated: {reason}", path.display())]
+    Migration {
+        /// The file.
+        path: PathBuf,
+        /// Which one and why.
+        reason: MigrateError,
+    },
+    /// Anything else that SQLite says.
+    #[error("the database {} cannot be opened: {reason}", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's words.
+        reason: sqlx::Error,
+    },
+    /// The file lacks its own identity.
+    #[error("the database {} has no valid epoch; restore it from a backup", path.display())]
+    NoEpoch {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// Every migration, in order. `include_str!` and not sqlx's macro: no build script, no macro crate, and the test below
+/// notices a file that is not listed.
+fn migrator() -> Migrator {
+    let simple = |version, description: &'static str, sql: &'static str| {
+        let description = Cow::Borrowed(description);
+        Migration::new(version, description, MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    Migrator::with_migrations(vec![simple(
+        1,
+        "accounts conversations messages",
+        include_str!("../../../../migrations/sqlite/0001_accounts_conversations_messages.sql"),
+    )])
+}
+
+/// Settings that every connection shares.
+fn options(path: &Path, busy_timeout: Duration) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .foreign_keys(true)
+        .busy_timeout(busy_timeout)
+        // A line for each statement would drown the log; the metrics tell how long a message takes.
+        .disable_statement_logging()
+}
+
+/// The writer's settings: what is committed survives a power cut.
+pub(super) fn writer_options(path: &Path, busy_timeout: Duration) -> SqliteConnectOptions {
+    options(path, busy_timeout)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        // 32 MiB keep the upper levels of the four trees in memory at a million messages.
+        .pragma("cache_size", "-32768")
+        // After a burst the WAL shrinks back to 64 MiB.
+        .pragma("journal_size_limit", "67108864")
+}
+
+/// A reader's settings.
+pub(super) fn reader_options(path: &Path, busy_timeout: Duration) -> SqliteConnectOptions {
+    options(path, busy_timeout)
+        .read_only(true)
+        .pragma("cache_size", "-8192")
+}
+
+/// Makes the file, readable by its owner only, if there is none. SQLite gives its WAL the same mode.
+fn make_file(path: &Path) -> io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Opens the writer's connection at start: the file exists, is ours, and has every migration.
+pub(super) async fn first_connection(path: &Path, busy_timeout: Duration) -> Result<SqliteConnection, OpenError> {
+    make_file(path).map_err(|reason| OpenError::File {
+        path: path.to_owned(),
+        reason,
+    })?;
+    let told = |reason: sqlx::Error| {
+        let path = path.to_owned();
+        if errors::is_no_database(&reason) {
+            OpenError::NoDatabase { path }
+        } else {
+            OpenError::Database { path, reason }
+        }
+    };
+    // Without the writer's settings: WAL would already write to a file that may not be ours.
+    let mut looking = options(path, busy_timeout).connect().await.map_err(told)?;
+    let ours = is_ours(&mut looking).await.map_err(told)?;
+    looking.close().await.map_err(told)?;
+    if !ours {
+        return Err(OpenError::Foreign { path: path.to_owned() });
+    }
+    let mut db = writer_options(path, busy_timeout).connect().await.map_err(told)?;
+    migrator().run(&mut db).await.map_err(|reason| {
+        let path = path.to_owned();
+        match reason {
+            MigrateError::VersionMissing(version) => OpenError::Newer { path, version },
+            reason => OpenError::Migration { path, reason },
+        }
+    })?;
+    Ok(db)
+}
+
+/// Is the file empty, or made by us?
+async fn is_ours(db: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    let application_id: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *db).await?;
+    let foreign_tables: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name <> '_sqlx_migrations' AND type = 'table'")
+            .fetch_one(&mut *db)
+            .await?;
+    Ok(application_id == APPLICATION_ID || (application_id == 0 && foreign_tables == 0))
+}
+
+/// The database's epoch, made now at its first opening.
+pub(super) async fn epoch(
+    db: &mut SqliteConnection,
+    path: &Path,
+    clock: &dyn Clock,
+    ids: &dyn IdSource,
+) -> Result<Epoch, OpenError> {
+    let told = |reason| OpenError::Database {
+        path: path.to_owned(),
+        reason,
+    };
+    let (candidate, now): (_, Timestamp) = (ids.message_id(), clock.now());
+    sqlx::query("INSERT INTO meta (only_row, epoch, created_at) VALUES (1, ?1, ?2) ON CONFLICT DO NOTHING")
+        .bind(candidate.as_str())
+        .bind(now.as_millis())
+        .execute(&mut *db)
+        .await
+        .map_err(told)?;
+    let epoch: String = sqlx::query_scalar("SELECT epoch FROM meta")
+        .fetch_one(&mut *db)
+        .await
+        .map_err(told)?;
+    Epoch::parse(epoch).map_err(|_| OpenError::NoEpoch { path: path.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_migration_file_is_listed() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations/sqlite");
+        let mut files: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        files.sort();
+        let listed: Vec<String> = migrator()
+            .iter()
+            .map(|m| format!("{:04}_{}.sql", m.version, m.description.replace(' ', "_")))
+            .collect();
+        assert_eq!(files, listed);
+    }
+}

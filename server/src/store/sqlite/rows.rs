@@ -1,0 +1,194 @@
+//! From rows to the types of the rules. A row that contradicts them is said to be inconsistent, never "not found".
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use chat_core::ports::{StoreError, StoreTrouble};
+use chat_core::{ConversationKind, Message, Participant, ParticipantRole, Role, Seq, Timestamp, User};
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+
+use super::errors::unavailable;
+
+/// A stored number as a seq. The schema keeps it from being negative.
+pub(super) fn seq(stored: i64) -> Seq {
+    Seq(u64::try_from(stored).unwrap_or(0))
+}
+
+/// A seq as the database compares it: beyond its integers there is nothing anyway.
+pub(super) fn stored(seq: Seq) -> i64 {
+    i64::try_from(seq.0).unwrap_or(i64::MAX)
+}
+
+/// Rows for `json_each`. Only for numbers and ids: SQLite's JSON functions end a string at its first NUL.
+pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Unavailable {
+        trouble: StoreTrouble::Other,
+        detail: error.to_string(),
+    })
+}
+
+/// Reads the columns of one row, from left to right.
+pub(super) struct Columns<'r> {
+    row: &'r SqliteRow,
+    next: usize,
+    table: &'static str,
+}
+
+impl<'r> Columns<'r> {
+    pub(super) fn of(row: &'r SqliteRow, table: &'static str) -> Self {
+        Self { row, next: 0, table }
+    }
+
+    /// The next column.
+    pub(super) fn take<T>(&mut self) -> Result<T, StoreError>
+    where
+        T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+    {
+        let value = self.row.try_get(self.next).map_err(|error| match error {
+            sqlx::Error::ColumnDecode { .. } => self.inconsistent(&error),
+            error => unavailable(&error),
+        })?;
+        self.next += 1;
+        Ok(value)
+    }
+
+    /// Passes over columns.
+    pub(super) fn skip(&mut self, columns: usize) {
+        self.next += columns;
+    }
+
+    /// The next column, parsed.
+    pub(super) fn parse<T>(&mut self) -> Result<T, StoreError>
+    where
+        T: FromStr<Err: fmt::Display>,
+    {
+        let text: &str = self.take()?;
+        text.parse().map_err(|error| self.inconsistent(&error))
+    }
+
+    /// The next column, parsed if it is not NULL.
+    pub(super) fn parse_option<T>(&mut self) -> Result<Option<T>, StoreError>
+    where
+        T: FromStr<Err: fmt::Display>,
+    {
+        let text: Option<&str> = self.take()?;
+        text.map(str::parse)
+            .transpose()
+            .map_err(|error| self.inconsistent(&error))
+    }
+
+    pub(super) fn time(&mut self) -> Result<Timestamp, StoreError> {
+        self.take().map(Timestamp::from_millis)
+    }
+
+    pub(super) fn time_option(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.take::<Option<i64>>()?.map(Timestamp::from_millis))
+    }
+
+    pub(super) fn seq(&mut self) -> Result<Seq, StoreError> {
+        self.take().map(seq)
+    }
+
+    fn inconsistent(&self, detail: &dyn fmt::Display) -> StoreError {
+        inconsistent(
+            self.table,
+            &self.row.try_get::<String, _>(0).unwrap_or_default(),
+            detail,
+        )
+    }
+}
+
+fn inconsistent(table: &'static str, row: &str, detail: &dyn fmt::Display) -> StoreError {
+    StoreError::Inconsistent {
+        table,
+        row: row.to_owned(),
+        detail: detail.to_string(),
+    }
+}
+
+/// The columns of [`user`], for a query that names the table `u`.
+macro_rules! user_columns {
+    () => {
+        "u.id, u.username, u.display_name, u.role, u.created_at, u.disabled_at, u.last_seen"
+    };
+}
+pub(super) use user_columns;
+
+/// A row that begins with [`user_columns`].
+pub(super) fn user(row: &SqliteRow) -> Result<User, StoreError> {
+    let mut columns = Columns::of(row, "users");
+    Ok(User {
+        id: columns.parse()?,
+        username: columns.take()?,
+        display_name: columns.take()?,
+        role: columns.parse::<Role>()?,
+        created_at: columns.time()?,
+        disabled_at: columns.time_option()?,
+        last_seen: columns.time_option()?,
+    })
+}
+
+/// The columns of [`message`], for a query that names the tables `m`, `c` and `s` (the sender).
+macro_rules! message_columns {
+    () => {
+        "m.id, c.id, m.seq, s.id, s.display_name, m.content, m.created_at, m.client_message_id, m.reply_to, \
+         m.edited_at, m.deleted_at"
+    };
+}
+pub(super) use message_columns;
+
+/// The next eleven columns as a message.
+pub(super) fn message(columns: &mut Columns<'_>) -> Result<Message, StoreError> {
+    Ok(Message {
+        id: columns.parse()?,
+        conversation_id: columns.parse()?,
+        seq: columns.seq()?,
+        sender_id: columns.parse()?,
+        sender_name: Arc::from(columns.take::<&str>()?),
+        content: Arc::from(columns.take::<&str>()?),
+        created_at: columns.time()?,
+        client_message_id: columns.parse_option()?,
+        reply_to: columns.parse_option()?,
+        edited_at: columns.time_option()?,
+        deleted_at: columns.time_option()?,
+    })
+}
+
+/// The columns of [`participant`], for a query that names the tables `p` and `u`.
+macro_rules! participant_columns {
+    () => {
+        "u.id, u.username, u.display_name, p.role, p.joined_at, p.joined_seq"
+    };
+}
+pub(super) use participant_columns;
+
+/// The next six columns as a participant.
+pub(super) fn participant(columns: &mut Columns<'_>) -> Result<Participant, StoreError> {
+    let user_id = columns.parse()?;
+    let username = columns.take()?;
+    let display_name = columns.take()?;
+    let role = match columns.take::<&str>()? {
+        "owner" => ParticipantRole::Owner,
+        "member" => ParticipantRole::Member,
+        other => return Err(columns.inconsistent(&format_args!("{other:?} is no participant's role"))),
+    };
+    Ok(Participant {
+        user_id,
+        username,
+        display_name,
+        role,
+        joined_at: columns.time()?,
+        joined_seq: columns.seq()?,
+    })
+}
+
+/// The next column as a conversation's kind.
+pub(super) fn kind(columns: &mut Columns<'_>) -> Result<ConversationKind, StoreError> {
+    match columns.take::<&str>()? {
+        "direct" => Ok(ConversationKind::Direct),
+        "group" => Ok(ConversationKind::Group),
+        other => Err(columns.inconsistent(&format_args!("{other:?} is no kind of conversation"))),
+    }
+}

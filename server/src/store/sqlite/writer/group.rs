@@ -1,0 +1,139 @@
+//! One transaction for a group of operations.
+
+use async_trait::async_trait;
+use chat_core::ports::StoreError;
+use sqlx::SqliteConnection;
+use tokio::sync::oneshot;
+
+use super::Change;
+use crate::store::sqlite::errors::{Stop, unavailable};
+
+/// One or more operations that are carried out together, and those who wait for them.
+#[async_trait]
+pub(in crate::store::sqlite) trait Job: Send {
+    /// How many operations.
+    fn operations(&self) -> usize;
+
+    /// Carries them out and keeps what they came to. Fails when the database fails; a refusal is no failure. May be
+    /// called again after a rollback.
+    async fn run(&mut self, db: &mut SqliteConnection) -> Result<(), StoreError>;
+
+    /// The same operations, one job each.
+    fn apart(self: Box<Self>) -> Vec<Box<dyn Job>>;
+
+    /// Tells everybody: what their operation came to when the group is committed, else why it is not.
+    fn answer(self: Box<Self>, committed: Result<(), &StoreError>);
+}
+
+/// One change and who waits for it.
+pub(super) struct Waiting<C: Change> {
+    change: C,
+    answer: oneshot::Sender<Result<C::Done, C::Refused>>,
+    outcome: Option<Result<C::Done, C::Refused>>,
+}
+
+impl<C: Change> Waiting<C> {
+    pub(super) fn new(change: C, answer: oneshot::Sender<Result<C::Done, C::Refused>>) -> Self {
+        Self {
+            change,
+            answer,
+            outcome: None,
+        }
+    }
+}
+
+#[async_trait]
+impl<C: Change> Job for Waiting<C> {
+    fn operations(&self) -> usize {
+        1
+    }
+
+    async fn run(&mut self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+        match self.change.apply(db).await {
+            Ok(done) => self.outcome = Some(Ok(done)),
+            Err(Stop::Refused(refused)) => self.outcome = Some(Err(refused)),
+            Err(Stop::Failed(error)) => {
+                self.outcome = Some(Err(error.clone().into()));
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn apart(self: Box<Self>) -> Vec<Box<dyn Job>> {
+        vec![self]
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), &StoreError>) {
+        let answer = match (committed, self.outcome) {
+            (Ok(()), Some(outcome)) => outcome,
+            (Ok(()), None) => return, // never run: dropping the sender says so
+            (Err(error), _) => Err(error.clone().into()),
+        };
+        let _ = self.answer.send(answer); // the caller may have gone; what is committed stays
+    }
+}
+
+/// How a group is carried out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// The usual way: the first failure ends the transaction.
+    Together,
+    /// After a failure: a savepoint around each job, so that only the failing ones fail.
+    Apart,
+}
+
+/// Why a transaction was not committed.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// One of the jobs failed.
+    Job(StoreError),
+    /// The transaction itself.
+    Group(StoreError),
+}
+
+impl Failed {
+    pub(super) fn error(&self) -> &StoreError {
+        match self {
+            Failed::Job(error) | Failed::Group(error) => error,
+        }
+    }
+
+    pub(super) fn into_error(self) -> StoreError {
+        match self {
+            Failed::Job(error) | Failed::Group(error) => error,
+        }
+    }
+}
+
+/// Carries out every job in one transaction. On failure the caller rolls back.
+pub(super) async fn transact(db: &mut SqliteConnection, jobs: &mut [Box<dyn Job>], mode: Mode) -> Result<(), Failed> {
+    // IMMEDIATE: the lock is had before anything is read, so that nothing that was read can have changed.
+    command(db, "BEGIN IMMEDIATE").await?;
+    for job in jobs {
+        match mode {
+            Mode::Together => job.run(db).await.map_err(Failed::Job)?,
+            Mode::Apart => within_savepoint(db, job.as_mut()).await?,
+        }
+    }
+    command(db, "COMMIT").await
+}
+
+async fn within_savepoint(db: &mut SqliteConnection, job: &mut dyn Job) -> Result<(), Failed> {
+    command(db, "SAVEPOINT job").await?;
+    if let Err(error) = job.run(db).await {
+        // After some errors SQLite has already rolled back everything; then there is no such savepoint any more, and
+        // the whole group has failed for the job's reason.
+        if command(db, "ROLLBACK TO job").await.is_err() {
+            return Err(Failed::Group(error));
+        }
+    }
+    command(db, "RELEASE job").await
+}
+
+async fn command(db: &mut SqliteConnection, sql: &'static str) -> Result<(), Failed> {
+    match sqlx::query(sql).execute(db).await {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failed::Group(unavailable(&error))),
+    }
+}
