@@ -12,6 +12,7 @@ use chat_core::ports::Accounts;
 
 use crate::identity::{Authority, RateLimits};
 use crate::settings::{AllowedOrigins, TrustedProxies};
+use crate::telemetry::{GatewayMetrics, HttpMetrics};
 
 mod accounts;
 mod caller;
@@ -38,10 +39,21 @@ pub struct Api {
     pub limits: Arc<RateLimits>,
     /// Whether this node is ready.
     pub readiness: Arc<Readiness>,
+    /// What is counted.
+    pub metrics: ApiMetrics,
     /// Who may read the answers.
     pub origins: AllowedOrigins,
     /// Whose `X-Forwarded-For` is believed.
     pub proxies: TrustedProxies,
+}
+
+/// What REST counts with. Its limits and ids are those of every gateway.
+#[derive(Debug, Clone)]
+pub struct ApiMetrics {
+    /// Limits that were hit, and numbers taken for ids.
+    pub gateway: GatewayMetrics,
+    /// Requests.
+    pub http: HttpMetrics,
 }
 
 /// The routes alone, to be merged with those of other parts before the whole is [`framed`].
@@ -61,8 +73,8 @@ pub fn routes(api: Api) -> Router {
 
 /// The routes in their frame, complete.
 pub fn router(api: Api) -> Router {
-    let origins = api.origins.clone();
-    framed(routes(api), origins)
+    let (origins, http) = (api.origins.clone(), api.metrics.http.clone());
+    framed(routes(api), origins, http)
 }
 
 #[cfg(test)]

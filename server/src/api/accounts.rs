@@ -1,5 +1,6 @@
 //! `auth/register`, `auth/login`, `auth/me`, `users`.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Json;
@@ -12,10 +13,12 @@ use http::StatusCode;
 use rollcall_protocol::{UserView, WireError};
 use serde::Serialize;
 
+use super::ApiMetrics;
 use super::caller::{Caller, ClientAddress};
 use super::problem::Problem;
 use super::read::{JsonFields, QueryFields};
 use crate::identity::{Authority, RateLimits, SignedIn, store_refusal};
+use crate::telemetry::labels::Limit;
 
 /// What a sign-in gives.
 #[derive(Serialize)]
@@ -35,14 +38,23 @@ impl From<SignedIn> for Session {
     }
 }
 
+/// Registering costs as much as signing in, and tells which usernames are taken: one limit for both.
+fn check_rate(limits: &RateLimits, metrics: &ApiMetrics, address: IpAddr) -> Result<(), Problem> {
+    limits.check_login(address).map_err(|retry_after| {
+        metrics.gateway.rate_limited.increment(Limit::Logins);
+        WireError::from(retry_after).into()
+    })
+}
+
 /// `POST auth/register`
 pub(super) async fn register(
     State(authority): State<Arc<Authority>>,
     State(limits): State<Arc<RateLimits>>,
+    State(metrics): State<ApiMetrics>,
     ClientAddress(address): ClientAddress,
     JsonFields(mut fields): JsonFields,
 ) -> Result<Response, Problem> {
-    limits.check_login(address).map_err(WireError::from)?;
+    check_rate(&limits, &metrics, address)?;
     let username = fields.text("username")?;
     let password = fields.text("password")?;
     let display_name = fields.optional_text("display_name")?;
@@ -57,10 +69,11 @@ pub(super) async fn register(
 pub(super) async fn login(
     State(authority): State<Arc<Authority>>,
     State(limits): State<Arc<RateLimits>>,
+    State(metrics): State<ApiMetrics>,
     ClientAddress(address): ClientAddress,
     JsonFields(mut fields): JsonFields,
 ) -> Result<Response, Problem> {
-    limits.check_login(address).map_err(WireError::from)?;
+    check_rate(&limits, &metrics, address)?;
     let username = fields.text("username")?;
     let password = fields.text("password")?;
     let signed_in = authority.login(&username, &password).await.map_err(WireError::from)?;

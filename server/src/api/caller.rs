@@ -1,12 +1,13 @@
 //! Who is asking, and from where.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRef, FromRequestParts};
 use http::request::Parts;
 
 use super::problem::Problem;
+use crate::gateway::listener::ConnInfo;
 use crate::identity::{AuthError, Authority, Identity, presented_token};
 use crate::settings::{TrustedProxies, client_address};
 
@@ -40,9 +41,11 @@ where
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let peer = parts.extensions.get::<ConnectInfo<ConnInfo>>();
         // Without it (a router that is not behind a listener) everybody is one address: too strict rather than too lax.
-        let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip());
+        let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(info)| {
+            info.line.peer().ip()
+        });
         Ok(Self(client_address(
             peer,
             &parts.headers,

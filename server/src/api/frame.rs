@@ -21,6 +21,7 @@ use super::cors::cors;
 use super::problem::Problem;
 use crate::limits::{HTTP_ANSWER_TIMEOUT, HTTP_BODY_BYTES_MAX};
 use crate::settings::{AllowedOrigins, hex};
+use crate::telemetry::http::{HttpMetrics, track};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest incoming request id that is kept; a UUID has 36.
@@ -31,14 +32,15 @@ const REQUEST_ID_CHARS_MAX: usize = 64;
 pub struct RequestId(pub Arc<str>);
 
 /// Puts the frame around `router`. Once, around everything that this listener serves.
-pub fn framed(router: Router, origins: AllowedOrigins) -> Router {
+pub fn framed(router: Router, origins: AllowedOrigins, metrics: HttpMetrics) -> Router {
     let router = router
         .fallback(no_such_route)
         .layer(DefaultBodyLimit::max(HTTP_BODY_BYTES_MAX))
         .layer(from_fn(in_time))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(origins, cors))
-        .layer(from_fn(identified));
+        .layer(from_fn(identified))
+        .layer(from_fn_with_state(metrics, track));
     // Before the router looks at the path, hence around it.
     Router::new().fallback_service(MapRequestLayer::new(without_trailing_slash).layer(router))
 }
