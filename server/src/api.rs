@@ -1,1 +1,81 @@
-//! REST below /api/v1, and health.
+//! REST below `/api/v1`, and health.
+//!
+//! In: HTTP requests. Out: JSON, or `application/problem+json`. Guarantee: every answer, errors included, bears a request
+//! id and the CORS headers; every error says what is wrong, with which field, and what to do; nothing here panics on input.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::routing::{get, post};
+use chat_core::ports::Accounts;
+
+use crate::identity::{Authority, RateLimits};
+use crate::settings::{AllowedOrigins, TrustedProxies};
+use crate::telemetry::{GatewayMetrics, HttpMetrics};
+
+mod accounts;
+mod caller;
+mod cors;
+mod frame;
+mod health;
+mod problem;
+mod read;
+
+pub use caller::{Caller, ClientAddress};
+pub use frame::{RequestId, framed};
+pub use health::Readiness;
+pub use problem::{Problem, status_of};
+pub use read::{JsonFields, PathIds, QueryFields};
+
+/// What the handlers work with; each takes the part that it needs.
+#[derive(Clone, FromRef)]
+pub struct Api {
+    /// Says who somebody is.
+    pub authority: Arc<Authority>,
+    /// For searching users.
+    pub accounts: Arc<dyn Accounts>,
+    /// How often one may sign in.
+    pub limits: Arc<RateLimits>,
+    /// Whether this node is ready.
+    pub readiness: Arc<Readiness>,
+    /// What is counted.
+    pub metrics: ApiMetrics,
+    /// Who may read the answers.
+    pub origins: AllowedOrigins,
+    /// Whose `X-Forwarded-For` is believed.
+    pub proxies: TrustedProxies,
+}
+
+/// What REST counts with. Its limits and ids are those of every gateway.
+#[derive(Debug, Clone)]
+pub struct ApiMetrics {
+    /// Limits that were hit, and numbers taken for ids.
+    pub gateway: GatewayMetrics,
+    /// Requests.
+    pub http: HttpMetrics,
+}
+
+/// The routes alone, to be merged with those of other parts before the whole is [`framed`].
+pub fn routes(api: Api) -> Router {
+    let v1 = Router::new()
+        .route("/auth/register", post(accounts::register))
+        .route("/auth/login", post(accounts::login))
+        .route("/auth/me", get(accounts::me))
+        .route("/users", get(accounts::users));
+    Router::new()
+        .nest("/api/v1", v1)
+        .route("/health", get(health::alive))
+        .route("/health/ready", get(health::ready))
+        .route("/health/websocket", get(health::websocket))
+        .with_state(api)
+}
+
+/// The routes in their frame, complete.
+pub fn router(api: Api) -> Router {
+    let (origins, http) = (api.origins.clone(), api.metrics.http.clone());
+    framed(routes(api), origins, http)
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,8 @@
 //! a token counts only with a good signature, the stored account has the last word, and guessing is slow and bounded.
 
 mod authority;
+#[cfg(test)]
+pub(crate) mod fake;
 mod passwords;
 mod presented;
 mod rates;

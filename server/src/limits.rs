@@ -80,3 +80,13 @@ pub const PASSWORDS_WAITING_MAX: usize = 64;
 pub const RATE_KEYS_MAX: usize = 100_000;
 /// Every so many checks a rate limit forgets the keys that have been quiet.
 pub const RATE_KEYS_SWEEP_EVERY: u32 = 16_384;
+
+/// A request's body at most, in bytes: as much as a Socket.IO packet.
+pub const HTTP_BODY_BYTES_MAX: usize = 1 << 20;
+/// How long a request may take until its answer begins, the reading of its body included. Longer than `wait_ms` may be.
+pub const HTTP_ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long `/health/ready` waits for the database: probes commonly give up after a few seconds themselves.
+pub const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
+/// For how long an answer of `/health/ready` holds: anybody may ask it, and each check is a write.
+pub const READINESS_KEPT: Duration = Duration::from_millis(500);

@@ -25,9 +25,11 @@ pub use origins::{AllowedOrigins, Origin};
 pub use proxies::{TrustedProxies, client_address};
 pub(crate) use secrets::hex;
 pub use secrets::{DataDirError, JWT_SECRET_FILE, Secret, jwt_secret, open_data_dir};
-pub use values::{AdminUi, AdminUiMode, LogFormat, Per, Rate, Rates, Registration};
+pub use values::{AdminUi, AdminUiMode, Per, Rate, Rates, Registration};
 
 use arguments::Setting;
+
+use crate::telemetry::logs::LogFormat;
 
 /// Everything that the operator decides.
 #[derive(Debug, Clone)]
@@ -140,8 +142,8 @@ impl Settings {
             log: args.log().parse(values::log_filter)?,
             log_format: args
                 .log_format()
-                .parse_if_set(LogFormat::parse)?
-                .unwrap_or_else(LogFormat::fitting),
+                .parse_if_set(values::log_format)?
+                .unwrap_or_else(LogFormat::detected),
             demo: false,
         })
     }

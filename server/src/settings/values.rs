@@ -1,10 +1,10 @@
 //! Settings that are words and numbers.
 
-use std::io::IsTerminal;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::NotAllowed;
+use crate::telemetry::logs::{LogFormat, parse_filter};
 
 /// Yes or no, in the words that configuration files use.
 pub(super) fn switch(text: &str) -> Result<bool, NotAllowed> {
@@ -27,13 +27,17 @@ pub(super) fn message_bytes(text: &str) -> Result<usize, NotAllowed> {
 }
 
 pub(super) fn log_filter(text: &str) -> Result<String, NotAllowed> {
-    tracing_subscriber::EnvFilter::try_new(text)
-        .map(|_| text.to_owned())
-        .map_err(|_| {
-            NotAllowed::new(
-                "write off, error, warn, info, debug or trace, or target=level pairs, as in rollcall_server=debug,info",
-            )
-        })
+    parse_filter(text).map(|_| text.to_owned()).map_err(|_| {
+        NotAllowed::new(
+            "write off, error, warn, info, debug or trace, or target=level pairs, as in rollcall_server=debug,info",
+        )
+    })
+}
+
+pub(super) fn log_format(text: &str) -> Result<LogFormat, NotAllowed> {
+    text.to_ascii_lowercase()
+        .parse()
+        .map_err(|_| NotAllowed::new("write pretty or json"))
 }
 
 /// Who may make accounts.
@@ -52,35 +56,6 @@ impl Registration {
             "open" => Ok(Registration::Open),
             "closed" => Ok(Registration::Closed),
             _ => Err(NotAllowed::new("write open or closed")),
-        }
-    }
-}
-
-/// How a line of the log looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Pretty,
-    /// For collectors: one JSON object a line.
-    Json,
-}
-
-impl LogFormat {
-    /// Reads the setting.
-    pub fn parse(text: &str) -> Result<Self, NotAllowed> {
-        match text.to_ascii_lowercase().as_str() {
-            "pretty" => Ok(LogFormat::Pretty),
-            "json" => Ok(LogFormat::Json),
-            _ => Err(NotAllowed::new("write pretty or json")),
-        }
-    }
-
-    /// The one for whoever is at the other end of standard error, where the log goes.
-    pub(super) fn fitting() -> Self {
-        if std::io::stderr().is_terminal() {
-            LogFormat::Pretty
-        } else {
-            LogFormat::Json
         }
     }
 }

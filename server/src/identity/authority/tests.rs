@@ -1,0 +1,208 @@
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::identity::fake::{HandClock, OPEN, People, SECRET, authority};
+
+const NOW: i64 = 1_800_000_000;
+const DAY: Duration = TOKEN_LIFETIME;
+
+fn foreign(claims: &Value) -> String {
+    let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
+    jsonwebtoken::encode(&jsonwebtoken::Header::default(), claims, &key).unwrap()
+}
+
+#[tokio::test]
+async fn registered_is_signed_in_and_can_sign_in_again() {
+    let clock = HandClock::at(NOW);
+    let authority = authority(&People::nobody(), &clock, OPEN);
+    let first = authority.register("Alice".into(), "correct horse", None).await.unwrap();
+    assert_eq!(
+        (first.user.username.as_str(), first.user.display_name.as_str()),
+        ("alice", "alice")
+    );
+    assert_eq!(first.user.role, Role::User);
+    let identity = authority.authenticate(&first.token.token).await.unwrap();
+    assert_eq!((identity.user.id, identity.role), (first.user.id.clone(), Role::User));
+    assert_eq!(identity.expires_at.as_secs(), NOW + 86_400);
+    let second = authority.login("ALICE", "correct horse").await.unwrap();
+    assert_eq!(second.user.id, first.user.id);
+    clock.advance_secs(86_400);
+    let late = authority.authenticate(&second.token.token).await;
+    assert!(matches!(late, Err(AuthError::Token(TokenError::Expired))), "{late:?}");
+}
+
+#[tokio::test]
+async fn what_register_refuses() {
+    let people = People::nobody();
+    let authority_open = authority(&people, &HandClock::at(NOW), OPEN);
+    authority_open
+        .register("alice".into(), "correct horse", None)
+        .await
+        .unwrap();
+    for (name, password, shown, code) in [
+        ("alice", "correct horse", None, "conflict: "),
+        ("ALICE", "correct horse", None, "conflict: "),
+        ("a", "correct horse", None, "bad_request: username: "),
+        ("a b", "correct horse", None, "bad_request: username: "),
+        ("bob", "short", None, "bad_request: password: "),
+        ("bob", "correct horse", Some("  "), "bad_request: display_name: "),
+    ] {
+        let refused = authority_open
+            .register(name.into(), password, shown.map(str::to_owned))
+            .await
+            .unwrap_err();
+        let words = rollcall_protocol::WireError::from(refused).to_string();
+        assert!(words.starts_with(code), "{name} {password}: {words}");
+    }
+    let closed = AccountPolicy {
+        registration: Registration::Closed,
+        ..OPEN
+    };
+    let refused = authority(&people, &HandClock::at(NOW), closed)
+        .register("bob".into(), "correct horse", None)
+        .await;
+    assert!(matches!(refused, Err(AccountError::RegistrationClosed)));
+}
+
+#[tokio::test]
+async fn a_wrong_name_and_a_wrong_password_sound_alike() {
+    let authority = authority(&People::nobody(), &HandClock::at(NOW), OPEN);
+    authority.register("alice".into(), "correct horse", None).await.unwrap();
+    for (name, password) in [
+        ("alice", "wrong horse"),
+        ("nobody", "correct horse"),
+        ("no name", "x"),
+        ("", ""),
+    ] {
+        let refused = authority.login(name, password).await.unwrap_err();
+        assert_eq!(refused.to_string(), "wrong username or password", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn disabled_is_out_by_token_and_by_password() {
+    let authority = authority(&People::nobody(), &HandClock::at(NOW), OPEN);
+    let alice = authority.register("alice".into(), "correct horse", None).await.unwrap();
+    authority.set_disabled(&alice.user, true).await.unwrap();
+    assert!(matches!(
+        authority.authenticate(&alice.token.token).await,
+        Err(AuthError::Disabled)
+    ));
+    assert!(matches!(
+        authority.login("alice", "correct horse").await,
+        Err(LoginError::Disabled)
+    ));
+    assert!(matches!(
+        authority.login("alice", "wrong horse").await,
+        Err(LoginError::WrongCredentials)
+    ));
+    authority.set_disabled(&alice.user, false).await.unwrap();
+    assert!(authority.authenticate(&alice.token.token).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_token_claims_less_but_never_more() {
+    let authority = authority(&People::nobody(), &HandClock::at(NOW), OPEN);
+    for (stored, claimed, effective) in [
+        (Role::User, Role::Admin, Role::User),
+        (Role::User, Role::Service, Role::User),
+        (Role::Admin, Role::Observer, Role::Observer),
+        (Role::Admin, Role::Admin, Role::Admin),
+        (Role::Observer, Role::Service, Role::Observer),
+        (Role::Service, Role::User, Role::User),
+    ] {
+        let username = format!("{}-{}", stored.as_str(), claimed.as_str());
+        let password = NewPassword::generate();
+        let user = authority
+            .add(NewAccount {
+                username,
+                display_name: None,
+                password,
+                role: stored,
+            })
+            .await
+            .unwrap();
+        let token = authority.issue(&user, claimed, DAY).unwrap();
+        assert_eq!(
+            authority.authenticate(&token.token).await.unwrap().role,
+            effective,
+            "{stored:?} {claimed:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_foreign_token_makes_its_account_where_that_is_allowed() {
+    let people = People::nobody();
+    let clock = HandClock::at(NOW);
+    let token = foreign(&json!({ "sub": "ext-7", "name": " Zoë\u{0} Müller ", "role": "observer", "exp": NOW + 60 }));
+    let strict = authority(&people, &clock, OPEN);
+    assert!(matches!(
+        strict.authenticate(&token).await,
+        Err(AuthError::UnknownAccount)
+    ));
+
+    let lenient = authority(
+        &people,
+        &clock,
+        AccountPolicy {
+            auto_provision: true,
+            ..OPEN
+        },
+    );
+    let identity = lenient.authenticate(&token).await.unwrap();
+    assert_eq!(identity.user.id.as_str(), "ext-7");
+    assert_eq!(identity.role, Role::Observer);
+    assert!(
+        chat_core::user::parse_username(&identity.user.username).is_ok(),
+        "{}",
+        identity.user.username
+    );
+    assert_eq!(
+        identity.user.display_name, identity.user.username,
+        "a name with NUL in it cannot be shown"
+    );
+    // Afterwards the stored role wins.
+    let more = foreign(&json!({ "sub": "ext-7", "role": "admin", "exp": NOW + 60 }));
+    assert_eq!(lenient.authenticate(&more).await.unwrap().role, Role::Observer);
+    assert!(strict.authenticate(&token).await.is_ok(), "known by now");
+    // Nothing but a sub.
+    let bare = lenient
+        .authenticate(&foreign(&json!({ "sub": "x", "exp": NOW + 60 })))
+        .await
+        .unwrap();
+    assert_eq!((bare.user.username.as_str(), bare.role), ("x-user", Role::User));
+}
+
+#[tokio::test]
+async fn the_admin_is_made_once_and_has_the_password_that_is_set() {
+    let people = People::nobody();
+    let authority = authority(&people, &HandClock::at(NOW), OPEN);
+    let generated = authority.ensure_admin(None).await.unwrap().expect("printed once");
+    assert!(authority.ensure_admin(None).await.unwrap().is_none());
+    assert_eq!(
+        authority.login("admin", generated.expose()).await.unwrap().user.role,
+        Role::Admin
+    );
+    assert!(authority.ensure_admin(Some("correct horse")).await.unwrap().is_none());
+    assert!(authority.login("admin", "correct horse").await.is_ok());
+    assert!(authority.login("admin", generated.expose()).await.is_err());
+}
+
+#[tokio::test]
+async fn trouble_of_the_store_is_no_refusal() {
+    let people = People::nobody();
+    let authority = authority(&people, &HandClock::at(NOW), OPEN);
+    let alice = authority.register("alice".into(), "correct horse", None).await.unwrap();
+    people.break_down();
+    let refused = authority.authenticate(&alice.token.token).await.unwrap_err();
+    let wire = rollcall_protocol::WireError::from(refused);
+    assert_eq!(wire.code, rollcall_protocol::ErrorCode::StorageUnavailable);
+    assert!(!wire.to_string().contains("secret-path"), "{wire}");
+    assert!(matches!(
+        authority.login("alice", "correct horse").await,
+        Err(LoginError::Store(_))
+    ));
+}
