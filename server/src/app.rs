@@ -1,1 +1,329 @@
-//! The composition root: ordered start and shutdown.
+//! The composition root: every part is made here, in order, and stopped here, in order.
+//!
+//! Start: secrets, database, accounts, use cases, namespaces, routes, listener. Stop: no new connections, clients are told,
+//! messages in flight are finished, sockets are closed, the database is closed. Nothing else in the server knows all parts.
+
+pub mod routes;
+pub mod stop;
+pub mod welcome;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use chat_core::NodeId;
+use chat_core::ports::{Clock, IdSource};
+use socketioxide::SocketIo;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use self::welcome::Welcome;
+use crate::api::Readiness;
+use crate::chat::directory::Directory;
+use crate::chat::{Chat, Ports};
+use crate::clock::{SystemClock, UuidSource};
+use crate::fanout::Fanout;
+use crate::fanout::feeder::Feeder;
+use crate::gateway::rejected::RejectedRing;
+use crate::gateway::socketio::Gateway;
+use crate::hub::Hub;
+use crate::identity::{
+    AccountError, AccountPolicy, Authority, PasswordCost, Passwords, PublicKeyError, RateLimits, Tokens,
+};
+use crate::limits::{
+    CONNECT_TIMEOUT, PACKET_BYTES_MAX, PING_INTERVAL, PING_TIMEOUT, RATES_SWEEP_INTERVAL, SOCKET_BUFFER_PACKETS,
+    WEBSOCKET_READ_BUFFER_BYTES,
+};
+use crate::settings::{DataDirError, Database, Secret, Settings, jwt_secret, open_data_dir};
+use crate::store::{OpenError, SqliteStore, StoreMetrics};
+use crate::telemetry::Metrics;
+
+/// Why the server could not start. One line each; the operator's to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The folder for the database and the secrets.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The database.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The other issuer's key.
+    #[error("JWT_PUBLIC_KEY_FILE {path}: {reason}")]
+    PublicKeyFile {
+        /// Which file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The admin's account.
+    #[error("the account of user admin: {0}")]
+    Admin(#[from] AccountError),
+    /// The demo's people and conversations.
+    #[error("the demo data: {0}")]
+    Demo(#[from] crate::demo::DemoError),
+    /// The address.
+    #[error("{variable} {address}: {reason}; choose another address, or stop what listens there")]
+    Bind {
+        /// Which variable.
+        variable: &'static str,
+        /// Which address.
+        address: SocketAddr,
+        /// The system's word.
+        reason: std::io::Error,
+    },
+    /// A defect.
+    #[error("the server could not be put together: {0}")]
+    Internal(String),
+}
+
+/// The parts that others are made of.
+pub struct Parts {
+    /// The database.
+    pub store: Arc<SqliteStore>,
+    /// The time of stored facts.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Arc<dyn IdSource>,
+    /// Every metric.
+    pub metrics: Metrics,
+    /// Who somebody is.
+    pub authority: Arc<Authority>,
+    /// How often is too often.
+    pub rates: Arc<RateLimits>,
+    /// Who is here.
+    pub hub: Arc<Hub>,
+    /// The use cases.
+    pub chat: Arc<Chat>,
+    /// Connections that were refused.
+    pub rejected: Arc<RejectedRing>,
+    /// Whether this node takes work.
+    pub readiness: Arc<Readiness>,
+}
+
+/// A server that listens.
+pub struct App {
+    parts: Arc<Parts>,
+    settings: Settings,
+    main: routes::Listening,
+    admin: Option<routes::Listening>,
+    background: CancellationToken,
+    welcome: Welcome,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App")
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// Starts everything. When it returns, connections are accepted as soon as [`App::run`] is polled.
+    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+        open_data_dir(&settings.storage.data_dir)?;
+        let metrics = Metrics::new().map_err(|error| StartError::Internal(error.to_string()))?;
+        let (layer, io) = socket_io();
+        let parts = Arc::new(build(&settings, metrics, &io).await?);
+        let generated = parts
+            .authority
+            .ensure_admin(settings.admin_password.as_ref().map(Secret::expose))
+            .await?;
+        let demo = if settings.demo {
+            crate::demo::fill(&parts).await?
+        } else {
+            crate::demo::Filled::NotAsked
+        };
+        let main = listen("ROLLCALL_BIND", settings.bind).await?;
+        let admin = match settings.admin_bind {
+            Some(address) => Some(listen("ROLLCALL_ADMIN_BIND", address).await?),
+            None => None,
+        };
+        let admin_address = admin.as_ref().map(|listener| local_address(listener, settings.bind));
+        let welcome = Welcome {
+            address: local_address(&main, settings.bind),
+            admin_address,
+            generated_password: generated,
+            demo,
+            node_id: parts.hub.node_id().clone(),
+        };
+        let background = CancellationToken::new();
+        run_background(&parts, &background);
+        let main = routes::main(&parts, &settings, main, &layer);
+        let admin = admin.map(|listener| routes::admin(&parts, &settings, listener));
+        Ok(Self {
+            parts,
+            settings,
+            main,
+            admin,
+            background,
+            welcome,
+        })
+    }
+
+    /// What to tell the operator.
+    pub fn welcome(&self) -> &Welcome {
+        &self.welcome
+    }
+
+    /// Serves until SIGTERM or SIGINT (or `until` resolves), then stops in order.
+    pub async fn run(self, until: impl Future<Output = ()> + Send) -> Result<(), std::io::Error> {
+        stop::serve_until(self, until).await
+    }
+}
+
+fn local_address(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
+    listener.local_addr().unwrap_or(asked)
+}
+
+async fn listen(variable: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|reason| StartError::Bind {
+        variable,
+        address,
+        reason,
+    })
+}
+
+fn socket_io() -> (socketioxide::layer::SocketIoLayer, SocketIo) {
+    SocketIo::builder()
+        .max_payload(PACKET_BYTES_MAX as u64)
+        .ws_max_message_size(PACKET_BYTES_MAX)
+        .ws_max_frame_size(PACKET_BYTES_MAX)
+        .ws_read_buffer_size(WEBSOCKET_READ_BUFFER_BYTES)
+        .max_buffer_size(SOCKET_BUFFER_PACKETS)
+        .ping_interval(PING_INTERVAL)
+        .ping_timeout(PING_TIMEOUT)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .build_layer()
+}
+
+async fn build(settings: &Settings, metrics: Metrics, io: &SocketIo) -> Result<Parts, StartError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let ids: Arc<dyn IdSource> = Arc::new(UuidSource);
+    let Database::Sqlite(path) = &settings.storage.database;
+    let store = Arc::new(SqliteStore::open(path, &*clock, &*ids, store_metrics(&metrics)).await?);
+    let authority = Arc::new(authority(settings, &store, &clock, &ids)?);
+    let rates = Arc::new(RateLimits::new(&settings.rates));
+    let node_id = NodeId::parse(ids.user_id().as_str()).map_err(|error| StartError::Internal(error.to_string()))?;
+    let hub = Arc::new(Hub::new(node_id, Arc::clone(&clock), io.clone(), metrics.hub.clone()));
+    let feeder = Feeder::new(store.clone(), Arc::clone(&hub), metrics.chat.clone());
+    let fanout = Arc::new(Fanout::new(
+        Arc::clone(&hub),
+        feeder,
+        metrics.fanout.clone(),
+        metrics.gateway.clone(),
+    ));
+    let ports = Ports {
+        accounts: store.clone(),
+        conversations: store.clone(),
+        log: store.clone(),
+        vitals: store.clone(),
+        clock: Arc::clone(&clock),
+        ids: Arc::clone(&ids),
+    };
+    let chat_parts = crate::chat::Parts {
+        directory: Arc::new(Directory::new(store.clone())),
+        hub: Arc::clone(&hub),
+        fanout,
+        rates: Arc::clone(&rates),
+        message_bytes_max: settings.max_message_bytes,
+        metrics: metrics.chat.clone(),
+        events: metrics.gateway.clone(),
+    };
+    let chat = Arc::new(Chat::new(ports, chat_parts));
+    let rejected = Arc::new(RejectedRing::new(Arc::clone(&clock), &metrics.gateway));
+    let gateway = Gateway::new(crate::gateway::socketio::Parts {
+        chat: Arc::clone(&chat),
+        authority: Arc::clone(&authority),
+        rejected: Arc::clone(&rejected),
+        proxies: settings.trusted_proxies.clone(),
+        metrics: metrics.gateway.clone(),
+    });
+    Arc::new(gateway)
+        .open(io)
+        .map_err(|error| StartError::Internal(error.to_string()))?;
+    let readiness = Arc::new(Readiness::new(store.clone()));
+    Ok(Parts {
+        store,
+        clock,
+        ids,
+        metrics,
+        authority,
+        rates,
+        hub,
+        chat,
+        rejected,
+        readiness,
+    })
+}
+
+fn authority(
+    settings: &Settings,
+    store: &Arc<SqliteStore>,
+    clock: &Arc<dyn Clock>,
+    ids: &Arc<dyn IdSource>,
+) -> Result<Authority, StartError> {
+    let secret = jwt_secret(&settings.token_keys, &settings.storage.data_dir)?;
+    let mut tokens = Tokens::new(&secret, Arc::clone(clock));
+    if let Some(path) = &settings.token_keys.jwt_public_key_file {
+        let unusable = |reason: String| StartError::PublicKeyFile {
+            path: path.display().to_string(),
+            reason,
+        };
+        let pem = std::fs::read(path).map_err(|error| unusable(error.to_string()))?;
+        tokens = tokens
+            .with_public_key(&pem)
+            .map_err(|error: PublicKeyError| unusable(error.to_string()))?;
+    }
+    let policy = AccountPolicy {
+        registration: settings.registration,
+        auto_provision: settings.auto_provision,
+    };
+    let passwords = Passwords::new(PasswordCost::OWASP);
+    Ok(Authority::new(
+        store.clone(),
+        Arc::clone(clock),
+        Arc::clone(ids),
+        passwords,
+        tokens,
+        policy,
+    ))
+}
+
+fn store_metrics(metrics: &Metrics) -> StoreMetrics {
+    use crate::telemetry::labels::StoreErrorKind;
+    use chat_core::ports::StoreTrouble;
+    let kind = |trouble| match trouble {
+        StoreTrouble::Busy => StoreErrorKind::Busy,
+        StoreTrouble::Full => StoreErrorKind::Full,
+        StoreTrouble::ReadOnly => StoreErrorKind::ReadOnly,
+        StoreTrouble::Connection => StoreErrorKind::Connection,
+        StoreTrouble::Constraint => StoreErrorKind::Constraint,
+        StoreTrouble::Other => StoreErrorKind::Other,
+    };
+    StoreMetrics {
+        queue_depth: metrics.store.queue_depth.clone(),
+        batch_size: metrics.store.batch_size.clone(),
+        errors: StoreTrouble::ALL.map(|trouble| metrics.store.errors.at(kind(trouble)).clone()),
+    }
+}
+
+/// The tasks that run beside the requests; each ends when `stop` is cancelled.
+fn run_background(parts: &Arc<Parts>, stop: &CancellationToken) {
+    let spawn = |task: futures_util::future::BoxFuture<'static, ()>| {
+        let stop = stop.clone();
+        tokio::spawn(async move { stop.run_until_cancelled_owned(task).await });
+    };
+    spawn(Box::pin(Arc::clone(&parts.chat).run_presence()));
+    spawn(Box::pin(Arc::clone(&parts.chat).run_heads()));
+    spawn(Box::pin(Arc::clone(&parts.chat).run_expiry()));
+    let metrics = parts.metrics.clone();
+    spawn(Box::pin(async move { metrics.upkeep().await }));
+    let rates = Arc::clone(&parts.rates);
+    spawn(Box::pin(async move {
+        let mut ticks = tokio::time::interval(RATES_SWEEP_INTERVAL);
+        loop {
+            ticks.tick().await;
+            rates.sweep();
+        }
+    }));
+}

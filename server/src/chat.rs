@@ -22,6 +22,7 @@ use chat_core::ports::{Accounts, Clock, Conversations, IdSource, MessageLog, Vit
 use chat_core::{ConversationId, Role, UserId};
 use rollcall_protocol::event::ConversationView;
 use rollcall_protocol::{ErrorCode, UserView, WireError};
+use tokio_util::task::TaskTracker;
 
 use self::directory::{Directory, Entry};
 use self::refusal::from_store;
@@ -95,6 +96,8 @@ pub struct Chat {
     typing: TypingMarks,
     message_bytes_max: usize,
     closing: AtomicBool,
+    /// Messages between their acceptance and their announcement: what a stop waits for.
+    in_flight: TaskTracker,
     metrics: ChatMetrics,
     events: GatewayMetrics,
 }
@@ -138,6 +141,7 @@ impl Chat {
             typing: TypingMarks::default(),
             message_bytes_max: parts.message_bytes_max,
             closing: AtomicBool::new(false),
+            in_flight: TaskTracker::new(),
             metrics: parts.metrics,
             events: parts.events,
         }
@@ -146,6 +150,12 @@ impl Chat {
     /// From now on nothing new is accepted: the server is about to stop.
     pub fn close(&self) {
         self.closing.store(true, Ordering::Release);
+        self.in_flight.close();
+    }
+
+    /// Waits until every message that was accepted is committed and announced, or refused.
+    pub async fn drained(&self) {
+        self.in_flight.wait().await;
     }
 
     /// Is the server about to stop?

@@ -35,6 +35,8 @@ pub enum CloseReason {
     Admin,
     /// The server stops.
     Shutdown,
+    /// Its session could not be opened.
+    Failed,
 }
 
 /// Everybody who is here.
@@ -173,6 +175,7 @@ impl Hub {
             Some(CloseReason::Token) => DisconnectReason::Token,
             Some(CloseReason::Admin) => DisconnectReason::Admin,
             Some(CloseReason::Shutdown) => DisconnectReason::Shutdown,
+            Some(CloseReason::Failed) => DisconnectReason::TransportError,
             None => reason,
         };
         self.metrics.disconnections.increment(reason);
@@ -197,17 +200,20 @@ impl Hub {
         }
     }
 
-    /// Ends a connection. A slow one is cut, so that its client comes back and resumes; any other is told to go.
+    /// Ends a connection. A slow one is cut, so that its client comes back by itself and resumes; any other is told to go.
     #[expect(clippy::disallowed_methods, reason = "this is the one door")]
     pub fn disconnect(&self, socket: &LiveSocket, reason: CloseReason) {
         socket.close_because(reason);
         let line = socket.line();
-        let told = reason != CloseReason::Slow && socket.link().clone().disconnect().is_ok();
-        if !told {
-            match line {
-                Some(line) => line.cut(),
-                // Long polling without a line: the heartbeat finds the full buffer and closes it.
-                None => tracing::debug!(sid = %socket.sid, "a stuck polling socket is left to its heartbeat"),
+        let comes_back = matches!(reason, CloseReason::Slow | CloseReason::Failed);
+        let told = !comes_back && socket.link().clone().disconnect().is_ok();
+        if comes_back && line.is_none() {
+            // The client is told, and its own reconnect must be started by hand: better than a connection that hears nothing.
+            let _gone = socket.link().clone().disconnect();
+        } else if !told {
+            // Long polling has no line that could be cut: the heartbeat finds the full buffer and closes it.
+            if let Some(line) = line {
+                line.cut();
             }
         }
     }

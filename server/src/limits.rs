@@ -48,7 +48,7 @@ pub const HEADS_INTERVAL: Duration = Duration::from_secs(15);
 pub const OFFLINE_GRACE: Duration = Duration::from_millis(400);
 
 /// `token_expiring` comes this long before the token's end.
-pub const TOKEN_EXPIRING_BEFORE: Duration = Duration::from_secs(60);
+pub const TOKEN_EXPIRING_BEFORE: Duration = Duration::from_mins(1);
 
 /// Clients are asked to come back this long after `server_shutdown`, in milliseconds.
 pub const SHUTDOWN_RETRY_AFTER_MS: u64 = 1_000;
@@ -90,3 +90,12 @@ pub const HTTP_ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 pub const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
 /// For how long an answer of `/health/ready` holds: anybody may ask it, and each check is a write.
 pub const READINESS_KEPT: Duration = Duration::from_millis(500);
+
+/// Bytes that a WebSocket reads at a time. Chat messages are small; the default of 4 KiB stays allocated for every idle connection.
+pub const WEBSOCKET_READ_BUFFER_BYTES: usize = 512;
+/// Connections of one listener; more wait in the kernel's backlog. Above what one node's memory carries in connections.
+pub const CONNECTIONS_MAX: usize = 200_000;
+/// How long sockets, then requests, may take to close when the server stops.
+pub const SHUTDOWN_CLOSE: Duration = Duration::from_millis(2_500);
+/// How often the rate limits forget addresses and users that are quiet.
+pub const RATES_SWEEP_INTERVAL: Duration = Duration::from_mins(1);

@@ -1,2 +1,45 @@
-//! rollcall
-fn main() {}
+//! `rollcall`: arguments, settings, telemetry, then the server. The only place that prints and that uses `anyhow`.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use rollcall_server::app::App;
+use rollcall_server::settings::{Cli, Command, Settings, command_line};
+use rollcall_server::telemetry::logs;
+
+#[tokio::main]
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is what the operator reads"
+)]
+async fn main() -> ExitCode {
+    let cli = match command_line(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    match run(cli, |line| println!("{line}")).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("rollcall: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli, say: impl Fn(&str)) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Serve(args) => {
+            let mut settings = Settings::parse(&args.settings)?;
+            settings.demo = args.demo;
+            logs::init(&settings.log, logs::LogFormat::detected())?;
+            let app = App::start(settings).await?;
+            say(&app.welcome().to_string());
+            app.run(std::future::pending())
+                .await
+                .context("the server stopped with an error")?;
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => anyhow::bail!("this subcommand is not built yet"),
+    }
+}

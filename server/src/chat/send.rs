@@ -102,6 +102,7 @@ impl Chat {
     /// Commits, then announces. Up to its first wait it has queued the draft with the store, which is what keeps the
     /// order of one caller's messages.
     pub async fn commit(&self, prepared: Prepared) -> Result<Sent, WireError> {
+        let _in_flight = self.in_flight.token();
         let Prepared { entry, draft, via } = prepared;
         let (started, conversation_id) = (Instant::now(), draft.conversation_id.clone());
         let appended = self.ports.log.append(draft).await;

@@ -7,7 +7,8 @@ use chat_core::conversation::ConversationOfUser;
 use chat_core::ids::{conversation_room, user_room};
 use chat_core::limits::RESUME_MESSAGES_MAX;
 use chat_core::{ConversationId, Epoch, Seq};
-use rollcall_protocol::event::{ConversationView, NotResumed, Resumed, Session, name};
+use rollcall_protocol::event::{ConversationView, NotResumed, Resumed, ServerShutdown, Session, name};
+use rollcall_protocol::reply::Refused;
 use rollcall_protocol::request::Hello;
 use rollcall_protocol::{UserView, WireError};
 
@@ -120,11 +121,32 @@ impl Chat {
         }
     }
 
+    /// Says event `error`: what became of an event that has no acknowledgement to answer.
+    pub fn say_error(&self, socket: &Arc<LiveSocket>, event: &str, error: WireError) {
+        let event = event.chars().take(EVENT_CHARS_MAX).collect();
+        self.fanout.say(
+            socket,
+            name::ERROR,
+            &Refused {
+                event: Some(event),
+                ..Refused::new(error)
+            },
+        );
+    }
+
+    /// Says `server_shutdown`.
+    pub fn say_shutdown(&self, socket: &Arc<LiveSocket>, notice: &ServerShutdown) {
+        self.fanout.say(socket, name::SERVER_SHUTDOWN, notice);
+    }
+
     /// The actor behind a socket.
     pub fn actor(&self, socket: &LiveSocket) -> Actor {
         Actor::of_socket(socket)
     }
 }
+
+/// The longest event name that is repeated to its sender.
+const EVENT_CHARS_MAX: usize = 80;
 
 /// What is done with one conversation of `resume`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,1 +1,303 @@
-//! Namespace `/`.
+//! Namespace `/`: from a CONNECT packet to a live socket, and from its events to the use cases.
+//!
+//! In: connections and events of socketioxide. Out: calls of [`crate::chat`], and an answer to each. Guarantees: every
+//! handler is registered before the client hears that it is connected, so no early event is lost; two events of one
+//! socket are carried out in the order in which they were sent; nothing a client sends is met with silence.
+
+pub mod dispatch;
+pub mod inbox;
+pub mod packet;
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::ConnectInfo;
+use rollcall_protocol::request::Hello;
+use rollcall_protocol::{ErrorCode, WireError};
+use socketioxide::SocketIo;
+use socketioxide::extract::SocketRef;
+use socketioxide::handler::ConnectHandler;
+use socketioxide::socket::DisconnectReason;
+
+use self::inbox::Inbox;
+use self::packet::{RawAuth, RawEvent};
+use super::listener::{ConnInfo, Line};
+use super::rejected::{Fault, RejectedRing, Rejection};
+use crate::chat::Chat;
+use crate::hub::{Caller, CloseReason, Hub};
+use crate::identity::{AuthError, Authority, Identity, TokenError, presented_token};
+use crate::limits::USER_AGENT_CHARS_MAX;
+use crate::settings::{TrustedProxies, client_address};
+use crate::telemetry::GatewayMetrics;
+use crate::telemetry::labels;
+
+/// Admits connections and carries out their events.
+pub struct Gateway {
+    chat: Arc<Chat>,
+    hub: Arc<Hub>,
+    authority: Arc<Authority>,
+    rejected: Arc<RejectedRing>,
+    proxies: TrustedProxies,
+    metrics: GatewayMetrics,
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Gateway")
+    }
+}
+
+/// What the gateway is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The use cases.
+    pub chat: Arc<Chat>,
+    /// Who somebody is.
+    pub authority: Arc<Authority>,
+    /// Connections that were refused.
+    pub rejected: Arc<RejectedRing>,
+    /// Whose `X-Forwarded-For` is believed.
+    pub proxies: TrustedProxies,
+    /// What the gateway counts.
+    pub metrics: GatewayMetrics,
+}
+
+/// What `connect_error` says: it begins with the code.
+#[derive(Debug)]
+struct ConnectError(WireError);
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        match &self.0.hint {
+            Some(hint) => write!(f, " ({hint})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A connection between its middleware and its handler.
+#[derive(Clone)]
+struct Admitted {
+    identity: Identity,
+    hello: Arc<Hello>,
+    inbox: Arc<Inbox>,
+}
+
+impl Gateway {
+    /// Puts the gateway together.
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            hub: Arc::clone(parts.chat.hub()),
+            chat: parts.chat,
+            authority: parts.authority,
+            rejected: parts.rejected,
+            proxies: parts.proxies,
+            metrics: parts.metrics,
+        }
+    }
+
+    /// Opens namespace `/`, and answers every other one with what is right.
+    pub fn open(self: Arc<Self>, io: &SocketIo) -> Result<(), socketioxide::NsInsertError> {
+        let (admit, enter) = (Arc::clone(&self), Arc::clone(&self));
+        let middleware = move |socket: SocketRef, auth: RawAuth| {
+            let gateway = Arc::clone(&admit);
+            async move { gateway.admit(&socket, auth).await.map_err(ConnectError) }
+        };
+        let handler = move |socket: SocketRef| {
+            let gateway = Arc::clone(&enter);
+            async move { gateway.enter(socket).await }
+        };
+        io.ns("/", handler.with(middleware));
+        self.answer_unknown_namespaces(io)
+    }
+
+    /// A namespace that does not exist is made for the moment that it takes to say so, and is gone again.
+    fn answer_unknown_namespaces(self: Arc<Self>, io: &SocketIo) -> Result<(), socketioxide::NsInsertError> {
+        let server = io.clone();
+        let middleware = move |socket: SocketRef, auth: RawAuth| {
+            let (gateway, server) = (Arc::clone(&self), server.clone());
+            async move {
+                let error = gateway.unknown_namespace(&socket, &auth);
+                let namespace = socket.ns().to_owned();
+                // Not from within: the namespace is in use until this refusal is on its way.
+                tokio::spawn(async move { server.delete_ns(namespace) });
+                Err::<(), _>(ConnectError(error))
+            }
+        };
+        io.dyn_ns("/{*namespace}", (|_: SocketRef| async {}).with(middleware))
+    }
+
+    fn unknown_namespace(&self, socket: &SocketRef, auth: &RawAuth) -> WireError {
+        let token = Hello::decode(auth.json().unwrap_or_default())
+            .ok()
+            .and_then(|hello| hello.value.token);
+        let parts = socket.req_parts();
+        let token = presented_token(token.as_deref(), &parts.headers, &parts.uri);
+        let fault = Fault::Namespace(socket.ns().to_owned());
+        let error = WireError::new(ErrorCode::NotFound, fault.detail()).with_hint(fault.remedy());
+        self.reject(socket, fault, token.as_deref());
+        error
+    }
+
+    /// The middleware: runs before the client hears anything. Registers every handler, so that an event that comes right
+    /// behind CONNECT finds its inbox.
+    async fn admit(self: &Arc<Self>, socket: &SocketRef, auth: RawAuth) -> Result<(), WireError> {
+        self.chat.refuse_when_closing()?;
+        let hello = auth
+            .json()
+            .and_then(Hello::decode)
+            .inspect_err(|error| self.count_error(error))?;
+        self.metrics.coerced_ids.increment(u64::from(hello.coerced_ids));
+        let hello = hello.value;
+        let parts = socket.req_parts();
+        let token = presented_token(hello.token.as_deref(), &parts.headers, &parts.uri);
+        let identity = match &token {
+            Some(token) => self.authority.authenticate(token).await,
+            None => Err(AuthError::Missing),
+        };
+        let identity = identity.map_err(|error| self.refuse_token(socket, error, token.as_deref()))?;
+        let inbox = Arc::new(Inbox::default());
+        self.listen(socket, &inbox);
+        socket.extensions.insert(Admitted {
+            identity,
+            hello: Arc::new(hello),
+            inbox,
+        });
+        Ok(())
+    }
+
+    fn refuse_token(&self, socket: &SocketRef, error: AuthError, token: Option<&str>) -> WireError {
+        let fault = match &error {
+            AuthError::Missing => Some(Fault::TokenMissing),
+            AuthError::Token(TokenError::Expired) => Some(Fault::TokenExpired),
+            AuthError::Token(TokenError::Refused(why)) => Some(Fault::TokenInvalid((*why).to_owned())),
+            AuthError::UnknownAccount => Some(Fault::UserUnknown),
+            AuthError::Disabled => Some(Fault::UserDisabled),
+            // Our own trouble, not the client's.
+            AuthError::Store(_) => None,
+        };
+        let error = WireError::from(error);
+        self.count_error(&error);
+        if let Some(fault) = fault {
+            self.reject(socket, fault, token);
+        }
+        error
+    }
+
+    fn listen(self: &Arc<Self>, socket: &SocketRef, inbox: &Arc<Inbox>) {
+        let (gateway, events) = (Arc::clone(self), Arc::clone(inbox));
+        socket.on_fallback(move |event: RawEvent| {
+            // Here, before the future, is where order is kept: socketioxide spawns each future as a task of its own.
+            let run = gateway.receive(&events, event);
+            let (gateway, inbox) = (Arc::clone(&gateway), Arc::clone(&events));
+            async move {
+                if run {
+                    gateway.run_inbox(&inbox).await;
+                }
+            }
+        });
+        let (gateway, events) = (Arc::clone(self), Arc::clone(inbox));
+        socket.on_disconnect(move |socket: SocketRef, reason: DisconnectReason| async move {
+            events.close();
+            gateway.gone(&socket, reason);
+        });
+    }
+
+    /// The connect handler: the client knows that it is connected; now it becomes a live socket.
+    async fn enter(self: Arc<Self>, link: SocketRef) {
+        let Some(Admitted { identity, hello, inbox }) = link.extensions.remove::<Admitted>() else {
+            return;
+        };
+        let caller = self.caller(&link, identity, &hello);
+        let Some(socket) = self.hub.register(link.clone(), caller, line_of(&link)) else {
+            return;
+        };
+        // It may have gone before it was registered; then nobody else takes it out again.
+        if inbox.is_closed() || !link.connected() {
+            self.hub
+                .unregister(&socket.sid, labels::DisconnectReason::TransportClose);
+            return;
+        }
+        if let Err(error) = self.chat.open_session(&socket, &hello).await {
+            tracing::warn!(sid = %socket.sid, %error, "a session could not be opened");
+            self.chat.say_error(&socket, "session", error);
+            self.hub.disconnect(&socket, CloseReason::Failed);
+            return;
+        }
+        if inbox.start(Arc::clone(&socket)) {
+            self.run_inbox(&inbox).await;
+        }
+    }
+
+    fn caller(&self, link: &SocketRef, identity: Identity, hello: &Hello) -> Caller {
+        let user_agent = link.req_parts().headers.get(http::header::USER_AGENT);
+        Caller {
+            user: Arc::new(identity.user),
+            role: identity.role,
+            expires_at: identity.expires_at,
+            receipts: hello.receipts,
+            client: hello.client.clone(),
+            address: self
+                .address(link)
+                .map_or_else(|| "unknown".to_owned(), |address| address.to_string()),
+            user_agent: user_agent.map(|value| {
+                String::from_utf8_lossy(value.as_bytes())
+                    .chars()
+                    .take(USER_AGENT_CHARS_MAX)
+                    .collect()
+            }),
+        }
+    }
+
+    fn gone(&self, link: &SocketRef, reason: DisconnectReason) {
+        if let Some(socket) = self.hub.unregister(&chat_sid(link), reason_label(reason)) {
+            self.chat.typing_gone(&socket.sid);
+        }
+    }
+
+    fn address(&self, link: &SocketRef) -> Option<IpAddr> {
+        let peer = line_of(link)?.peer().ip();
+        Some(client_address(peer, &link.req_parts().headers, &self.proxies))
+    }
+
+    fn reject(&self, link: &SocketRef, fault: Fault, token: Option<&str>) {
+        let rejection = Rejection::of(link.req_parts(), self.address(link), fault);
+        self.rejected
+            .note(match token.and_then(|token| self.authority.owner(token)) {
+                Some(user) => rejection.by(user),
+                None => rejection,
+            });
+    }
+
+    fn count_error(&self, error: &WireError) {
+        self.metrics.event_errors.increment(labels::ErrorCode::from(error.code));
+    }
+}
+
+fn line_of(link: &SocketRef) -> Option<Arc<Line>> {
+    link.req_parts()
+        .extensions
+        .get::<ConnectInfo<ConnInfo>>()
+        .map(|info| Arc::clone(&info.0.line))
+}
+
+#[expect(clippy::expect_used, reason = "socketioxide's ids are 16 characters of base64url")]
+fn chat_sid(link: &SocketRef) -> chat_core::Sid {
+    chat_core::Sid::parse(link.id.as_str()).expect("a SID is an id")
+}
+
+fn reason_label(reason: DisconnectReason) -> labels::DisconnectReason {
+    match reason {
+        DisconnectReason::ClientNSDisconnect => labels::DisconnectReason::Client,
+        DisconnectReason::TransportClose => labels::DisconnectReason::TransportClose,
+        DisconnectReason::HeartbeatTimeout => labels::DisconnectReason::PingTimeout,
+        DisconnectReason::ServerNSDisconnect => labels::DisconnectReason::Admin,
+        DisconnectReason::ClosingServer => labels::DisconnectReason::Shutdown,
+        DisconnectReason::PacketParsingError | DisconnectReason::MultipleHttpPollingError => {
+            labels::DisconnectReason::Protocol
+        }
+        DisconnectReason::TransportError => labels::DisconnectReason::TransportError,
+    }
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chat_core::ports::{Accounts, Clock, CreateUserError, IdSource, NewUser, StoreError};
 use chat_core::user::{InvalidDisplayName, InvalidUsername, parse_display_name, parse_username, username_from_name};
-use chat_core::{Role, Timestamp, User};
+use chat_core::{Role, Timestamp, User, UserId};
 
 use super::{
     AuthError, Claims, InvalidPassword, IssuedToken, NewPassword, Passwords, PasswordsError, TokenError, Tokens,
@@ -141,6 +141,11 @@ impl Authority {
             tokens,
             policy,
         }
+    }
+
+    /// Whose token this is by a good signature, whatever else is wrong with it: for telling an operator who was refused.
+    pub fn owner(&self, token: &str) -> Option<UserId> {
+        self.tokens.owner(token)
     }
 
     /// Whose token this is. The stored account has the last word: on its role (a token may claim less, never more), and on

@@ -167,6 +167,26 @@ labels! {
     }
 }
 
+impl From<rollcall_protocol::ErrorCode> for ErrorCode {
+    fn from(code: rollcall_protocol::ErrorCode) -> Self {
+        use rollcall_protocol::ErrorCode as Wire;
+        match code {
+            Wire::BadRequest => Self::BadRequest,
+            Wire::Unauthorized => Self::Unauthorized,
+            Wire::TokenExpired => Self::TokenExpired,
+            Wire::Forbidden => Self::Forbidden,
+            Wire::NotParticipant => Self::NotParticipant,
+            Wire::NotFound => Self::NotFound,
+            Wire::Conflict => Self::Conflict,
+            Wire::TooLarge => Self::TooLarge,
+            Wire::RateLimited => Self::RateLimited,
+            Wire::StorageUnavailable => Self::StorageUnavailable,
+            Wire::ShuttingDown => Self::ShuttingDown,
+            Wire::Internal => Self::Internal,
+        }
+    }
+}
+
 impl ClientEvent {
     /// The event of that name; [`ClientEvent::Other`] when nobody knows it.
     pub fn named(name: &str) -> Self {

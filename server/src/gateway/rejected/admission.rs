@@ -18,7 +18,7 @@ use super::answer::refusal;
 use super::fault::Fault;
 use super::ring::{RejectedRing, Rejection};
 use super::{SOCKET_IO_PATH, cors, kept, sanitized};
-use crate::gateway::listener::ConnInfo;
+use crate::gateway::listener::{ConnInfo, Line};
 use crate::telemetry::GatewayMetrics;
 use crate::telemetry::labels::Limit;
 
@@ -29,6 +29,9 @@ pub type RateCheck = Arc<dyn Fn(IpAddr) -> Result<(), Duration> + Send + Sync>;
 /// The client's address, of the peer's and the headers.
 pub type AddressOf = Arc<dyn Fn(IpAddr, &HeaderMap) -> IpAddr + Send + Sync>;
 
+/// Hears of a session that goes on over a WebSocket: its SID, and that connection.
+pub type OnUpgrade = Arc<dyn Fn(&str, Arc<Line>) + Send + Sync>;
+
 /// What decides, given by the composition root so that this stage knows neither settings nor rate limits.
 #[derive(Clone)]
 pub struct Admission {
@@ -38,6 +41,8 @@ pub struct Admission {
     pub may_connect: RateCheck,
     /// The client's address: the peer's, or what a trusted proxy says.
     pub client_address: AddressOf,
+    /// A live session goes on over a WebSocket: its SID, and the line that can be cut.
+    pub upgraded: OnUpgrade,
     /// Where refusals go.
     pub ring: Arc<RejectedRing>,
     /// Where limits that were hit are counted.
@@ -96,7 +101,7 @@ impl Admission {
 
     /// Only new connections are counted against the rate; a poll of one that lives is none.
     fn over_rate(&self, address: Option<IpAddr>, query: &Query<'_>) -> Option<Fault> {
-        if query.has_session {
+        if query.session.is_some() {
             return None;
         }
         let after = (self.may_connect)(address?).err()?;
@@ -115,6 +120,15 @@ impl Admission {
         self.origin_is_fine(parts).then(|| origin.clone())
     }
 
+    /// An admitted request that moves a session to a WebSocket: from now on that connection is the one to cut.
+    fn note_upgrade(&self, parts: &Parts) {
+        let upgrade = is_websocket_upgrade(&parts.headers);
+        let info = parts.extensions.get::<ConnectInfo<ConnInfo>>();
+        if let (true, Some(sid), Some(ConnectInfo(info))) = (upgrade, Query::of(parts).session, info) {
+            (self.upgraded)(sid, Arc::clone(&info.line));
+        }
+    }
+
     fn address(&self, parts: &Parts) -> Option<IpAddr> {
         let ConnectInfo(info) = parts.extensions.get::<ConnectInfo<ConnInfo>>()?;
         Some((self.client_address)(info.line.peer().ip(), &parts.headers))
@@ -130,7 +144,7 @@ fn refused_origin(parts: &Parts) -> Fault {
 struct Query<'a> {
     version: Option<&'a str>,
     transport: Option<&'a str>,
-    has_session: bool,
+    session: Option<&'a str>,
 }
 
 impl<'a> Query<'a> {
@@ -140,7 +154,7 @@ impl<'a> Query<'a> {
         Self {
             version: value("EIO="),
             transport: value("transport="),
-            has_session: value("sid=").is_some(),
+            session: value("sid="),
         }
     }
 
@@ -219,6 +233,7 @@ where
             }
             Verdict::Admit => {
                 let readable_by = self.admission.readable_by(&parts);
+                self.admission.note_upgrade(&parts);
                 kept::strip(&mut parts);
                 let answer = self.inner.call(Request::from_parts(parts, body));
                 return Box::pin(async move { Ok(readable(answer.await?.into_response(), readable_by.as_ref())) });

@@ -90,6 +90,7 @@ impl Gate {
                 let forwarded = headers.get("x-forwarded-for").and_then(|value| value.to_str().ok());
                 forwarded.and_then(|text| text.parse().ok()).unwrap_or(peer)
             }),
+            upgraded: Arc::new(|_, _| {}),
             ring: Arc::clone(&ring),
             metrics: metrics.gateway.clone(),
         };

@@ -23,6 +23,7 @@ async fn behind(request: Request<()>) -> http::request::Parts {
         origin_allowed: Arc::new(|_| true),
         may_connect: Arc::new(|_| Ok(())),
         client_address: Arc::new(|peer, _| peer),
+        upgraded: Arc::new(|_, _| {}),
         ring: Arc::clone(&gate.ring),
         metrics: gate.metrics.gateway.clone(),
     };

@@ -1,0 +1,111 @@
+//! What is served where: the main listener, and the admin's own when there is one.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::{Router, ServiceExt};
+use http::HeaderMap;
+use socketioxide::layer::SocketIoLayer;
+use tokio::net::TcpListener;
+use tower::Layer;
+use tower::util::BoxCloneSyncService;
+
+use super::Parts;
+use crate::api::{Api, ApiMetrics, framed};
+use crate::gateway::listener::{ConnInfo, LineListener};
+use crate::gateway::rejected::{Admission, AdmissionLayer};
+use crate::limits::CONNECTIONS_MAX;
+use crate::settings::{Settings, client_address};
+use crate::telemetry::endpoint::{self, MetricsToken};
+
+/// A listener, and what it serves.
+pub struct Listening {
+    listener: LineListener,
+    service: BoxCloneSyncService<Request, Response, Infallible>,
+}
+
+impl Listening {
+    /// Serves until `stop` resolves, then lets requests that are being answered finish.
+    pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+        axum::serve(
+            self.listener,
+            self.service.into_make_service_with_connect_info::<ConnInfo>(),
+        )
+        .with_graceful_shutdown(stop)
+        .await
+    }
+}
+
+/// Chat, REST, health and, unless they have a listener of their own, admin and metrics.
+pub fn main(parts: &Arc<Parts>, settings: &Settings, listener: TcpListener, socket_io: &SocketIoLayer) -> Listening {
+    let mut router = crate::api::routes(api(parts, settings));
+    if settings.admin_bind.is_none() {
+        router = router.merge(operators(parts, settings));
+    }
+    let router = framed(router, settings.allowed_origins.clone(), parts.metrics.http.clone());
+    // In front of axum's router, not inside it: a connection keeps what the layers around it attach.
+    let service = AdmissionLayer::new(admission(parts, settings)).layer(socket_io.layer(router));
+    let listener = LineListener::new(listener, CONNECTIONS_MAX, parts.metrics.gateway.accept_errors.clone());
+    Listening {
+        listener,
+        service: BoxCloneSyncService::new(service),
+    }
+}
+
+/// Admin and metrics on a listener of their own.
+pub fn admin(parts: &Arc<Parts>, settings: &Settings, listener: TcpListener) -> Listening {
+    let router = operators(parts, settings);
+    let router = framed(router, settings.allowed_origins.clone(), parts.metrics.http.clone());
+    let listener = LineListener::new(listener, CONNECTIONS_MAX, parts.metrics.gateway.accept_errors.clone());
+    Listening {
+        listener,
+        service: BoxCloneSyncService::new(router),
+    }
+}
+
+fn api(parts: &Arc<Parts>, settings: &Settings) -> Api {
+    Api {
+        authority: Arc::clone(&parts.authority),
+        accounts: parts.store.clone(),
+        limits: Arc::clone(&parts.rates),
+        readiness: Arc::clone(&parts.readiness),
+        metrics: ApiMetrics {
+            gateway: parts.metrics.gateway.clone(),
+            http: parts.metrics.http.clone(),
+        },
+        origins: settings.allowed_origins.clone(),
+        proxies: settings.trusted_proxies.clone(),
+    }
+}
+
+/// What operators use.
+fn operators(parts: &Arc<Parts>, settings: &Settings) -> Router {
+    let token = settings
+        .metrics_token
+        .as_ref()
+        .map(|token| MetricsToken::new(token.expose()));
+    let hub = Arc::clone(&parts.hub);
+    // Gauges of live sockets are read from the live sockets, at the moment of the scrape.
+    let fresh = middleware::from_fn(move |request: Request, next: Next| {
+        hub.refresh_gauges();
+        next.run(request)
+    });
+    endpoint::router(parts.metrics.clone(), token).layer(fresh)
+}
+
+fn admission(parts: &Arc<Parts>, settings: &Settings) -> Admission {
+    let (origins, proxies) = (settings.allowed_origins.clone(), settings.trusted_proxies.clone());
+    let (rates, hub) = (Arc::clone(&parts.rates), Arc::clone(&parts.hub));
+    Admission {
+        origin_allowed: Arc::new(move |origin: &str| origins.allows(origin)),
+        may_connect: Arc::new(move |address: IpAddr| rates.check_connect(address).map_err(|after| after.0)),
+        client_address: Arc::new(move |peer: IpAddr, headers: &HeaderMap| client_address(peer, headers, &proxies)),
+        upgraded: Arc::new(move |sid: &str, line| hub.upgraded(sid, line)),
+        ring: Arc::clone(&parts.rejected),
+        metrics: parts.metrics.gateway.clone(),
+    }
+}

@@ -1,0 +1,74 @@
+//! Stopping in order, within the 15 s that the contract gives: nothing that was acknowledged is lost, nobody is left hanging.
+
+use std::time::Duration;
+
+use rollcall_protocol::event::ServerShutdown;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::App;
+use crate::limits::{SHUTDOWN_CLOSE, SHUTDOWN_DRAIN, SHUTDOWN_RETRY_AFTER_MS};
+
+/// Serves until SIGTERM, SIGINT or `until`, then stops.
+pub(super) async fn serve_until(app: App, until: impl Future<Output = ()> + Send) -> std::io::Result<()> {
+    let App {
+        parts,
+        main,
+        admin,
+        background,
+        ..
+    } = app;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let no_more = CancellationToken::new();
+    let mut serving = tokio::task::JoinSet::new();
+    for listening in std::iter::once(main).chain(admin) {
+        serving.spawn(listening.serve(no_more.clone().cancelled_owned()));
+    }
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("stopping: SIGTERM"),
+        _ = tokio::signal::ctrl_c() => tracing::info!("stopping: SIGINT"),
+        () = until => tracing::info!("stopping: asked to"),
+        Some(Ok(Err(error))) = serving.join_next() => {
+            tracing::error!(%error, "stopping: the listener failed");
+        }
+    }
+    parts.readiness.stop();
+    parts.chat.close();
+    no_more.cancel();
+    for socket in parts.hub.sockets() {
+        parts.chat.say_shutdown(
+            &socket,
+            &ServerShutdown {
+                retry_after_ms: SHUTDOWN_RETRY_AFTER_MS,
+            },
+        );
+    }
+    in_time(SHUTDOWN_DRAIN, "messages in flight", parts.chat.drained()).await;
+    background.cancel();
+    in_time(SHUTDOWN_CLOSE, "sockets", parts.hub.close_all()).await;
+    in_time(SHUTDOWN_CLOSE, "requests", async {
+        while serving.join_next().await.is_some() {}
+    })
+    .await;
+    if let Err(error) = parts.store.close().await {
+        tracing::error!(%error, "the database was not closed cleanly; what was acknowledged is safe all the same");
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn in_time(patience: Duration, what: &str, task: impl Future<Output = ()>) {
+    if tokio::time::timeout(patience, task).await.is_err() {
+        tracing::warn!("stopping goes on without waiting longer for {what}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// The parts of a stop together stay below the contract's 15 s.
+    #[test]
+    fn the_stop_fits_its_time() {
+        use crate::limits::{SHUTDOWN_CLOSE, SHUTDOWN_DRAIN};
+        assert!(SHUTDOWN_DRAIN + 2 * SHUTDOWN_CLOSE < std::time::Duration::from_secs(14));
+    }
+}

@@ -1,0 +1,216 @@
+//! Carries out the events of one socket, one after the other.
+//!
+//! Messages are the exception that is none: several of them may wait for their commit at the same time, but each is queued
+//! with the store before the next event is looked at, so their order stands, and any other event waits until they are
+//! through.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::FuturesUnordered;
+use rollcall_protocol::reply::{Changed, Done, Left, Listed, Nothing, Refreshed, Refused, Sent};
+use rollcall_protocol::request::SendMessage;
+use rollcall_protocol::{ErrorCode, Request, WireError};
+use serde::Serialize;
+
+use super::Gateway;
+use super::inbox::{Inbox, Put};
+use super::packet::{Answer, RawEvent, ReadEvent, too_many_waiting};
+use crate::chat::Actor;
+use crate::hub::LiveSocket;
+use crate::limits::SENDS_IN_FLIGHT_MAX;
+
+/// Messages that are queued with the store and not answered yet.
+type InFlight = FuturesUnordered<BoxFuture<'static, ()>>;
+
+/// One event being carried out.
+struct Turn {
+    socket: Arc<LiveSocket>,
+    actor: Actor,
+    name: String,
+    answer: Answer,
+}
+
+impl Gateway {
+    /// Puts an event into its inbox; true when the caller must run it.
+    pub(super) fn receive(&self, inbox: &Inbox, event: RawEvent) -> bool {
+        match inbox.put(event) {
+            Put::Waits => false,
+            Put::Run => true,
+            Put::Full(event) => {
+                let error = too_many_waiting();
+                self.count_error(&error);
+                self.metrics
+                    .rate_limited
+                    .increment(crate::telemetry::labels::Limit::Other);
+                event.answer.try_send(&Refused::new(error));
+                false
+            }
+        }
+    }
+
+    /// Carries out what waits in the inbox until nothing does.
+    pub(super) async fn run_inbox(self: &Arc<Self>, inbox: &Inbox) {
+        let mut in_flight = InFlight::new();
+        loop {
+            if let Some((socket, event)) = inbox.take() {
+                self.carry_out(socket, event, &mut in_flight).await;
+            } else if in_flight.is_empty() {
+                if inbox.stop() {
+                    return;
+                }
+            } else {
+                tokio::select! {
+                    _ = in_flight.next() => {}
+                    () = inbox.came() => {}
+                }
+            }
+        }
+    }
+
+    async fn carry_out(self: &Arc<Self>, socket: Arc<LiveSocket>, event: RawEvent, in_flight: &mut InFlight) {
+        let ReadEvent { name, data, answer } = event.read();
+        self.metrics.received(&name);
+        let actor = self.chat.actor(&socket);
+        let turn = Turn {
+            socket,
+            actor,
+            name,
+            answer,
+        };
+        let decoded = data.and_then(|data| Request::decode(&turn.name, data));
+        let request = match decoded {
+            Ok(decoded) => {
+                self.metrics.coerced_ids.increment(u64::from(decoded.coerced_ids));
+                decoded.value
+            }
+            // In its place in the order, too.
+            Err(error) => {
+                while in_flight.next().await.is_some() {}
+                return self.refuse(&turn, error).await;
+            }
+        };
+        match request {
+            Request::SendMessage(send) => self.queue(turn, send, in_flight).await,
+            other => {
+                while in_flight.next().await.is_some() {}
+                self.act(&turn, other).await;
+            }
+        }
+    }
+
+    /// Queues a message with the store, and leaves the rest of its way to the flight.
+    async fn queue(self: &Arc<Self>, turn: Turn, send: SendMessage, in_flight: &mut InFlight) {
+        while in_flight.len() >= SENDS_IN_FLIGHT_MAX {
+            in_flight.next().await;
+        }
+        let prepared = match self.chat.prepare(&turn.actor, send).await {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                while in_flight.next().await.is_some() {}
+                return self.refuse(&turn, error).await;
+            }
+        };
+        let gateway = Arc::clone(self);
+        let mut flight = async move {
+            let sent = gateway.chat.commit(prepared).await;
+            gateway.answer::<Sent>(&turn, sent).await;
+        }
+        .boxed();
+        // Polled once now: that puts it into the store's queue, behind the one before it.
+        if futures_util::poll!(&mut flight).is_pending() {
+            in_flight.push(flight);
+        }
+    }
+
+    async fn act(self: &Arc<Self>, turn: &Turn, request: Request) {
+        let (chat, actor, socket) = (&self.chat, &turn.actor, &turn.socket);
+        match request {
+            Request::JoinConversation(join) => match chat.join_conversation(actor, socket, join).await {
+                // The hold ends when the acknowledgement is out: live messages come behind it.
+                Ok((joined, _hold)) => self.answer(turn, Ok(joined)).await,
+                Err(error) => self.refuse(turn, error).await,
+            },
+            Request::LeaveConversation(id) => {
+                self.answer::<Left>(turn, chat.leave_conversation(actor, socket, &id).await)
+                    .await;
+            }
+            Request::Typing(typing) => {
+                let typed = chat.typing(actor, socket, typing).await;
+                self.answer(turn, typed.map(|()| Nothing {})).await;
+            }
+            Request::Sync(sync) => self.answer(turn, chat.sync(actor, sync).await).await,
+            Request::Whoami => self.answer(turn, chat.whoami(actor, socket).await).await,
+            Request::RefreshToken(token) => self.answer(turn, self.refresh(socket, &token).await).await,
+            other => self.act_on_conversations(turn, other).await,
+        }
+    }
+
+    async fn act_on_conversations(self: &Arc<Self>, turn: &Turn, request: Request) {
+        let (chat, actor) = (&self.chat, &turn.actor);
+        match request {
+            Request::ListConversations => {
+                let listed = chat.list_conversations(actor).await;
+                self.answer(turn, listed.map(|conversations| Listed { conversations }))
+                    .await;
+            }
+            Request::CreateConversation(create) => {
+                let created = chat.create_conversation(actor, create).await;
+                self.answer(turn, created.map(|(conversation, _)| Changed { conversation }))
+                    .await;
+            }
+            Request::AddParticipants(add) => {
+                let added = chat.add_participants(actor, &add.conversation_id, &add.user_ids).await;
+                self.answer(turn, added.map(|conversation| Changed { conversation }))
+                    .await;
+            }
+            Request::RemoveParticipant(remove) => {
+                let removed = chat
+                    .remove_participant(actor, &remove.conversation_id, &remove.user_id)
+                    .await;
+                self.answer(turn, removed.map(|conversation| Changed { conversation }))
+                    .await;
+            }
+            other => self.refuse(turn, not_here_yet(&other)).await,
+        }
+    }
+
+    async fn refresh(&self, socket: &LiveSocket, token: &str) -> Result<Refreshed, WireError> {
+        let identity = self.authority.authenticate(token).await?;
+        let expires_at = self.chat.refresh(socket, &identity)?;
+        Ok(Refreshed { expires_at })
+    }
+
+    async fn answer<T: Serialize>(&self, turn: &Turn, result: Result<T, WireError>) {
+        match result {
+            Ok(adds) => turn.answer.send(&Done::new(adds)).await,
+            Err(error) => self.refuse(turn, error).await,
+        }
+    }
+
+    /// Answers with a failure; without a callback it arrives as event `error`.
+    async fn refuse(&self, turn: &Turn, error: WireError) {
+        self.count_error(&error);
+        tracing::debug!(sid = %turn.socket.sid, event = ?turn.name, %error, "an event was refused");
+        if turn.answer.is_wanted() {
+            turn.answer.send(&Refused::new(error)).await;
+        } else {
+            self.chat.say_error(&turn.socket, &turn.name, error);
+        }
+    }
+}
+
+/// Events of the contract that this version of the server does not carry out.
+fn not_here_yet(request: &Request) -> WireError {
+    let event = match request {
+        Request::Receipt(_) => "receipt",
+        Request::EditMessage(_) => "edit_message",
+        Request::DeleteMessage(_) => "delete_message",
+        _ => "this event",
+    };
+    WireError::new(
+        ErrorCode::BadRequest,
+        format!("event: {event} is not carried out by this version of the server"),
+    )
+}

@@ -1,0 +1,112 @@
+//! A socket's events, waiting for their turn.
+//!
+//! Events are put in from the synchronous part of socketioxide's handler, in the order of the wire, and are carried out by one runner
+//! at a time. There is no task per idle socket: whoever puts an event into an idle inbox runs it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::packet::RawEvent;
+use crate::hub::LiveSocket;
+use crate::limits::{INBOX_BYTES_MAX, INBOX_EVENTS_MAX};
+
+#[derive(Debug, Default)]
+struct Waiting {
+    events: VecDeque<RawEvent>,
+    bytes: usize,
+    /// Set once `session` is out; taken when the connection closes, so that the two do not keep each other alive.
+    socket: Option<Arc<LiveSocket>>,
+    running: bool,
+    closed: bool,
+}
+
+/// What putting an event in came to.
+#[derive(Debug)]
+pub enum Put {
+    /// It waits, and somebody runs the inbox (or will, when the session is out).
+    Waits,
+    /// It waits, and the caller must run the inbox.
+    Run,
+    /// There are too many; it was not taken.
+    Full(RawEvent),
+}
+
+/// The events of one socket.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    waiting: Mutex<Waiting>,
+    came: Notify,
+}
+
+impl Inbox {
+    /// Puts an event at the end.
+    pub fn put(&self, event: RawEvent) -> Put {
+        let mut waiting = self.waiting.lock();
+        let bytes = event.bytes();
+        // An event alone is always taken, whatever its size: it was read already.
+        let full = waiting.events.len() >= INBOX_EVENTS_MAX || waiting.bytes + bytes > INBOX_BYTES_MAX;
+        if full && !waiting.events.is_empty() {
+            return Put::Full(event);
+        }
+        waiting.bytes += bytes;
+        waiting.events.push_back(event);
+        if waiting.socket.is_some() && !waiting.running {
+            waiting.running = true;
+            return Put::Run;
+        }
+        drop(waiting);
+        self.came.notify_one();
+        Put::Waits
+    }
+
+    /// The session is out. True when events wait already and the caller must run the inbox.
+    pub fn start(&self, socket: Arc<LiveSocket>) -> bool {
+        let mut waiting = self.waiting.lock();
+        if waiting.closed {
+            return false;
+        }
+        waiting.socket = Some(socket);
+        waiting.running = !waiting.events.is_empty();
+        waiting.running
+    }
+
+    /// The next event and the socket that it came from. `None`: nothing waits.
+    pub fn take(&self) -> Option<(Arc<LiveSocket>, RawEvent)> {
+        let mut waiting = self.waiting.lock();
+        let socket = waiting.socket.clone()?;
+        let event = waiting.events.pop_front()?;
+        waiting.bytes -= event.bytes();
+        Some((socket, event))
+    }
+
+    /// Ends running if nothing waits; true when it ended.
+    pub fn stop(&self) -> bool {
+        let mut waiting = self.waiting.lock();
+        if waiting.events.is_empty() || waiting.closed {
+            waiting.running = false;
+        }
+        !waiting.running
+    }
+
+    /// Waits until an event came (or may have come).
+    pub async fn came(&self) {
+        self.came.notified().await;
+    }
+
+    /// The connection is gone: what still waits is dropped, as the client that is gone will not hear the answers.
+    pub fn close(&self) {
+        let mut waiting = self.waiting.lock();
+        waiting.closed = true;
+        waiting.socket = None;
+        waiting.events.clear();
+        waiting.bytes = 0;
+    }
+
+    /// Is the connection gone?
+    pub fn is_closed(&self) -> bool {
+        self.waiting.lock().closed
+    }
+}
