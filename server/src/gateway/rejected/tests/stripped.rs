@@ -25,6 +25,7 @@ async fn behind(request: Request<()>) -> http::request::Parts {
         client_address: Arc::new(|peer, _| peer),
         ring: Arc::clone(&gate.ring),
         metrics: gate.metrics.gateway.clone(),
+        http: gate.metrics.http.clone(),
     };
     AdmissionLayer::new(admission)
         .layer(inner)
