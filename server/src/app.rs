@@ -34,7 +34,7 @@ use crate::limits::{
     WEBSOCKET_READ_BUFFER_BYTES,
 };
 use crate::settings::{DataDirError, Database, Secret, Settings, jwt_secret, open_data_dir};
-use crate::store::{OpenError, SqliteStore, StoreMetrics};
+use crate::store::{OpenError, SqliteStore};
 use crate::telemetry::Metrics;
 
 /// Why the server could not start. One line each; the operator's to mend.
@@ -200,7 +200,7 @@ async fn build(settings: &Settings, metrics: Metrics, io: &SocketIo) -> Result<P
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids: Arc<dyn IdSource> = Arc::new(UuidSource);
     let Database::Sqlite(path) = &settings.storage.database;
-    let store = Arc::new(SqliteStore::open(path, &*clock, &*ids, store_metrics(&metrics)).await?);
+    let store = Arc::new(SqliteStore::open(path, &*clock, &*ids, metrics.store.clone()).await?);
     let authority = Arc::new(authority(settings, &store, &clock, &ids)?);
     let rates = Arc::new(RateLimits::new(&settings.rates));
     let node_id = NodeId::parse(ids.user_id().as_str()).map_err(|error| StartError::Internal(error.to_string()))?;
@@ -287,24 +287,6 @@ fn authority(
         tokens,
         policy,
     ))
-}
-
-fn store_metrics(metrics: &Metrics) -> StoreMetrics {
-    use crate::telemetry::labels::StoreErrorKind;
-    use chat_core::ports::StoreTrouble;
-    let kind = |trouble| match trouble {
-        StoreTrouble::Busy => StoreErrorKind::Busy,
-        StoreTrouble::Full => StoreErrorKind::Full,
-        StoreTrouble::ReadOnly => StoreErrorKind::ReadOnly,
-        StoreTrouble::Connection => StoreErrorKind::Connection,
-        StoreTrouble::Constraint => StoreErrorKind::Constraint,
-        StoreTrouble::Other => StoreErrorKind::Other,
-    };
-    StoreMetrics {
-        queue_depth: metrics.store.queue_depth.clone(),
-        batch_size: metrics.store.batch_size.clone(),
-        errors: StoreTrouble::ALL.map(|trouble| metrics.store.errors.at(kind(trouble)).clone()),
-    }
 }
 
 /// The tasks that run beside the requests; each ends when `stop` is cancelled.

@@ -20,9 +20,7 @@ pub mod process;
 mod registrar;
 pub mod routes;
 
-pub use handles::{
-    BusMetrics, CanaryMetrics, ChatMetrics, DeliveryMetrics, FanoutMetrics, GatewayMetrics, HubMetrics, StoreHandles,
-};
+pub use handles::{BusMetrics, CanaryMetrics, ChatMetrics, DeliveryMetrics, FanoutMetrics, GatewayMetrics, HubMetrics};
 pub use http::HttpMetrics;
 pub use metrics::Metrics;
 pub use registrar::{CounterBy, GaugeBy};

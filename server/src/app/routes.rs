@@ -107,5 +107,6 @@ fn admission(parts: &Arc<Parts>, settings: &Settings) -> Admission {
         upgraded: Arc::new(move |sid: &str, line| hub.upgraded(sid, line)),
         ring: Arc::clone(&parts.rejected),
         metrics: parts.metrics.gateway.clone(),
+        http: parts.metrics.http.clone(),
     }
 }

@@ -3,7 +3,7 @@
 use chat_core::ports::{StoreError, StoreTrouble};
 
 /// Ready handles; cloning one is a reference count.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct StoreMetrics {
     /// `rollcall_store_queue_depth`: writes that wait for the writer.
     pub queue_depth: metrics::Gauge,

@@ -145,7 +145,7 @@ pub static STORE_QUEUE_DEPTH: Metric<()> =
 /// `store_batch_size`
 pub static STORE_BATCH_SIZE: Metric<()> = Metric::histogram(
     "rollcall_store_batch_size",
-    "Messages that were committed together",
+    "Writes that were committed together",
     Unit::Count,
     buckets::BATCH,
 );

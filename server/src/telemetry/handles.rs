@@ -1,13 +1,15 @@
 //! Ready-made handles, one struct per stage. A stage is given its struct and knows no metric's name. Clones share.
 
+use chat_core::ports::StoreTrouble;
 use metrics::{Counter, Gauge, Histogram};
 
 use super::catalogue as c;
 use super::labels::{
     BusKind, ClientEvent, DeliveryOutcome, Direction, DisconnectReason, ErrorCode, Event, GapResult, JoinResult, Limit,
-    MessageResult, Namespace, RejectReason, RetryResult, ServerEvent, StoreErrorKind, Transport, Via,
+    MessageResult, Namespace, RejectReason, RetryResult, ServerEvent, StoreErrorKind, Transport, Via, find,
 };
 use super::registrar::{CounterBy, GaugeBy, Registrar};
+use crate::store::StoreMetrics;
 
 /// What the gateway reports: what comes in and is refused.
 #[derive(Debug, Clone)]
@@ -103,24 +105,16 @@ impl ChatMetrics {
     }
 }
 
-/// What the store reports. The store's own struct is made of these.
-#[derive(Debug, Clone)]
-pub struct StoreHandles {
-    /// Writes that wait.
-    pub queue_depth: Gauge,
-    /// Messages per commit.
-    pub batch_size: Histogram,
-    /// Errors, in the order of [`StoreErrorKind`].
-    pub errors: CounterBy<StoreErrorKind>,
-}
-
-impl StoreHandles {
-    pub(super) fn register(registrar: &Registrar) -> Self {
-        Self {
-            queue_depth: registrar.gauge(&c::STORE_QUEUE_DEPTH),
-            batch_size: registrar.histogram(&c::STORE_BATCH_SIZE),
-            errors: registrar.counters(&c::STORE_ERRORS),
-        }
+/// What the store reports, in the store's own struct.
+pub(super) fn store_metrics(registrar: &Registrar) -> StoreMetrics {
+    let errors = registrar.counters(&c::STORE_ERRORS);
+    StoreMetrics {
+        queue_depth: registrar.gauge(&c::STORE_QUEUE_DEPTH),
+        batch_size: registrar.histogram(&c::STORE_BATCH_SIZE),
+        errors: StoreTrouble::ALL.map(|trouble| {
+            let kind = find(trouble.as_str()).unwrap_or(StoreErrorKind::Other);
+            errors.at(kind).clone()
+        }),
     }
 }
 

@@ -7,11 +7,12 @@ use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
 
 use super::catalogue::{BUILD_INFO, COMMIT, VERSION};
 use super::handles::{
-    BusMetrics, CanaryMetrics, ChatMetrics, DeliveryMetrics, FanoutMetrics, GatewayMetrics, HubMetrics, StoreHandles,
+    BusMetrics, CanaryMetrics, ChatMetrics, DeliveryMetrics, FanoutMetrics, GatewayMetrics, HubMetrics, store_metrics,
 };
 use super::http::HttpMetrics;
 use super::process;
 use super::registrar::Registrar;
+use crate::store::StoreMetrics;
 
 /// How often samples of histograms are folded into their buckets. Until then each takes 8 bytes: at 100,000 samples a
 /// second that is under 1 MiB.
@@ -28,7 +29,7 @@ pub struct Metrics {
     /// Stage 3.
     pub chat: ChatMetrics,
     /// Stage 4.
-    pub store: StoreHandles,
+    pub store: StoreMetrics,
     /// Stage 5.
     pub fanout: FanoutMetrics,
     /// Stage 6.
@@ -55,7 +56,7 @@ impl Metrics {
             gateway: GatewayMetrics::register(&registrar),
             hub: HubMetrics::register(&registrar),
             chat: ChatMetrics::register(&registrar),
-            store: StoreHandles::register(&registrar),
+            store: store_metrics(&registrar),
             fanout: FanoutMetrics::register(&registrar),
             delivery: DeliveryMetrics::register(&registrar),
             bus: BusMetrics::register(&registrar),

@@ -35,11 +35,6 @@ impl<L: LabelSet> CounterBy<L> {
     pub fn increment(&self, labels: L) {
         self.at(labels).increment(1);
     }
-
-    /// All of them, in the order of the label's values.
-    pub fn all(&self) -> &[Counter] {
-        &self.counters
-    }
 }
 
 /// Gauges, one per combination of the labels `L`.

@@ -12,6 +12,7 @@ use axum::response::IntoResponse;
 use futures_util::future::BoxFuture;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use tokio::time::Instant;
 use tower::{Layer, Service};
 
 use super::answer::refusal;
@@ -19,8 +20,8 @@ use super::fault::Fault;
 use super::ring::{RejectedRing, Rejection};
 use super::{SOCKET_IO_PATH, cors, kept, sanitized};
 use crate::gateway::listener::{ConnInfo, Line};
-use crate::telemetry::GatewayMetrics;
 use crate::telemetry::labels::Limit;
+use crate::telemetry::{GatewayMetrics, HttpMetrics};
 
 /// Whether a page of that origin may connect.
 pub type OriginCheck = Arc<dyn Fn(&str) -> bool + Send + Sync>;
@@ -47,6 +48,8 @@ pub struct Admission {
     pub ring: Arc<RejectedRing>,
     /// Where limits that were hit are counted.
     pub metrics: GatewayMetrics,
+    /// Where the requests that end here or at Socket.IO are counted: the router's own count does not see them.
+    pub http: HttpMetrics,
 }
 
 impl std::fmt::Debug for Admission {
@@ -70,7 +73,7 @@ enum Verdict {
 impl Admission {
     fn judge(&self, parts: &Parts, address: Option<IpAddr>) -> Verdict {
         let query = Query::of(parts);
-        let at_home = parts.uri.path() == SOCKET_IO_PATH || parts.uri.path() == SOCKET_IO_PATH.trim_end_matches('/');
+        let at_home = is_home(parts);
         let below = parts.uri.path().starts_with(SOCKET_IO_PATH);
         let means_socket_io =
             query.version.is_some() || (query.transport == Some("websocket") && is_websocket_upgrade(&parts.headers));
@@ -185,7 +188,8 @@ fn is_websocket_upgrade(headers: &HeaderMap) -> bool {
 pub struct AdmissionLayer(Admission);
 
 impl AdmissionLayer {
-    /// In front of Socket.IO's layer and of the router.
+    /// To be the outermost: around Socket.IO's layer, which is around the router with all its own layers. Their time
+    /// limit would end long polls, and their CORS headers know nothing of clients' own headers.
     pub fn new(admission: Admission) -> Self {
         Self(admission)
     }
@@ -232,11 +236,11 @@ where
                 return Box::pin(async move { Ok(answer.await?.into_response()) });
             }
             Verdict::Admit => {
-                let readable_by = self.admission.readable_by(&parts);
+                let asked = Asked::of(&self.admission, &parts);
                 self.admission.note_upgrade(&parts);
                 kept::strip(&mut parts);
                 let answer = self.inner.call(Request::from_parts(parts, body));
-                return Box::pin(async move { Ok(readable(answer.await?.into_response(), readable_by.as_ref())) });
+                return Box::pin(async move { Ok(asked.answered(answer.await?.into_response())) });
             }
             Verdict::Preflight => {
                 let mut response = Response::new(Body::empty());
@@ -252,16 +256,46 @@ where
                 response
             }
         };
-        let response = readable(response, self.admission.readable_by(&parts).as_ref());
+        let response = Asked::of(&self.admission, &parts).answered(response);
         Box::pin(std::future::ready(Ok(response)))
     }
 }
 
-/// With the CORS headers, if the page that asked is an allowed one.
-fn readable(mut response: Response<Body>, origin: Option<&HeaderValue>) -> Response<Body> {
-    cors::vary(response.headers_mut());
-    if let Some(origin) = origin {
-        cors::allow(response.headers_mut(), origin);
+/// What of a request matters to its answer.
+struct Asked {
+    admission: Arc<Admission>,
+    began: Instant,
+    method: Method,
+    at_home: bool,
+    readable_by: Option<HeaderValue>,
+}
+
+impl Asked {
+    fn of(admission: &Arc<Admission>, parts: &Parts) -> Self {
+        Self {
+            admission: Arc::clone(admission),
+            began: Instant::now(),
+            method: parts.method.clone(),
+            at_home: is_home(parts),
+            readable_by: admission.readable_by(parts),
+        }
     }
-    response
+
+    /// Counts the answer, and gives it the CORS headers if the page that asked is an allowed one.
+    fn answered(self, mut response: Response<Body>) -> Response<Body> {
+        let path = if self.at_home { SOCKET_IO_PATH } else { "" };
+        let http = &self.admission.http;
+        http.answered(None, path, &self.method, response.status(), self.began.elapsed());
+        cors::vary(response.headers_mut());
+        if let Some(origin) = &self.readable_by {
+            cors::allow(response.headers_mut(), origin);
+        }
+        response
+    }
+}
+
+/// Whether it is on the right path.
+fn is_home(parts: &Parts) -> bool {
+    let path = parts.uri.path();
+    path == SOCKET_IO_PATH || path == SOCKET_IO_PATH.trim_end_matches('/')
 }

@@ -10,7 +10,8 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 
 /// The headers that somebody reads: the upgrade, the body of a poll, the token, the address, and what the admin pages
-/// show of a socket.
+/// show of a socket. `Cookie` is not among them on purpose: a page of another site may open a connection here, and must
+/// never do so with the rights of whoever looks at it.
 static WANTED: [HeaderName; 16] = [
     header::HOST,
     header::ORIGIN,

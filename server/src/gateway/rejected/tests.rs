@@ -22,6 +22,7 @@ use crate::telemetry::Metrics;
 mod admission;
 mod ring;
 mod stripped;
+mod wired;
 
 const GOOD_ORIGIN: &str = "https://chat.example";
 const BAD_ORIGIN: &str = "https://evil.example";
@@ -93,6 +94,7 @@ impl Gate {
             upgraded: Arc::new(|_, _| {}),
             ring: Arc::clone(&ring),
             metrics: metrics.gateway.clone(),
+            http: metrics.http.clone(),
         };
         let app = Router::new()
             .route("/search", get(|| async { "found" }))

@@ -41,10 +41,10 @@ pub const CONFIRM_SECONDS: Buckets = Buckets {
     reason: "a round trip below 0.25 s is normal; 5, 15 and 35 s are the moments of the retries, 45 s is unconfirmed",
 };
 
-/// Messages in one commit.
+/// Writes in one commit.
 pub const BATCH: Buckets = Buckets {
     bounds: &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0],
-    reason: "powers of two: 1 is a calm server, larger batches show how the writer grows with load",
+    reason: "powers of two: 1 is a calm server, larger batches show how the writer grows with load, 512 is its most",
 };
 
 /// One message of the canary, there and back.

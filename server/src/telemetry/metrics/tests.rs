@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use chat_core::ports::StoreTrouble;
+
 use super::*;
 use crate::telemetry::catalogue::{self, Kind};
-use crate::telemetry::labels::{MessageResult, Via};
+use crate::telemetry::label::Label;
+use crate::telemetry::labels::{MessageResult, StoreErrorKind, Via};
 use crate::telemetry::process;
 
 /// The series of a text: name and labels as written.
@@ -156,6 +159,20 @@ fn handles_count_into_their_own_recorder() {
     assert!(text.contains("rollcall_message_persist_seconds_bucket{le=\"0.0025\"} 0\n"));
     assert!(text.contains("rollcall_message_persist_seconds_bucket{le=\"0.005\"} 1\n"));
     assert!(!text.contains("quantile="), "a summary");
+}
+
+#[test]
+fn the_store_s_troubles_are_the_catalogue_s_kinds() {
+    let troubles = StoreTrouble::ALL.map(StoreTrouble::as_str);
+    assert_eq!(troubles.as_slice(), StoreErrorKind::VALUES);
+    let metrics = Metrics::new().unwrap();
+    for (times, counter) in (1..).zip(&metrics.store.errors) {
+        counter.increment(times);
+    }
+    for (times, kind) in (1..).zip(troubles) {
+        let line = format!("rollcall_store_errors_total{{kind=\"{kind}\"}} {times}\n");
+        assert!(metrics.render().contains(&line), "{line}");
+    }
 }
 
 #[test]

@@ -272,3 +272,22 @@ async fn too_many_connections_are_told_when_to_come_back() {
     assert_eq!(poll.status, StatusCode::BAD_REQUEST);
     assert_eq!(gate.get("/search", &[]).await.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn every_answer_is_counted_once_as_an_http_request() {
+    let gate = Gate::new();
+    gate.get(HANDSHAKE, &[]).await;
+    gate.get("/socket.io/?EIO=3", &[]).await;
+    gate.get("/socket.io?EIO=3", &[]).await;
+    gate.get("/elsewhere?EIO=4", &[]).await;
+    gate.get("/search", &[]).await;
+    let text = gate.metrics.render();
+    for (labels, times) in [
+        (r#"route="/socket.io/",method="GET",status="200""#, 1),
+        (r#"route="/socket.io/",method="GET",status="400""#, 2),
+        (r#"route="other",method="other",status="404""#, 1),
+    ] {
+        let line = format!("rollcall_http_requests_total{{{labels}}} {times}\n");
+        assert!(text.contains(&line), "{line}");
+    }
+}

@@ -26,6 +26,7 @@ async fn behind(request: Request<()>) -> http::request::Parts {
         upgraded: Arc::new(|_, _| {}),
         ring: Arc::clone(&gate.ring),
         metrics: gate.metrics.gateway.clone(),
+        http: gate.metrics.http.clone(),
     };
     AdmissionLayer::new(admission)
         .layer(inner)
