@@ -19,14 +19,13 @@ export function it(name, body, { timeout = 60_000 } = {}) {
   test(name, { timeout }, body);
 }
 
-/** Polls until `probe` returns something true, or throws what it last saw. */
+/** Polls until `probe` returns something true, or throws `what` was waited for (a text, or what makes one). */
 export async function until(what, probe, within = PATIENCE) {
   const deadline = Date.now() + within;
-  let last;
   for (;;) {
-    last = await probe();
-    if (last) return last;
-    if (Date.now() > deadline) throw new Error(`not within ${within} ms: ${what}`);
+    const seen = await probe();
+    if (seen) return seen;
+    if (Date.now() > deadline) throw new Error(`not within ${within} ms: ${typeof what === "function" ? what() : what}`);
     await new Promise((resume) => setTimeout(resume, 10));
   }
 }

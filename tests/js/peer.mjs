@@ -108,7 +108,8 @@ export class Peer {
 
   /** Waits for an event that matches, also one that came before. */
   async hears(event, matches = () => true, ms = PATIENCE) {
-    return until(`event ${event} (heard: ${this.log.map((entry) => entry.event).slice(-20)})`, () => this.heard(event, matches)[0], ms);
+    const what = () => `event ${event}; heard: ${JSON.stringify(this.log.slice(-12)).slice(0, 2_000)}`;
+    return until(what, () => this.heard(event, matches)[0], ms);
   }
 
   messages(conversation) {
