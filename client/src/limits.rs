@@ -1,0 +1,50 @@
+//! Every bound of the client, with its reason.
+
+use std::time::Duration;
+
+/// Events that wait for the consumer: a burst of one resumed conversation fits, and a consumer that stands still is
+/// noticed before much memory is gone.
+pub(crate) const EVENT_CAPACITY: usize = 1_024;
+
+/// Calls that wait to be written. More means that the server does not read; the caller waits then.
+pub(crate) const COMMAND_CAPACITY: usize = 256;
+
+/// Packets that wait in front of the socket before further calls are left in their channel.
+pub(crate) const OUTGOING_MAX: usize = 256;
+
+/// Calls that wait for their acknowledgement. Beyond it a server has stopped answering.
+pub(crate) const IN_FLIGHT_MAX: usize = 65_536;
+
+/// The largest frame that is read: `session` lists up to 1,000 conversations with their participants in one.
+pub(crate) const FRAME_BYTES_MAX: usize = 64 << 20;
+
+/// How long TCP, TLS, the upgrade and both handshakes may take together.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long an acknowledgement is waited for.
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection that lived this long was a good one: the next failure starts again at the shortest wait.
+pub(crate) const GOOD_CONNECTION: Duration = Duration::from_secs(10);
+
+/// The shortest and longest silence that is believed from a server's handshake.
+pub(crate) const SILENCE_MIN: Duration = Duration::from_millis(100);
+pub(crate) const SILENCE_MAX: Duration = Duration::from_mins(10);
+
+/// Receipts that the client sends by itself: the first at once, later ones of a conversation at most this often.
+pub(crate) const RECEIPT_INTERVAL: Duration = Duration::from_millis(100);
+
+/// `heads` may overtake a message that is on its way; only what is still missing after this is a gap.
+pub(crate) const HEADS_GRACE: Duration = Duration::from_secs(1);
+
+/// How often the filling of a gap is tried on one connection before it is given up and resumed on a new one.
+pub(crate) const FILL_ATTEMPTS: u32 = 3;
+
+/// The wait after a `sync` that was refused for now.
+pub(crate) const FILL_PAUSE: Duration = Duration::from_millis(500);
+
+/// Seqs before the head at connect that are remembered as given out, so that a message on its way is given exactly once.
+pub(crate) const EARLY_MAX: usize = 64;
+
+/// The longest piece of an unreadable frame that is reported, in characters.
+pub(crate) const PREVIEW_CHARS_MAX: usize = 200;

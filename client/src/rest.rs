@@ -1,0 +1,222 @@
+//! The small part of REST that a chat client needs: a token, and history.
+
+use std::time::Duration;
+
+use reqwest::{RequestBuilder, StatusCode};
+use rollcall_protocol::chat_core::{ConversationId, Message, Seq, Timestamp};
+use rollcall_protocol::{ErrorCode, UserView, WireError};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use url::Url;
+
+use crate::builder::InvalidUrl;
+use crate::limits::{CALL_TIMEOUT, CONNECT_TIMEOUT, PREVIEW_CHARS_MAX};
+
+/// Why a request gave no result.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RestError {
+    /// DNS, TCP, TLS or time.
+    #[error("cannot reach the server: {0}")]
+    Unreachable(String),
+    /// The server said no.
+    #[error("{error} (HTTP {status})")]
+    Refused {
+        /// The status.
+        status: u16,
+        /// Why.
+        error: WireError,
+    },
+    /// Something that is not of the contract, a proxy's page for example.
+    #[error("the server answered HTTP {status} in words that cannot be read: {words}")]
+    BadAnswer {
+        /// The status.
+        status: u16,
+        /// What it said.
+        words: String,
+    },
+}
+
+/// What signing in brings.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+pub struct Login {
+    /// For [`crate::Builder::token`] and [`Rest::history`].
+    pub token: String,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// Who one is.
+    pub user: UserView,
+}
+
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Never the token.
+        f.debug_struct("Login")
+            .field("expires_at", &self.expires_at)
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A page of messages, in rising seq.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct History {
+    /// The messages.
+    pub messages: Vec<Message>,
+    /// There are more in the direction that was asked for.
+    pub more: bool,
+}
+
+/// Which page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Page {
+    /// The newest.
+    Newest,
+    /// The one just before a seq.
+    Before(Seq),
+    /// The one just after a seq.
+    After(Seq),
+}
+
+/// A server's REST. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Rest {
+    http: reqwest::Client,
+    base: Url,
+}
+
+impl Rest {
+    /// For the server at `url`, the same as for [`crate::Client::builder`].
+    pub fn new(url: &str) -> Result<Self, InvalidUrl> {
+        let base = InvalidUrl::check(url)?;
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(CALL_TIMEOUT + Duration::from_secs(5))
+            .build()
+            // Only when TLS cannot be set up at all; the default client says the same on its first request.
+            .unwrap_or_default();
+        Ok(Self { http, base })
+    }
+
+    fn at(&self, path: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(["api", "v1"]).extend(path);
+        }
+        url
+    }
+
+    /// Signs in.
+    pub async fn login(&self, username: &str, password: &str) -> Result<Login, RestError> {
+        let body = json!({ "username": username, "password": password });
+        answer(self.http.post(self.at(&["auth", "login"])).json(&body)).await
+    }
+
+    /// A page of a conversation's messages.
+    pub async fn history(
+        &self,
+        token: &str,
+        conversation: &ConversationId,
+        page: Page,
+        limit: u32,
+    ) -> Result<History, RestError> {
+        let url = self.at(&["conversations", conversation.as_str(), "messages"]);
+        let request = self.http.get(url).bearer_auth(token).query(&[("limit", limit)]);
+        let request = match page {
+            Page::Newest => request,
+            Page::Before(seq) => request.query(&[("before_seq", seq)]),
+            Page::After(seq) => request.query(&[("after_seq", seq)]),
+        };
+        answer(request).await
+    }
+}
+
+/// problem+json, as far as it says why.
+#[derive(Deserialize)]
+struct Problem {
+    code: ErrorCode,
+    detail: Option<String>,
+    title: Option<String>,
+    hint: Option<String>,
+    retry_after_ms: Option<u64>,
+}
+
+async fn answer<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, RestError> {
+    // Without the URL: a query may hold what should not be shown.
+    let unreachable = |error: reqwest::Error| RestError::Unreachable(in_words(&error.without_url()));
+    let response = request.send().await.map_err(unreachable)?;
+    let status = response.status();
+    let body = response.bytes().await.map_err(unreachable)?;
+    read_answer(status, &body)
+}
+
+/// reqwest's own words stop before the cause, which is what a person needs.
+fn in_words(error: &reqwest::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        words = format!("{words}: {error}");
+        cause = error.source();
+    }
+    words
+}
+
+fn read_answer<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T, RestError> {
+    let bad = |error: serde_json::Error| RestError::BadAnswer {
+        status: status.as_u16(),
+        words: String::from_utf8_lossy(body)
+            .chars()
+            .take(PREVIEW_CHARS_MAX)
+            .collect::<String>()
+            + &format!(" ({error})"),
+    };
+    if status.is_success() {
+        return serde_json::from_slice(body).map_err(bad);
+    }
+    let problem: Problem = serde_json::from_slice(body).map_err(bad)?;
+    Err(RestError::Refused {
+        status: status.as_u16(),
+        error: WireError {
+            code: problem.code,
+            message: problem.detail.or(problem.title).unwrap_or_default(),
+            hint: problem.hint,
+            retry_after_ms: problem.retry_after_ms,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_put_below_the_address() {
+        let rest = Rest::new("http://h:1/chat/").unwrap();
+        assert_eq!(
+            rest.at(&["auth", "login"]).as_str(),
+            "http://h:1/chat/api/v1/auth/login"
+        );
+        assert_eq!(
+            Rest::new("ws://h").unwrap().at(&["a/b"]).as_str(),
+            "http://h/api/v1/a%2Fb"
+        );
+    }
+
+    #[test]
+    fn problems_are_refusals_and_pages_of_a_proxy_are_not() {
+        let problem = br#"{"title":"No","status":401,"code":"unauthorized","hint":"check it"}"#;
+        let error = read_answer::<Login>(StatusCode::UNAUTHORIZED, problem).unwrap_err();
+        assert_eq!(error.to_string(), "unauthorized: No (HTTP 401)");
+        let error = read_answer::<Login>(StatusCode::BAD_GATEWAY, b"<html>").unwrap_err();
+        assert!(error.to_string().contains("HTTP 502"), "{error}");
+        assert!(read_answer::<History>(StatusCode::OK, br#"{"messages":[],"more":false}"#).is_ok());
+    }
+
+    #[test]
+    fn a_login_does_not_show_its_token() {
+        let json = r#"{"token":"secret","expires_at":"2026-01-01T00:00:00.000Z",
+            "user":{"id":"u","username":"u","display_name":"U","role":"user"}}"#;
+        let login: Login = serde_json::from_str(json).unwrap();
+        assert!(!format!("{login:?}").contains("secret"));
+    }
+}
