@@ -9,21 +9,31 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+use chat_core::ports::{Clock, StoreTrouble};
+
 use super::*;
+use crate::chat::directory::Directory;
+use crate::chat::{Parts, Ports};
+use crate::clock::UuidSource;
+use crate::fanout::Fanout;
+use crate::fanout::feeder::Feeder;
+use crate::hub::Hub;
 use crate::identity::AccountPolicy;
-use crate::identity::fake::{HandClock, OPEN, People, authority};
+use crate::identity::fake::{HandClock, OPEN, authority};
 use crate::settings::{Rate, Rates, Registration};
+use crate::store::memory::MemoryStore;
 use crate::telemetry::Metrics;
 
 const NOW: i64 = 1_800_000_000;
 
 mod accounts;
+mod conversations;
 mod frame;
 mod health;
 
 struct Server {
     router: Router,
-    people: Arc<People>,
+    store: Arc<MemoryStore>,
     clock: Arc<HandClock>,
     readiness: Arc<Readiness>,
     metrics: Metrics,
@@ -110,19 +120,55 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// The use cases over nobody's sockets.
+fn chat(store: &Arc<MemoryStore>, clock: &Arc<HandClock>, rates: &Arc<RateLimits>, metrics: &Metrics) -> Arc<Chat> {
+    let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
+    let (_, io) = socketioxide::SocketIo::new_layer();
+    io.ns("/", async || {});
+    let node = chat_core::NodeId::parse("node").unwrap();
+    let hub = Arc::new(Hub::new(node, Arc::clone(&clock), io, metrics.hub.clone()));
+    let feeder = Feeder::new(Arc::clone(store) as _, Arc::clone(&hub), metrics.chat.clone());
+    let fanout = Fanout::new(
+        Arc::clone(&hub),
+        feeder,
+        metrics.fanout.clone(),
+        metrics.gateway.clone(),
+    );
+    let ports = Ports {
+        accounts: Arc::clone(store) as _,
+        conversations: Arc::clone(store) as _,
+        log: Arc::clone(store) as _,
+        vitals: Arc::clone(store) as _,
+        clock,
+        ids: Arc::new(UuidSource),
+    };
+    let parts = Parts {
+        directory: Arc::new(Directory::new(Arc::clone(store) as _)),
+        hub,
+        fanout: Arc::new(fanout),
+        rates: Arc::clone(rates),
+        message_bytes_max: 100,
+        metrics: metrics.chat.clone(),
+        events: metrics.gateway.clone(),
+    };
+    Arc::new(Chat::new(ports, parts))
+}
+
 fn server_with(policy: AccountPolicy, origins: &str, logins: &str) -> Server {
-    let people = People::nobody();
+    let store = Arc::new(MemoryStore::new());
     let clock = HandClock::at(NOW);
     let metrics = Metrics::new().unwrap();
-    let readiness = Arc::new(Readiness::new(Arc::clone(&people) as _));
+    let readiness = Arc::new(Readiness::new(Arc::clone(&store) as _));
+    let limits = Arc::new(RateLimits::new(&Rates {
+        messages: Rate::Off,
+        connects: Rate::Off,
+        logins: Rate::parse(logins).unwrap(),
+    }));
     let api = Api {
-        authority: Arc::new(authority(&people, &clock, policy)),
-        accounts: Arc::clone(&people) as _,
-        limits: Arc::new(RateLimits::new(&Rates {
-            messages: Rate::Off,
-            connects: Rate::Off,
-            logins: Rate::parse(logins).unwrap(),
-        })),
+        chat: chat(&store, &clock, &limits, &metrics),
+        authority: Arc::new(authority(&store, &clock, policy)),
+        accounts: Arc::clone(&store) as _,
+        limits,
         readiness: Arc::clone(&readiness),
         metrics: ApiMetrics {
             gateway: metrics.gateway.clone(),
@@ -138,7 +184,7 @@ fn server_with(policy: AccountPolicy, origins: &str, logins: &str) -> Server {
     let router = framed(routes(api).merge(panics), origins, http);
     Server {
         router,
-        people,
+        store,
         clock,
         readiness,
         metrics,

@@ -14,7 +14,7 @@ async fn health() {
     let expected = json!({ "status": "configured", "websocket_endpoint": "/socket.io/", "config": config });
     assert_eq!(websocket.body, expected);
 
-    server.people.break_down();
+    server.store.fail_with(Some(StoreTrouble::Full));
     let kept = ask(Method::GET, "/health/ready").of(&server.router).await;
     assert_eq!(kept.status, StatusCode::OK, "an answer holds for a moment");
     tokio::time::advance(crate::limits::READINESS_KEPT).await;
