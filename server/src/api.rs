@@ -7,18 +7,22 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRef;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use chat_core::ports::Accounts;
+use rollcall_protocol::Fields;
 
+use crate::chat::Chat;
 use crate::identity::{Authority, RateLimits};
 use crate::settings::{AllowedOrigins, TrustedProxies};
 use crate::telemetry::{GatewayMetrics, HttpMetrics};
 
 mod accounts;
 mod caller;
+mod conversations;
 mod cors;
 mod frame;
 mod health;
+mod messages;
 mod problem;
 mod read;
 
@@ -33,6 +37,8 @@ pub use read::{JsonFields, PathIds, QueryFields};
 pub struct Api {
     /// Says who somebody is.
     pub authority: Arc<Authority>,
+    /// The use cases.
+    pub chat: Arc<Chat>,
     /// For searching users.
     pub accounts: Arc<dyn Accounts>,
     /// How often one may sign in.
@@ -56,13 +62,35 @@ pub struct ApiMetrics {
     pub http: HttpMetrics,
 }
 
+impl ApiMetrics {
+    /// A body was read; numbers taken for ids are counted.
+    fn read_ids(&self, fields: &Fields) {
+        self.gateway.coerced_ids.increment(fields.coerced().into());
+    }
+}
+
 /// The routes alone, to be merged with those of other parts before the whole is [`framed`].
 pub fn routes(api: Api) -> Router {
     let v1 = Router::new()
         .route("/auth/register", post(accounts::register))
         .route("/auth/login", post(accounts::login))
         .route("/auth/me", get(accounts::me))
-        .route("/users", get(accounts::users));
+        .route("/users", get(accounts::users))
+        .route("/conversations", get(conversations::list).post(conversations::create))
+        .route("/conversations/{conversation_id}", get(conversations::one))
+        .route(
+            "/conversations/{conversation_id}/participants",
+            post(conversations::add_participants),
+        )
+        .route(
+            "/conversations/{conversation_id}/participants/{user_id}",
+            delete(conversations::remove_participant),
+        )
+        .route(
+            "/conversations/{conversation_id}/messages",
+            get(conversations::messages),
+        )
+        .route("/messages", post(messages::send));
     Router::new()
         .nest("/api/v1", v1)
         .route("/health", get(health::alive))

@@ -9,6 +9,7 @@ pub mod api;
 pub mod app;
 pub mod chat;
 pub mod clock;
+pub mod commands;
 pub mod demo;
 pub mod fanout;
 pub mod gateway;

@@ -4,12 +4,16 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRef, FromRequestParts};
+use chat_core::Role;
 use http::request::Parts;
+use rollcall_protocol::UserView;
 
 use super::problem::Problem;
+use crate::chat::Actor;
 use crate::gateway::listener::ConnInfo;
 use crate::identity::{AuthError, Authority, Identity, presented_token};
 use crate::settings::{TrustedProxies, client_address};
+use crate::telemetry::labels::Via;
 
 /// The identity behind the request's token.
 #[derive(Debug)]
@@ -26,6 +30,20 @@ where
         let authority = Arc::<Authority>::from_ref(state);
         let token = presented_token(None, &parts.headers, &parts.uri).ok_or(AuthError::Missing)?;
         Ok(Self(authority.authenticate(&token).await?))
+    }
+}
+
+impl From<Identity> for Actor {
+    fn from(identity: Identity) -> Self {
+        let role = identity.role;
+        Self {
+            user: UserView {
+                role,
+                ..UserView::from(&identity.user)
+            },
+            role,
+            via: if role == Role::Service { Via::Service } else { Via::Rest },
+        }
     }
 }
 

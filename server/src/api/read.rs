@@ -105,6 +105,12 @@ impl QueryFields {
         self.number(field, "a number of milliseconds from 0 on", 0)
     }
 
+    /// Two parameters that exclude each other were given.
+    pub fn contradiction(&self, field: &'static str, other: &'static str) -> Problem {
+        let got = format!("both, {:.40?}", self.text(field).unwrap_or_default());
+        ShapeError::new(field, format!("one of {other} and {field}"), got).into()
+    }
+
     fn number(&self, field: &'static str, expected: &str, least: u64) -> Result<Option<u64>, ShapeError> {
         /// As in the protocol: what a JavaScript client can mean.
         const MOST: u64 = 1 << 53;

@@ -1,9 +1,11 @@
 use std::time::Duration;
 
+use chat_core::ports::StoreTrouble;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::identity::fake::{HandClock, OPEN, People, SECRET, authority};
+use crate::identity::fake::{HandClock, OPEN, SECRET, authority};
+use crate::store::memory::MemoryStore;
 
 const NOW: i64 = 1_800_000_000;
 const DAY: Duration = TOKEN_LIFETIME;
@@ -16,7 +18,7 @@ fn foreign(claims: &Value) -> String {
 #[tokio::test]
 async fn registered_is_signed_in_and_can_sign_in_again() {
     let clock = HandClock::at(NOW);
-    let authority = authority(&People::nobody(), &clock, OPEN);
+    let authority = authority(&Arc::new(MemoryStore::new()), &clock, OPEN);
     let first = authority.register("Alice".into(), "correct horse", None).await.unwrap();
     assert_eq!(
         (first.user.username.as_str(), first.user.display_name.as_str()),
@@ -35,8 +37,8 @@ async fn registered_is_signed_in_and_can_sign_in_again() {
 
 #[tokio::test]
 async fn what_register_refuses() {
-    let people = People::nobody();
-    let authority_open = authority(&people, &HandClock::at(NOW), OPEN);
+    let store = Arc::new(MemoryStore::new());
+    let authority_open = authority(&store, &HandClock::at(NOW), OPEN);
     authority_open
         .register("alice".into(), "correct horse", None)
         .await
@@ -60,7 +62,7 @@ async fn what_register_refuses() {
         registration: Registration::Closed,
         ..OPEN
     };
-    let refused = authority(&people, &HandClock::at(NOW), closed)
+    let refused = authority(&store, &HandClock::at(NOW), closed)
         .register("bob".into(), "correct horse", None)
         .await;
     assert!(matches!(refused, Err(AccountError::RegistrationClosed)));
@@ -68,7 +70,7 @@ async fn what_register_refuses() {
 
 #[tokio::test]
 async fn a_wrong_name_and_a_wrong_password_sound_alike() {
-    let authority = authority(&People::nobody(), &HandClock::at(NOW), OPEN);
+    let authority = authority(&Arc::new(MemoryStore::new()), &HandClock::at(NOW), OPEN);
     authority.register("alice".into(), "correct horse", None).await.unwrap();
     for (name, password) in [
         ("alice", "wrong horse"),
@@ -83,7 +85,7 @@ async fn a_wrong_name_and_a_wrong_password_sound_alike() {
 
 #[tokio::test]
 async fn disabled_is_out_by_token_and_by_password() {
-    let authority = authority(&People::nobody(), &HandClock::at(NOW), OPEN);
+    let authority = authority(&Arc::new(MemoryStore::new()), &HandClock::at(NOW), OPEN);
     let alice = authority.register("alice".into(), "correct horse", None).await.unwrap();
     authority.set_disabled(&alice.user, true).await.unwrap();
     assert!(matches!(
@@ -104,7 +106,7 @@ async fn disabled_is_out_by_token_and_by_password() {
 
 #[tokio::test]
 async fn a_token_claims_less_but_never_more() {
-    let authority = authority(&People::nobody(), &HandClock::at(NOW), OPEN);
+    let authority = authority(&Arc::new(MemoryStore::new()), &HandClock::at(NOW), OPEN);
     for (stored, claimed, effective) in [
         (Role::User, Role::Admin, Role::User),
         (Role::User, Role::Service, Role::User),
@@ -135,17 +137,17 @@ async fn a_token_claims_less_but_never_more() {
 
 #[tokio::test]
 async fn a_foreign_token_makes_its_account_where_that_is_allowed() {
-    let people = People::nobody();
+    let store = Arc::new(MemoryStore::new());
     let clock = HandClock::at(NOW);
     let token = foreign(&json!({ "sub": "ext-7", "name": " Zoë\u{0} Müller ", "role": "observer", "exp": NOW + 60 }));
-    let strict = authority(&people, &clock, OPEN);
+    let strict = authority(&store, &clock, OPEN);
     assert!(matches!(
         strict.authenticate(&token).await,
         Err(AuthError::UnknownAccount)
     ));
 
     let lenient = authority(
-        &people,
+        &store,
         &clock,
         AccountPolicy {
             auto_provision: true,
@@ -178,8 +180,8 @@ async fn a_foreign_token_makes_its_account_where_that_is_allowed() {
 
 #[tokio::test]
 async fn the_admin_is_made_once_and_has_the_password_that_is_set() {
-    let people = People::nobody();
-    let authority = authority(&people, &HandClock::at(NOW), OPEN);
+    let store = Arc::new(MemoryStore::new());
+    let authority = authority(&store, &HandClock::at(NOW), OPEN);
     let generated = authority.ensure_admin(None).await.unwrap().expect("printed once");
     assert!(authority.ensure_admin(None).await.unwrap().is_none());
     assert_eq!(
@@ -193,14 +195,14 @@ async fn the_admin_is_made_once_and_has_the_password_that_is_set() {
 
 #[tokio::test]
 async fn trouble_of_the_store_is_no_refusal() {
-    let people = People::nobody();
-    let authority = authority(&people, &HandClock::at(NOW), OPEN);
+    let store = Arc::new(MemoryStore::new());
+    let authority = authority(&store, &HandClock::at(NOW), OPEN);
     let alice = authority.register("alice".into(), "correct horse", None).await.unwrap();
-    people.break_down();
+    store.fail_with(Some(StoreTrouble::Full));
     let refused = authority.authenticate(&alice.token.token).await.unwrap_err();
     let wire = rollcall_protocol::WireError::from(refused);
     assert_eq!(wire.code, rollcall_protocol::ErrorCode::StorageUnavailable);
-    assert!(!wire.to_string().contains("secret-path"), "{wire}");
+    assert!(!wire.to_string().contains("as the test asked"), "{wire}");
     assert!(matches!(
         authority.login("alice", "correct horse").await,
         Err(LoginError::Store(_))

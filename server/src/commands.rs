@@ -1,0 +1,74 @@
+//! The commands beside `serve`: accounts, migration, and a look at whether all is well.
+//!
+//! In: parsed arguments. Out: text for whoever called, or an error of one line. Guarantee: they work beside a running
+//! server (the database is shared by its own locks), and a password or a token is shown only where it was asked for.
+
+mod check;
+mod user;
+
+pub use check::{Finding, Report, check};
+pub use user::user;
+
+use std::sync::Arc;
+
+use chat_core::Role;
+use chat_core::ports::StoreError;
+use chat_core::user::InvalidRole;
+
+use crate::clock::{SystemClock, UuidSource};
+use crate::identity::{AccountError, InvalidPassword, TokenError};
+use crate::settings::{DataDirError, Database, SettingError, Storage, StorageArgs, open_data_dir};
+use crate::store::{self, OpenError, SqliteStore, StoreMetrics};
+
+/// `rollcall migrate`
+pub async fn migrate(args: &StorageArgs) -> Result<String, CommandError> {
+    let storage = Storage::parse(args)?;
+    open_data_dir(&storage.data_dir)?;
+    let Database::Sqlite(path) = &storage.database;
+    store::migrate(path).await?;
+    Ok(format!(
+        "the database {} has the schema of this version",
+        path.display()
+    ))
+}
+
+async fn open_store(storage: &Storage) -> Result<Arc<SqliteStore>, OpenError> {
+    let Database::Sqlite(path) = &storage.database;
+    let store = SqliteStore::open(path, &SystemClock, &UuidSource, StoreMetrics::noop()).await?;
+    Ok(Arc::new(store))
+}
+
+/// Why a command failed. One line each.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// A setting.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// The data directory, or the secret in it.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The database.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The account.
+    #[error(transparent)]
+    Account(#[from] AccountError),
+    /// The role.
+    #[error("--role: {0}")]
+    Role(#[from] InvalidRole),
+    /// A token cannot claim what the account may not.
+    #[error("--role: the account is {stored}, and a token claims at most that", stored = .0.as_str())]
+    RoleBeyond(Role),
+    /// The token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The password.
+    #[error(transparent)]
+    Password(#[from] InvalidPassword),
+    /// It was to be read from there.
+    #[error("the password could not be read from standard input: {0}")]
+    Stdin(#[from] std::io::Error),
+    /// Trouble.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

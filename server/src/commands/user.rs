@@ -1,0 +1,248 @@
+//! `rollcall user …`
+
+use std::fmt::Write as _;
+use std::io::BufRead as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_core::ports::{Accounts, Clock, StoreError};
+use chat_core::{Role, User};
+
+use super::{CommandError, open_store};
+use crate::clock::{SystemClock, UuidSource};
+use crate::identity::{
+    AccountError, AccountPolicy, Authority, NewAccount, NewPassword, PasswordCost, Passwords, Tokens,
+};
+use crate::settings::{
+    DataDirError, Registration, Secret, Storage, StorageArgs, TokenKeyArgs, TokenKeys, UserCommand, jwt_secret,
+    open_data_dir,
+};
+use crate::store::SqliteStore;
+
+/// Accounts that `user list` shows at most: more is for the admin pages.
+const LISTED_MAX: u32 = 10_000;
+
+/// `rollcall user …`: what to print.
+pub async fn user(command: UserCommand) -> Result<String, CommandError> {
+    match command {
+        UserCommand::Add {
+            username,
+            display_name,
+            role,
+            password_stdin,
+            storage,
+        } => {
+            let role: Role = role.parse()?;
+            let (password, generated) = chosen_password(password_stdin)?;
+            let made = add(
+                &storage,
+                NewAccount {
+                    username,
+                    display_name,
+                    password,
+                    role,
+                },
+            )
+            .await?;
+            Ok(with_password(made, generated.as_ref()))
+        }
+        UserCommand::List { query, storage } => list(&storage, &query).await,
+        UserCommand::Passwd {
+            username,
+            password_stdin,
+            storage,
+        } => {
+            let (password, generated) = chosen_password(password_stdin)?;
+            let done = passwd(&storage, &username, password).await?;
+            Ok(with_password(done, generated.as_ref()))
+        }
+        UserCommand::Disable {
+            username,
+            undo,
+            storage,
+        } => disable(&storage, &username, !undo).await,
+        UserCommand::Token {
+            username,
+            role,
+            seconds,
+            storage,
+            keys,
+        } => {
+            let role = role.map(|role| role.parse()).transpose()?;
+            token(&storage, &keys, &username, role, Duration::from_secs(seconds.into())).await
+        }
+    }
+}
+
+async fn add(storage: &StorageArgs, new: NewAccount) -> Result<String, CommandError> {
+    let desk = Desk::open(storage, None).await?;
+    let made = desk.authority.add(new).await;
+    desk.close().await?;
+    let user = made?;
+    Ok(format!(
+        "user {} is made: role {}, id {}",
+        user.username,
+        user.role.as_str(),
+        user.id
+    ))
+}
+
+async fn list(storage: &StorageArgs, query: &str) -> Result<String, CommandError> {
+    let desk = Desk::open(storage, None).await?;
+    let page = desk.store.search_users(query, LISTED_MAX).await;
+    desk.close().await?;
+    let page = page?;
+    Ok(table(&page.items, page.more))
+}
+
+async fn passwd(storage: &StorageArgs, username: &str, password: NewPassword) -> Result<String, CommandError> {
+    let desk = Desk::open(storage, None).await?;
+    let done = desk
+        .change(username, async |user| desk.authority.set_password(user, password).await)
+        .await;
+    desk.close().await?;
+    Ok(format!("the password of {} is set", done?.username))
+}
+
+async fn disable(storage: &StorageArgs, username: &str, disabled: bool) -> Result<String, CommandError> {
+    let desk = Desk::open(storage, None).await?;
+    let done = desk
+        .change(username, async |user| desk.authority.set_disabled(user, disabled).await)
+        .await;
+    desk.close().await?;
+    let now = if disabled {
+        "disabled: no sign-in, no new connection"
+    } else {
+        "enabled"
+    };
+    Ok(format!("user {} is {now}", done?.username))
+}
+
+async fn token(
+    storage: &StorageArgs,
+    keys: &TokenKeyArgs,
+    username: &str,
+    role: Option<Role>,
+    lifetime: Duration,
+) -> Result<String, CommandError> {
+    let desk = Desk::open(storage, Some(keys)).await?;
+    let user = desk.authority.account(username).await;
+    desk.close().await?;
+    let user = user?;
+    let role = role.unwrap_or(user.role);
+    if !user.role.may_claim(role) {
+        return Err(CommandError::RoleBeyond(user.role));
+    }
+    Ok(desk.authority.issue(&user, role, lifetime)?.token)
+}
+
+/// What the commands about accounts work with.
+struct Desk {
+    store: Arc<SqliteStore>,
+    authority: Authority,
+}
+
+impl Desk {
+    /// `keys` only where a token is made: the others need no secret and should not generate one.
+    async fn open(storage: &StorageArgs, keys: Option<&TokenKeyArgs>) -> Result<Self, CommandError> {
+        let storage = Storage::parse(storage)?;
+        let keys = keys.map(TokenKeys::parse).transpose()?;
+        open_data_dir(&storage.data_dir)?;
+        let store = open_store(&storage).await?;
+        let secret = secret(keys.as_ref(), &storage.data_dir)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let authority = Authority::new(
+            Arc::clone(&store) as _,
+            Arc::clone(&clock),
+            Arc::new(UuidSource),
+            Passwords::new(PasswordCost::OWASP),
+            Tokens::new(&secret, clock),
+            AccountPolicy {
+                registration: Registration::Open,
+                auto_provision: false,
+            },
+        );
+        Ok(Self { store, authority })
+    }
+
+    async fn change(
+        &self,
+        username: &str,
+        change: impl AsyncFnOnce(&User) -> Result<(), AccountError>,
+    ) -> Result<User, AccountError> {
+        let user = self.authority.account(username).await?;
+        change(&user).await?;
+        Ok(user)
+    }
+
+    /// Before anything is reported: what is reported is in the file.
+    async fn close(&self) -> Result<(), StoreError> {
+        self.store.close().await
+    }
+}
+
+fn secret(keys: Option<&TokenKeys>, data_dir: &Path) -> Result<Secret, DataDirError> {
+    match keys {
+        Some(keys) => jwt_secret(keys, data_dir),
+        // One that nobody knows.
+        None => Ok(Secret::new(NewPassword::generate().expose())),
+    }
+}
+
+/// The password, and the same again if it was generated and must be shown.
+fn chosen_password(from_stdin: bool) -> Result<(NewPassword, Option<NewPassword>), CommandError> {
+    if !from_stdin {
+        let generated = NewPassword::generate();
+        return Ok((generated.clone(), Some(generated)));
+    }
+    let mut line = String::new();
+    std::io::stdin().lock().read_line(&mut line)?;
+    let password = line.trim_end_matches(['\n', '\r']);
+    Ok((NewPassword::parse(password)?, None))
+}
+
+fn with_password(text: String, generated: Option<&NewPassword>) -> String {
+    match generated {
+        Some(password) => format!("{text}\npassword, shown this once: {}", password.expose()),
+        None => text,
+    }
+}
+
+fn table(users: &[User], more: bool) -> String {
+    let mut text = String::new();
+    let width = users
+        .iter()
+        .map(|user| user.username.len())
+        .max()
+        .unwrap_or(0)
+        .max("username".len());
+    let _ = writeln!(
+        text,
+        "{:width$}  {:8}  {:8}  {:36}  display name",
+        "username", "role", "state", "id"
+    );
+    for user in users {
+        let state = if user.disabled_at.is_some() {
+            "disabled"
+        } else {
+            "active"
+        };
+        // A display name may hold anything but NUL; a terminal must not obey it.
+        let shown: String = user.display_name.chars().filter(|c| !c.is_control()).collect();
+        let role = user.role.as_str();
+        let _ = writeln!(
+            text,
+            "{:width$}  {role:8}  {state:8}  {:36}  {shown}",
+            user.username,
+            user.id.as_str()
+        );
+    }
+    if more {
+        let _ = writeln!(text, "… and more; give a part of the name");
+    }
+    text.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests;
