@@ -69,6 +69,7 @@ pub fn admin(parts: &Arc<Parts>, settings: &Settings, listener: TcpListener) -> 
 
 fn api(parts: &Arc<Parts>, settings: &Settings) -> Api {
     Api {
+        chat: Arc::clone(&parts.chat),
         authority: Arc::clone(&parts.authority),
         accounts: parts.store.clone(),
         limits: Arc::clone(&parts.rates),
