@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use rollcall_server::app::App;
+use rollcall_server::commands;
 use rollcall_server::settings::{Cli, Command, Settings, command_line};
 use rollcall_server::telemetry::logs;
 
@@ -32,7 +33,7 @@ async fn run(cli: Cli, say: impl Fn(&str)) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => {
             let mut settings = Settings::parse(&args.settings)?;
             settings.demo = args.demo;
-            logs::init(&settings.log, logs::LogFormat::detected())?;
+            logs::init(&settings.log, settings.log_format)?;
             let app = App::start(settings).await?;
             say(&app.welcome().to_string());
             app.run(std::future::pending())
@@ -40,6 +41,30 @@ async fn run(cli: Cli, say: impl Fn(&str)) -> anyhow::Result<ExitCode> {
                 .context("the server stopped with an error")?;
             Ok(ExitCode::SUCCESS)
         }
-        _ => anyhow::bail!("this subcommand is not built yet"),
+        Command::User(args) => {
+            quiet_logs()?;
+            say(&commands::user(args.command).await?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Migrate(args) => {
+            quiet_logs()?;
+            say(&commands::migrate(&args).await?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Check(args) => {
+            quiet_logs()?;
+            let report = commands::check(&args).await;
+            say(&report.to_string());
+            Ok(if report.is_good() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            })
+        }
     }
+}
+
+/// A command says what it has to say on standard output; the log is for what went wrong beside that.
+fn quiet_logs() -> anyhow::Result<()> {
+    Ok(logs::init("warn", logs::LogFormat::detected())?)
 }
