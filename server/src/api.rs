@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRef;
+use axum::middleware::map_response;
 use axum::routing::{delete, get, post};
 use chat_core::ports::Accounts;
 use rollcall_protocol::Fields;
@@ -90,7 +91,8 @@ pub fn routes(api: Api) -> Router {
             "/conversations/{conversation_id}/messages",
             get(conversations::messages),
         )
-        .route("/messages", post(messages::send));
+        .route("/messages", post(messages::send))
+        .layer(map_response(frame::never_kept));
     Router::new()
         .nest("/api/v1", v1)
         .route("/health", get(health::alive))

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use rollcall_protocol::ErrorCode;
@@ -75,13 +75,27 @@ async fn identified(mut request: Request, next: Next) -> Response {
     let span = tracing::info_span!("api.request", request.id = %id.0, http.method = %method);
     let response = next.run(request).instrument(span.clone()).await;
     let mut response = readable(response, &method, &id);
-    if response.status().is_server_error() {
-        let status = response.status().as_u16();
-        span.in_scope(|| tracing::warn!(status, "a request failed on our side"));
-    }
+    let status = response.status().as_u16();
+    span.in_scope(|| match response.status().is_server_error() {
+        true => tracing::warn!(status, "a request failed on our side"),
+        false => tracing::debug!(status, "answered"),
+    });
+    // A browser that guesses types would make a page of a message.
+    response
+        .headers_mut()
+        .insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert(X_REQUEST_ID, value);
     }
+    response
+}
+
+/// Tokens and messages are for who asked, now: no cache on the way keeps them.
+pub(super) async fn never_kept(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     response
 }
 
@@ -130,9 +144,8 @@ fn bare(status: StatusCode) -> Problem {
 
 async fn no_such_route(method: Method, uri: Uri) -> Problem {
     let path: String = uri.path().chars().take(100).collect();
-    Problem::new(ErrorCode::NotFound, format!("there is no route {method} {path}")).with_hint(
-        "REST lives below /api/v1, Socket.IO at /socket.io/, health at /health; /api/v1/openapi.json lists the routes",
-    )
+    Problem::new(ErrorCode::NotFound, format!("there is no route {method} {path}"))
+        .with_hint("REST lives below /api/v1, Socket.IO at /socket.io/, health at /health")
 }
 
 /// Ends what takes too long. The work may have been done all the same, and the answer says so.

@@ -13,6 +13,7 @@ async fn register_login_me_users() {
         .of(&server.router)
         .await;
     assert_eq!(login.status, StatusCode::OK);
+    assert_eq!(login.header("cache-control"), "no-store");
     assert_eq!(login.body["expires_at"], "2027-01-16T08:00:00.000Z");
     let me = ask(Method::GET, "/api/v1/auth/me")
         .token(&token)
