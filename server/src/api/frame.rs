@@ -76,9 +76,12 @@ async fn identified(mut request: Request, next: Next) -> Response {
     let response = next.run(request).instrument(span.clone()).await;
     let mut response = readable(response, &method, &id);
     let status = response.status().as_u16();
-    span.in_scope(|| match response.status().is_server_error() {
-        true => tracing::warn!(status, "a request failed on our side"),
-        false => tracing::debug!(status, "answered"),
+    span.in_scope(|| {
+        if response.status().is_server_error() {
+            tracing::warn!(status, "a request failed on our side");
+        } else {
+            tracing::debug!(status, "answered");
+        }
     });
     // A browser that guesses types would make a page of a message.
     response

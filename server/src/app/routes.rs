@@ -71,7 +71,6 @@ fn api(parts: &Arc<Parts>, settings: &Settings) -> Api {
     Api {
         chat: Arc::clone(&parts.chat),
         authority: Arc::clone(&parts.authority),
-        chat: Arc::clone(&parts.chat),
         accounts: parts.store.clone(),
         limits: Arc::clone(&parts.rates),
         readiness: Arc::clone(&parts.readiness),
