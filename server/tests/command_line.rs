@@ -11,10 +11,12 @@ fn rollcall(dir: &Path) -> Command {
     command
 }
 
+#[expect(clippy::unwrap_used, reason = "in a test it is the assertion")]
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
+#[expect(clippy::unwrap_used, reason = "in a test it is the assertion")]
 fn run(command: &mut Command) -> (i32, String, String) {
     let Output { status, stdout, stderr } = command.output().unwrap();
     (status.code().unwrap(), text(&stdout), text(&stderr))
