@@ -4,8 +4,13 @@ import asyncio
 import threading
 
 import socketio
+from engineio.payload import Payload
 
 from rollcall import PATIENCE, until
+
+# By default python-engineio gives up a polling connection whose answer holds more than 16 packets at once, which any server
+# may send after a burst. Its documentation says to raise this.
+Payload.max_decode_packets = 1_000
 
 #: Every client with every way to connect.
 KINDS = [(flavour, transport) for flavour in ("sync", "asyncio") for transport in ("polling", "websocket")]
