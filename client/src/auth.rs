@@ -18,7 +18,7 @@ pub enum Auth {
     Anonymous,
     /// One token, as long as it lasts.
     Token(Arc<str>),
-    /// Asked for a token before each attempt to connect, and when the server says that the present one ends.
+    /// Asked for a token at first, when the present one was refused, and when the server says that it ends.
     Provider(Arc<Provider>),
 }
 
@@ -28,7 +28,7 @@ impl Auth {
         Auth::Token(Arc::from(token.as_ref()))
     }
 
-    /// Asks `provider` whenever a token is needed. An error ends the attempt, in its words; the next one asks again.
+    /// Asks `provider` for a fresh token at first, when the present one was refused, and when it is about to end. An error ends the attempt, in its words; the next one asks again.
     pub fn provider<F, Fut>(provider: F) -> Self
     where
         F: Fn() -> Fut + Send + Sync + 'static,

@@ -71,6 +71,9 @@ pub(crate) struct Link {
     /// What the server asked to wait in `server_shutdown`.
     pub(crate) retry_after: Option<Duration>,
     ever_connected: bool,
+    /// What the provider gave last; it is asked again only when this one was refused, so that a flapping network does not
+    /// become a storm of sign-ins.
+    pub(crate) token: Option<String>,
     refused_token: Option<String>,
     /// The provider gave the same token again after it was refused: it has no other.
     no_other_token: bool,
@@ -97,6 +100,7 @@ impl Link {
             receipts: Receipts::default(),
             retry_after: None,
             ever_connected: false,
+            token: None,
             refused_token: None,
             no_other_token: false,
         }
@@ -161,13 +165,17 @@ impl Link {
         let opened = match self.meanwhile(opening).await {
             Err(Closing) => return (DownReason::Closed, false),
             Ok((token, Err(reason))) => {
+                self.token = token;
                 if reason.is_about_the_token() {
-                    self.no_other_token = token == self.refused_token;
-                    self.refused_token = token;
+                    self.no_other_token = self.token == self.refused_token;
+                    self.refused_token = self.token.take();
                 }
                 return (reason, false);
             }
-            Ok((_, Ok(opened))) => opened,
+            Ok((token, Ok(opened))) => {
+                self.token = token;
+                opened
+            }
         };
         self.ever_connected = true;
         self.refused_token = None;
@@ -186,20 +194,21 @@ impl Link {
     fn open(&self) -> impl Future<Output = (Option<String>, Result<Opened, DownReason>)> + use<> {
         let options = self.options.clone();
         let held = self.positions.held();
+        let kept = self.token.clone();
         async move {
             let timeout = options.connect_timeout;
+            let mut token = kept;
             let opening = async {
-                let token = match options.auth.clone().fetch().await {
-                    Ok(token) => token,
-                    Err(words) => return (None, Err(DownReason::NoToken(words))),
-                };
+                if token.is_none() {
+                    token = options.auth.clone().fetch().await.map_err(DownReason::NoToken)?;
+                }
                 let auth = hello(&options, &held, token.as_deref());
                 let shown = hello(&options, &held, token.as_ref().map(|_| "…"));
-                let opened = options.target.clone().open(auth, shown).await;
-                (token, opened)
+                options.target.clone().open(auth, shown).await
             };
             let opened = tokio::time::timeout(timeout, opening).await;
-            opened.unwrap_or((None, Err(DownReason::HandshakeTimeout(timeout))))
+            let opened = opened.unwrap_or(Err(DownReason::HandshakeTimeout(timeout)));
+            (token, opened)
         }
     }
 

@@ -236,7 +236,10 @@ impl<'a> Live<'a> {
     fn refresh_token(&mut self, token: Result<Option<String>, String>) {
         self.fresh_token = None;
         match token {
-            Ok(Some(token)) => self.emit("refresh_token", json!({ "token": token }), None),
+            Ok(Some(token)) => {
+                self.emit("refresh_token", json!({ "token": token }), None);
+                self.link.token = Some(token);
+            }
             Ok(None) => {}
             // The connection ends when the old token does, and the next attempt asks again.
             Err(words) => tracing::warn!(words, "link.refresh_token"),
