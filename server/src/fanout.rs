@@ -7,6 +7,7 @@
 
 pub mod feeder;
 pub mod sequencer;
+pub mod tally;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::Instant;
 
 use self::feeder::Feeder;
+use self::tally::{Tally, Totals};
 use crate::chat::directory::Entry;
 use crate::hub::lane::Offer;
 use crate::hub::socket::Wait;
@@ -34,16 +36,19 @@ pub struct Fanout {
     feeder: Feeder,
     metrics: FanoutMetrics,
     events: GatewayMetrics,
+    tally: Arc<Tally>,
 }
 
 impl Fanout {
     /// A fan-out over the hub's sockets; `feeder` catches up those that cannot take a message at once.
     pub fn new(hub: Arc<Hub>, feeder: Feeder, metrics: FanoutMetrics, events: GatewayMetrics) -> Self {
+        let tally = Arc::clone(feeder.tally());
         Self {
             hub,
             feeder,
             metrics,
             events,
+            tally,
         }
     }
 
@@ -177,7 +182,13 @@ impl Fanout {
         joined
     }
 
+    /// Totals since the start.
+    pub fn totals(&self) -> Totals {
+        self.tally.totals()
+    }
+
     fn count(&self, delivery: &Delivery, started: Instant) {
+        self.tally.announced(delivery);
         self.metrics.broadcast_seconds.record(started.elapsed());
         #[expect(
             clippy::cast_precision_loss,

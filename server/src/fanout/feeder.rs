@@ -10,6 +10,7 @@ use chat_core::{ConversationId, Message, Seq};
 use serde_json::value::to_raw_value;
 use tokio::time::Instant;
 
+use super::tally::Tally;
 use crate::hub::{CloseReason, EmitError, Hub, LiveSocket};
 use crate::limits::{FEED_PAGE, FEED_RETRY, LAGGING_WITHOUT_PROGRESS_MAX};
 use crate::telemetry::ChatMetrics;
@@ -20,6 +21,7 @@ pub struct Feeder {
     log: Arc<dyn MessageLog>,
     hub: Arc<Hub>,
     metrics: ChatMetrics,
+    tally: Arc<Tally>,
 }
 
 impl std::fmt::Debug for Feeder {
@@ -41,7 +43,17 @@ enum Step {
 impl Feeder {
     /// Reads from `log`.
     pub fn new(log: Arc<dyn MessageLog>, hub: Arc<Hub>, metrics: ChatMetrics) -> Self {
-        Self { log, hub, metrics }
+        Self {
+            log,
+            hub,
+            metrics,
+            tally: Arc::default(),
+        }
+    }
+
+    /// Where its hand-overs are counted.
+    pub(super) fn tally(&self) -> &Arc<Tally> {
+        &self.tally
     }
 
     /// A page of messages after `after`.
@@ -114,7 +126,10 @@ impl Feeder {
         for message in page {
             let Ok(payload) = to_raw_value(&message) else { continue };
             match socket.feed(&conversation, message.seq, &payload) {
-                Some(Ok(())) => self.metrics.resumed_messages.increment(1),
+                Some(Ok(())) => {
+                    self.metrics.resumed_messages.increment(1);
+                    self.tally.fed();
+                }
                 Some(Err(EmitError::Full)) => return Step::Wait,
                 Some(Err(EmitError::Closed)) => return Step::Gone,
                 // Held, left or removed meanwhile.
