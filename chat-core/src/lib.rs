@@ -5,6 +5,7 @@
 //! The server, the clients and the tests share it; it knows nothing of sockets, SQL or HTTP.
 
 pub mod conversation;
+pub mod delivery;
 pub mod ids;
 pub mod limits;
 pub mod message;

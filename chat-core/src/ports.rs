@@ -7,6 +7,7 @@
 use async_trait::async_trait;
 
 use crate::conversation::ConversationOfUser;
+use crate::delivery::{ConnectionEvent, Cursor, DeliveryException, MembershipSpan};
 use crate::ids::ClientMessageId;
 use crate::{
     Conversation, ConversationId, ConversationKind, Draft, Epoch, Message, MessageId, Role, Seq, Timestamp, User,
@@ -322,6 +323,54 @@ pub trait MessageLog: Send + Sync {
         sender: &UserId,
         client_message_id: &ClientMessageId,
     ) -> Result<Option<Message>, StoreError>;
+}
+
+/// What is written down about deliveries. Everything here is written in batches and never on a message's way.
+#[async_trait]
+pub trait DeliveryLog: Send + Sync {
+    /// Moves cursors forward; none ever moves back, `read` never passes `received` (a `read` beyond it moves `received` too),
+    /// and neither passes the conversation's `last_seq`. Cursors of users who are not in the conversation are skipped.
+    async fn advance_cursors(&self, cursors: &[Cursor]) -> Result<(), StoreError>;
+
+    /// The cursors of everybody who is in the conversation now, by user id.
+    async fn cursors(&self, conversation: &ConversationId) -> Result<Vec<Cursor>, StoreError>;
+
+    /// Stores exceptions.
+    async fn note_exceptions(&self, exceptions: &[DeliveryException]) -> Result<(), StoreError>;
+
+    /// The exceptions that are about message `seq`, by time; of one user, or of everybody.
+    async fn exceptions(
+        &self,
+        conversation: &ConversationId,
+        seq: Seq,
+        user: Option<&UserId>,
+    ) -> Result<Vec<DeliveryException>, StoreError>;
+
+    /// Stores entries of connection histories.
+    async fn note_connections(&self, events: &[ConnectionEvent]) -> Result<(), StoreError>;
+
+    /// A user's connection history within `from..=to`, the newest first, at most `limit` entries.
+    async fn connections(
+        &self,
+        user: &UserId,
+        from: Timestamp,
+        to: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<ConnectionEvent>, StoreError>;
+
+    /// The times during which a user was in a conversation, the earliest first.
+    async fn memberships(
+        &self,
+        conversation: &ConversationId,
+        user: &UserId,
+    ) -> Result<Vec<MembershipSpan>, StoreError>;
+
+    /// Everybody who was in the conversation when message `seq` came, by user id.
+    async fn participants_at(&self, conversation: &ConversationId, seq: Seq) -> Result<Vec<User>, StoreError>;
+
+    /// Forgets exceptions and connection events that are older than `before`, at most a few thousand at a time; true when there
+    /// are more.
+    async fn prune_evidence(&self, before: Timestamp) -> Result<bool, StoreError>;
 }
 
 /// The store's own state.
