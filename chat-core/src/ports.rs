@@ -376,7 +376,8 @@ pub trait DeliveryLog: Send + Sync {
 /// The store's own state.
 #[async_trait]
 pub trait Vitals: Send + Sync {
-    /// Can it be written to now? Tries it, within a transaction that leaves nothing behind.
+    /// Can it be written to now? Tries it, by a commit that changes nothing of meaning: what is rolled back never
+    /// reaches the disk, and says nothing of a full one.
     async fn check(&self) -> Result<(), StoreError>;
 
     /// The database's own id.

@@ -7,7 +7,9 @@ PRAGMA application_id = 1383023457;
 CREATE TABLE meta (
     only_row   INTEGER PRIMARY KEY CHECK (only_row = 1),
     epoch      TEXT    NOT NULL,
-    created_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL,
+    -- Flipped by every health check; means nothing.
+    heartbeat  INTEGER NOT NULL DEFAULT 0 CHECK (heartbeat IN (0, 1))
 ) STRICT;
 
 CREATE TABLE users (

@@ -7,7 +7,7 @@
 //! fake). To add a migration: a new numbered file below `migrations/`, listed in `sqlite/open.rs`; never edit an old one.
 
 #[cfg(test)]
-mod contract;
+pub(crate) mod contract;
 #[cfg(test)]
 pub(crate) mod memory;
 mod metrics;

@@ -6,6 +6,7 @@ mod accounts;
 mod conversations;
 mod messages;
 mod participants;
+mod same;
 
 use std::collections::HashMap;
 use std::sync::Arc;

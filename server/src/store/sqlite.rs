@@ -13,6 +13,8 @@ mod messages;
 mod open;
 mod participants;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod vitals;
 mod writer;
 

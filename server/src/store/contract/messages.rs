@@ -157,6 +157,8 @@ pub(super) async fn content_comes_back_byte_for_byte<P: Place>() {
         &"x".repeat(16_384),
         &"🦀\0".repeat(3_000),
     ];
+    // The rules refuse it; the store does not care.
+    assert_eq!(&*say(&**place.store(), "a", "alice", "").await.content, "");
     // Together, so that they share statements, and none may shift another.
     let tries = contents.map(|content| {
         let (store, draft) = (place.store().clone(), draft("a", "alice", content));
@@ -181,7 +183,7 @@ pub(super) async fn content_comes_back_byte_for_byte<P: Place>() {
         .page(&cid("a"), PageFrom::After(Seq::ZERO), 100)
         .await
         .unwrap();
-    assert_eq!(page.items, made);
+    assert_eq!(page.items[1..], made);
 }
 
 pub(super) async fn a_reply_names_a_message_of_the_conversation<P: Place>() {

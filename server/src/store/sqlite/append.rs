@@ -112,7 +112,7 @@ struct Found {
     answered: bool,
 }
 
-const LOOK_UP: &str = "
+pub(super) const LOOK_UP: &str = "
     SELECT d.key, c.conversation_key, c.last_seq, u.user_key, u.display_name, earlier.seq, answered.seq
     FROM json_each(?1) AS d
     LEFT JOIN conversations AS c ON c.id = d.value ->> 0
@@ -255,7 +255,8 @@ impl Plan {
     /// The rows as JSON, and all contents in one blob that the rows point into: SQLite's JSON functions end a string
     /// at its first NUL, and the contents need no escaping this way.
     fn as_parameters(&self) -> Result<(String, Vec<u8>), StoreError> {
-        let mut contents = Vec::with_capacity(self.messages.iter().map(|(_, _, m)| m.content.len()).sum());
+        // Never empty: sqlx binds an empty blob as NULL.
+        let mut contents = vec![0];
         let mut rows = Vec::with_capacity(self.messages.len());
         for (conversation, sender, m) in &self.messages {
             // substr() counts from 1.

@@ -17,7 +17,7 @@ use super::participants::{Add, Create, Remove};
 use super::rows::{self, Columns, message_columns, participant_columns};
 
 /// The conversation and its participants in one statement, which sees one state of both.
-const WHOLE: &str = concat!(
+pub(super) const WHOLE: &str = concat!(
     "SELECT c.id, c.kind, c.title, c.created_at, c.last_seq, u.id IS NOT NULL, ",
     participant_columns!(),
     " FROM conversations AS c LEFT JOIN participants AS p USING (conversation_key)
@@ -82,10 +82,10 @@ macro_rules! select_of_user {
     };
 }
 
-const ALL_OF_USER: &str = select_of_user!(" ORDER BY coalesce(m.created_at, c.created_at) DESC, c.id DESC");
-const ONE_OF_USER: &str = select_of_user!(" AND c.id = ?4");
+pub(super) const ALL_OF_USER: &str = select_of_user!(" ORDER BY coalesce(m.created_at, c.created_at) DESC, c.id DESC");
+pub(super) const ONE_OF_USER: &str = select_of_user!(" AND c.id = ?4");
 
-const PARTICIPANTS_OF_ALL: &str = concat!(
+pub(super) const PARTICIPANTS_OF_ALL: &str = concat!(
     "SELECT c.id, ",
     participant_columns!(),
     " FROM participants AS me JOIN conversations AS c USING (conversation_key)

@@ -107,6 +107,9 @@ pub(super) fn writer_options(path: &Path, busy_timeout: Duration) -> SqliteConne
         .synchronous(SqliteSynchronous::Full)
         // 32 MiB keep the upper levels of the four trees in memory at a million messages.
         .pragma("cache_size", "-32768")
+        // The pages that the next commits write again need to be moved only once: 32 MiB of WAL between two moves cost
+        // an eighth less CPU for each message than the default of 4.
+        .pragma("wal_autocheckpoint", "8000")
         // After a burst the WAL shrinks back to 64 MiB.
         .pragma("journal_size_limit", "67108864")
 }
@@ -156,7 +159,13 @@ pub(super) async fn first_connection(path: &Path, busy_timeout: Duration) -> Res
         return Err(OpenError::Foreign { path: path.to_owned() });
     }
     let mut db = writer_options(path, busy_timeout).connect().await.map_err(told)?;
-    migrator().run(&mut db).await.map_err(|reason| {
+    // `run_direct` is what `run` calls; `run` itself cannot be part of a future that moves between threads.
+    let mut migrated = migrator().run_direct(None, &mut db, false).await;
+    if migrated.is_err() {
+        // Another process may be at it too; what it has done by now is then found done.
+        migrated = migrator().run_direct(None, &mut db, false).await;
+    }
+    migrated.map_err(|reason| {
         let path = path.to_owned();
         match reason {
             MigrateError::VersionMissing(version) => OpenError::Newer { path, version },

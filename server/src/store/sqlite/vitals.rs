@@ -9,17 +9,17 @@ use super::SqliteStore;
 use super::errors::Stop;
 use super::writer::Change;
 
-/// Writes the epoch's row as it is. SQLite writes and syncs the page all the same, so a full or read-only disk shows;
-/// a transaction that is rolled back would touch nothing but memory.
-struct Touch;
+/// Flips a bit that means nothing. Only a change that is committed shows a full or read-only disk: one that is rolled
+/// back stays in memory, and one that sets a value to what it is already writes no page.
+struct Flip;
 
 #[async_trait]
-impl Change for Touch {
+impl Change for Flip {
     type Done = ();
     type Refused = StoreError;
 
     async fn apply(&self, db: &mut SqliteConnection) -> Result<(), Stop<StoreError>> {
-        sqlx::query("UPDATE meta SET created_at = created_at")
+        sqlx::query("UPDATE meta SET heartbeat = 1 - heartbeat")
             .execute(db)
             .await?;
         Ok(())
@@ -29,7 +29,7 @@ impl Change for Touch {
 #[async_trait]
 impl Vitals for SqliteStore {
     async fn check(&self) -> Result<(), StoreError> {
-        self.counted(self.writer.change(Touch)).await
+        self.counted(self.writer.change(Flip)).await
     }
 
     fn epoch(&self) -> &Epoch {

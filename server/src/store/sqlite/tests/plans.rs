@@ -1,0 +1,78 @@
+//! A million messages must cost no more to look into than a thousand: no statement walks the whole table.
+
+use sqlx::Row as _;
+
+use super::*;
+
+#[tokio::test]
+async fn no_statement_scans_the_messages() {
+    let place = Place::new().await;
+    let mut db = place.store.reader().await.unwrap();
+    let statements = [
+        ("append's look-up", append::LOOK_UP),
+        ("page after", messages::AFTER),
+        ("page before", messages::BEFORE),
+        ("by id", messages::BY_ID),
+        ("by seq", messages::BY_SEQ),
+        ("by client id", messages::BY_CLIENT_ID),
+        ("one conversation of a user", conversations::ONE_OF_USER),
+        ("all conversations of a user", conversations::ALL_OF_USER),
+        ("a whole conversation", conversations::WHOLE),
+        ("participants of all", conversations::PARTICIPANTS_OF_ALL),
+    ];
+    for (name, sql) in statements {
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+        let plan = sqlx::query(explain).fetch_all(&mut *db).await.unwrap();
+        let steps: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
+        // Only the drafts themselves, and results of a subquery, are walked from end to end.
+        let scans: Vec<_> = steps.iter().filter(|step| step.starts_with("SCAN")).collect();
+        let allowed = |step: &str| step.starts_with("SCAN d ") || step.starts_with("SCAN (subquery");
+        assert!(scans.iter().all(|step| allowed(step)), "{name}: {steps:#?}");
+    }
+}
+
+#[tokio::test]
+async fn ended_memberships_are_kept() {
+    use crate::store::contract::{at, cid, say, uid};
+    use chat_core::ports::Conversations as _;
+    let place = Place::new().await;
+    say(&place.store, "a", "alice", "one").await;
+    place
+        .store
+        .remove_participant(&cid("a"), &uid("bob"), at(5))
+        .await
+        .unwrap();
+    place
+        .store
+        .remove_participant(&cid("a"), &uid("bob"), at(6))
+        .await
+        .unwrap();
+    place
+        .store
+        .add_participants(&cid("a"), &[uid("bob")], at(7))
+        .await
+        .unwrap();
+    say(&place.store, "a", "alice", "two").await;
+    place
+        .store
+        .remove_participant(&cid("a"), &uid("bob"), at(8))
+        .await
+        .unwrap();
+    let mut db = place.store.reader().await.unwrap();
+    let kept: Vec<(String, i64, i64, i64, i64)> = sqlx::query_as(
+        "SELECT u.id, joined_at, joined_seq, left_at, left_seq FROM past_memberships JOIN users AS u USING (user_key)",
+    )
+    .fetch_all(&mut *db)
+    .await
+    .unwrap();
+    let bob = |joined, joined_seq, left, left_seq| {
+        (
+            "bob".to_owned(),
+            at(joined).as_millis(),
+            joined_seq,
+            at(left).as_millis(),
+            left_seq,
+        )
+    };
+    assert_eq!(kept, [bob(0, 0, 5, 1), bob(7, 1, 8, 2)]);
+}
