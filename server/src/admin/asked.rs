@@ -60,7 +60,9 @@ impl Asked {
             Ok(number) if number >= 1 => Ok(Some(number)),
             _ => {
                 let shown: String = text.chars().take(40).collect();
-                Err(Refusal::BadRequest(format!("`{name}` is \"{shown}\"; expected is a whole number from 1")))
+                Err(Refusal::BadRequest(format!(
+                    "`{name}` is \"{shown}\"; expected is a whole number from 1"
+                )))
             }
         }
     }
@@ -91,8 +93,14 @@ impl Asked {
         let kept = self.pairs.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         let kept = kept.filter(|(key, value)| !value.is_empty() && !changed.iter().any(|(name, _)| name == key));
         let new = changed.iter().copied().filter(|(_, value)| !value.is_empty());
-        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(kept.chain(new)).finish();
-        if query.is_empty() { self.path.clone() } else { format!("{}?{query}", self.path) }
+        let query = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(kept.chain(new))
+            .finish();
+        if query.is_empty() {
+            self.path.clone()
+        } else {
+            format!("{}?{query}", self.path)
+        }
     }
 }
 
@@ -145,10 +153,6 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    pub(crate) const fn rising(by: &'static str) -> Self {
-        Self { by, falling: false }
-    }
-
     pub(crate) const fn falling(by: &'static str) -> Self {
         Self { by, falling: true }
     }
@@ -204,7 +208,12 @@ impl Pager {
         let range = if paged.items.is_empty() {
             format!("nothing on page {} of {}", count(paged.page), count(pages))
         } else {
-            format!("{}–{} of {}", count(first), count(first + paged.items.len() - 1), count(paged.total))
+            format!(
+                "{}–{} of {}",
+                count(first),
+                count(first + paged.items.len() - 1),
+                count(paged.total)
+            )
         };
         let to = |page: usize| asked.link(&[("page", &page.to_string())]);
         Some(Self {
@@ -232,7 +241,10 @@ mod tests {
         for bad in ["0", "-1", "1.5", "x", "99999999999999999999"] {
             assert!(asked(&format!("/x?page={bad}")).paging().is_err(), "{bad}");
         }
-        assert_eq!(asked("/x?page=4294967295").paging().unwrap().cut(vec![1, 2]).items, [0; 0]);
+        assert_eq!(
+            asked("/x?page=4294967295").paging().unwrap().cut(vec![1, 2]).items,
+            [0; 0]
+        );
     }
 
     #[test]
@@ -245,9 +257,12 @@ mod tests {
     #[test]
     fn orders_are_known_ones() {
         let columns = ["name", "sockets"];
-        let usual = Order::rising("name");
+        let usual = Order::falling("name");
         assert_eq!(asked("/x").order(&columns, usual).unwrap(), usual);
-        assert_eq!(asked("/x?sort=-sockets").order(&columns, usual).unwrap(), Order::falling("sockets"));
+        assert_eq!(
+            asked("/x?sort=-sockets").order(&columns, usual).unwrap(),
+            Order::falling("sockets")
+        );
         assert!(asked("/x?sort=password").order(&columns, usual).is_err());
     }
 

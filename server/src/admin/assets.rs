@@ -62,18 +62,23 @@ pub struct Urls {
 
 impl Urls {
     /// The admin's.
-    pub const ADMIN: Urls = Urls { prefix: "/admin/assets" };
+    pub const ADMIN: Urls = Urls {
+        prefix: "/admin/assets",
+    };
     /// Everybody else's.
     pub const SITE: Urls = Urls { prefix: "/assets" };
 
     /// The address of the file that is called `name` in `assets/`.
     pub fn url(&self, name: &'static str) -> AssetUrl {
-        AssetUrl { prefix: self.prefix, name }
+        AssetUrl {
+            prefix: self.prefix,
+            name,
+        }
     }
 
     /// Serves the files at these addresses.
     pub fn routes<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
-        Router::new().route(&format!("{}/{{*file}}", self.prefix), get(serve))
+        Router::new().route(&format!("{}/{{file}}", self.prefix), get(serve))
     }
 }
 
@@ -103,7 +108,11 @@ async fn serve(Path(name): Path<String>) -> Response {
             ];
             (headers, asset.file.data.clone()).into_response()
         }
-        None => (StatusCode::NOT_FOUND, "there is no such file; reload the page that asked for it").into_response(),
+        None => (
+            StatusCode::NOT_FOUND,
+            "there is no such file; reload the page that asked for it",
+        )
+            .into_response(),
     }
 }
 
@@ -119,7 +128,12 @@ mod tests {
             assert_ne!(hashed, name, "it is not embedded");
             let response = serve(Path(hashed.to_owned())).await;
             assert_eq!(response.status(), StatusCode::OK);
-            assert!(response.headers()[header::CACHE_CONTROL].to_str().unwrap().contains("immutable"));
+            assert!(
+                response.headers()[header::CACHE_CONTROL]
+                    .to_str()
+                    .unwrap()
+                    .contains("immutable")
+            );
             assert_eq!(serve(Path(name.to_owned())).await.status(), StatusCode::NOT_FOUND);
         }
     }

@@ -98,7 +98,10 @@ mod tests {
         }
         for name in ["room", "sockets", "socket", "rejected", "audit", "rooms"] {
             let page = samples().into_iter().find(|(sample, _)| *sample == name).unwrap().1;
-            assert!(page.contains("alert(1)"), "{name}: its sample holds nothing hostile, so it shows nothing");
+            assert!(
+                page.contains("alert(1)"),
+                "{name}: its sample holds nothing hostile, so it shows nothing"
+            );
         }
     }
 

@@ -5,15 +5,22 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Response};
 use chat_core::ports::StoreError;
 use http::{HeaderValue, StatusCode, header};
-use serde_json::json;
+use rollcall_protocol::ErrorCode;
+
+use crate::api::{Problem, status_of};
+use crate::identity::{AuthError, LoginError, PasswordsError, RetryAfter, TokenError};
 
 /// Why a request was not carried out.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error("you are not signed in")]
     SignedOut,
+    #[error("username or password is wrong")]
+    WrongCredentials,
     #[error("the token has expired")]
     TokenExpired,
+    #[error("{0}")]
+    BadToken(String),
     #[error("this account may not see the admin pages")]
     NotAllowedIn,
     #[error("an observer sees everything here and changes nothing")]
@@ -31,8 +38,6 @@ pub(crate) enum Refusal {
         hint: String,
         similar: Vec<String>,
     },
-    #[error("this address answers other methods than that")]
-    MethodNotAllowed,
     #[error("{0}")]
     Conflict(String),
     #[error("too many attempts from this address")]
@@ -58,37 +63,31 @@ impl Refusal {
 
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Refusal::SignedOut | Refusal::TokenExpired => StatusCode::UNAUTHORIZED,
-            Refusal::NotAllowedIn | Refusal::ObserverChanges | Refusal::Csrf | Refusal::CrossSite => StatusCode::FORBIDDEN,
-            Refusal::BadRequest(_) => StatusCode::BAD_REQUEST,
-            Refusal::NotFound { .. } => StatusCode::NOT_FOUND,
-            Refusal::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Refusal::Conflict(_) => StatusCode::CONFLICT,
-            Refusal::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
-            Refusal::TooManyStreams | Refusal::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Refusal::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Refusal::TooManyStreams => StatusCode::SERVICE_UNAVAILABLE,
+            other => status_of(other.code()),
         }
     }
 
-    /// The contract's error code.
-    fn code(&self) -> &'static str {
+    fn code(&self) -> ErrorCode {
         match self {
-            Refusal::SignedOut => "unauthorized",
-            Refusal::TokenExpired => "token_expired",
-            Refusal::NotAllowedIn | Refusal::ObserverChanges | Refusal::Csrf | Refusal::CrossSite => "forbidden",
-            Refusal::BadRequest(_) | Refusal::MethodNotAllowed => "bad_request",
-            Refusal::NotFound { .. } => "not_found",
-            Refusal::Conflict(_) => "conflict",
-            Refusal::TooManyAttempts(_) | Refusal::TooManyStreams => "rate_limited",
-            Refusal::Store(_) => "storage_unavailable",
-            Refusal::Internal => "internal",
+            Refusal::SignedOut | Refusal::WrongCredentials | Refusal::BadToken(_) => ErrorCode::Unauthorized,
+            Refusal::TokenExpired => ErrorCode::TokenExpired,
+            Refusal::NotAllowedIn | Refusal::ObserverChanges | Refusal::Csrf | Refusal::CrossSite => {
+                ErrorCode::Forbidden
+            }
+            Refusal::BadRequest(_) => ErrorCode::BadRequest,
+            Refusal::NotFound { .. } => ErrorCode::NotFound,
+            Refusal::Conflict(_) => ErrorCode::Conflict,
+            Refusal::TooManyAttempts(_) | Refusal::TooManyStreams => ErrorCode::RateLimited,
+            Refusal::Store(StoreError::Unavailable { .. }) => ErrorCode::StorageUnavailable,
+            Refusal::Store(StoreError::Inconsistent { .. }) | Refusal::Internal => ErrorCode::Internal,
         }
     }
 
     /// What to do about it.
     pub(crate) fn hint(&self) -> String {
         match self {
-            Refusal::SignedOut => "Sign in at /admin/login, or send the bearer token of an admin or observer.".to_owned(),
+            Refusal::SignedOut | Refusal::WrongCredentials | Refusal::BadToken(_) => "Sign in at /admin/login, or send the bearer token of an admin or observer.".to_owned(),
             Refusal::TokenExpired => "Sign in again for a fresh token.".to_owned(),
             Refusal::NotAllowedIn => "Use an account whose role is admin or observer.".to_owned(),
             Refusal::ObserverChanges => "Use an account whose role is admin.".to_owned(),
@@ -98,7 +97,6 @@ impl Refusal {
             Refusal::CrossSite => "Open the admin pages themselves and act there.".to_owned(),
             Refusal::BadRequest(_) => "Correct the request and send it again.".to_owned(),
             Refusal::NotFound { hint, .. } => hint.clone(),
-            Refusal::MethodNotAllowed => "Pages and lists are read with GET; changes are made with POST.".to_owned(),
             Refusal::Conflict(_) => "Look at the socket as it is now, and try again.".to_owned(),
             Refusal::TooManyAttempts(wait) => format!("Try again in {} s.", whole_seconds(*wait)),
             Refusal::TooManyStreams => "Close pages that nobody looks at; they are also reloaded without the stream.".to_owned(),
@@ -123,29 +121,29 @@ impl Refusal {
         }
     }
 
-    fn problem(&self) -> serde_json::Value {
-        let mut problem = json!({
-            "type": "about:blank",
-            "title": self.status().canonical_reason().unwrap_or_default(),
-            "status": self.status().as_u16(),
-            "code": self.code(),
-            "detail": self.to_string(),
-            "hint": self.hint(),
-        });
-        if matches!(self, Refusal::NotFound { .. }) {
-            problem["similar"] = json!(self.similar());
+    fn problem(&self) -> Problem {
+        let problem = Problem::new(self.code(), self.to_string())
+            .with_hint(self.hint())
+            .with_status(self.status());
+        match self {
+            Refusal::NotFound { similar, .. } => problem.with("similar_rooms", similar.clone()),
+            _ => problem,
         }
-        problem
     }
 
     /// The headers that go with the status, whatever the body is.
     pub(crate) fn dress(&self, response: &mut Response) {
         *response.status_mut() = self.status();
         if let Some(seconds) = self.retry_after() {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.status() == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"rollcall\""));
+            response.headers_mut().insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"rollcall\""),
+            );
         }
     }
 }
@@ -155,14 +153,39 @@ fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
+impl From<AuthError> for Refusal {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Missing => Refusal::SignedOut,
+            AuthError::Token(TokenError::Expired) => Refusal::TokenExpired,
+            AuthError::Store(error) => Refusal::Store(error),
+            other => Refusal::BadToken(other.to_string()),
+        }
+    }
+}
+
+impl From<LoginError> for Refusal {
+    fn from(error: LoginError) -> Self {
+        match error {
+            LoginError::WrongCredentials => Refusal::WrongCredentials,
+            LoginError::Disabled => Refusal::NotAllowedIn,
+            LoginError::Passwords(PasswordsError::Busy(RetryAfter(wait))) => Refusal::TooManyAttempts(wait),
+            LoginError::Passwords(error @ PasswordsError::Broken(_)) => {
+                tracing::error!(%error, "a password could not be checked");
+                Refusal::Internal
+            }
+            LoginError::Store(error) => Refusal::Store(error),
+        }
+    }
+}
+
 impl IntoResponse for Refusal {
     /// As problem+json. The refusal goes along, so that the pages' guard can show it as a page instead.
     fn into_response(self) -> Response {
         if let Refusal::Store(error) = &self {
             tracing::warn!(%error, "the admin could not read the store");
         }
-        let json = [(header::CONTENT_TYPE, "application/problem+json")];
-        let mut response = (json, self.problem().to_string()).into_response();
+        let mut response = self.problem().into_response();
         self.dress(&mut response);
         response.extensions_mut().insert(self);
         response

@@ -112,7 +112,7 @@ impl Scene {
 
     #[cfg(test)]
     pub(crate) fn sample(uri: &str, role: chat_core::Role) -> Self {
-        use super::sign_in::Account;
+        use super::session::Account;
         use super::viewer::Via;
         Self {
             viewer: Viewer {

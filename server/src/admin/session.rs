@@ -4,12 +4,29 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_core::{Role, UserId};
+use chat_core::{Role, User, UserId};
 use parking_lot::Mutex;
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
-use super::sign_in::Account;
+/// Somebody who looks, as far as pages and the audit log need to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Account {
+    pub(crate) user_id: UserId,
+    /// The audit log's `actor`.
+    pub(crate) username: String,
+    pub(crate) role: Role,
+}
+
+impl Account {
+    pub(crate) fn new(user: User, role: Role) -> Self {
+        Self {
+            user_id: user.id,
+            username: user.username,
+            role,
+        }
+    }
+}
 
 /// Sessions at once. Beyond it the one that was used longest ago goes: an admin who signs in must always get in.
 pub const SESSIONS_MAX: usize = 1_000;
@@ -27,7 +44,13 @@ pub(crate) struct Secret(Arc<str>);
 impl Secret {
     fn new() -> Self {
         let bytes: [u8; 32] = rand::random();
-        Self(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
+        Self(
+            bytes
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>()
+                .into(),
+        )
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -92,7 +115,10 @@ impl Sessions {
             sessions.retain(|_, session| !session.is_over(now));
         }
         if sessions.len() >= SESSIONS_MAX {
-            let oldest = sessions.iter().min_by_key(|(_, session)| session.used).map(|(id, _)| id.clone());
+            let oldest = sessions
+                .iter()
+                .min_by_key(|(_, session)| session.used)
+                .map(|(id, _)| id.clone());
             if let Some(oldest) = oldest {
                 sessions.remove(&oldest);
             }
@@ -134,7 +160,9 @@ impl Sessions {
 
     /// Ends every session of a user, as after a change of password.
     pub fn end_all_of(&self, user_id: &UserId) {
-        self.by_id.lock().retain(|_, session| session.account.user_id != *user_id);
+        self.by_id
+            .lock()
+            .retain(|_, session| session.account.user_id != *user_id);
     }
 }
 

@@ -16,7 +16,11 @@ pub fn similar<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .collect();
     found.sort_unstable();
     found.dedup();
-    found.into_iter().take(SIMILAR_MAX).map(|(_, name)| name.to_owned()).collect()
+    found
+        .into_iter()
+        .take(SIMILAR_MAX)
+        .map(|(_, name)| name.to_owned())
+        .collect()
 }
 
 /// How far `candidate` is from the name, 0 being the same but for its punctuation and case.
@@ -30,11 +34,17 @@ fn distance(bare: &str, id: &str, candidate: &str) -> Option<usize> {
         return Some(1);
     }
     // A short name is near to everything.
-    (bare.len() > 3 * EDITS_MAX).then(|| edits(bare.as_bytes(), other.as_bytes())).flatten().map(|edits| edits + 1)
+    (bare.len() > 3 * EDITS_MAX)
+        .then(|| edits(bare.as_bytes(), other.as_bytes()))
+        .flatten()
+        .map(|edits| edits + 1)
 }
 
 fn letters(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    name.chars()
+        .filter(|c| c.is_alphanumeric())
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 /// What stands behind the last separator that is no part of a UUID.
@@ -84,7 +94,12 @@ mod tests {
 
     #[test]
     fn the_mistakes_that_people_make_are_understood() {
-        for meant in ["conversation_42", "Conversation:42", "conversation42", "conversation-42"] {
+        for meant in [
+            "conversation_42",
+            "Conversation:42",
+            "conversation42",
+            "conversation-42",
+        ] {
             assert_eq!(similar(meant, ROOMS)[0], "conversation:42", "{meant}");
         }
         assert_eq!(similar("42", ROOMS), ["conversation:42", "user:42"]);
@@ -116,6 +131,9 @@ mod tests {
     #[test]
     fn few_are_offered() {
         let many: Vec<String> = (0..100).map(|n| format!("conversation:4{n:04}")).collect();
-        assert_eq!(similar("conversation:40001", many.iter().map(String::as_str)).len(), SIMILAR_MAX);
+        assert_eq!(
+            similar("conversation:40001", many.iter().map(String::as_str)).len(),
+            SIMILAR_MAX
+        );
     }
 }

@@ -13,8 +13,7 @@ use super::AdminDeps;
 use super::login::login_path;
 use super::pages::trouble;
 use super::refusal::Refusal;
-use super::session::Secret;
-use super::sign_in::{Account, SignInError};
+use super::session::{Account, Secret};
 
 /// The name of the session's cookie.
 pub(crate) const SESSION_COOKIE: &str = "rollcall_admin";
@@ -54,7 +53,9 @@ impl Viewer {
 
     /// Refuses a change that this viewer did not make on purpose.
     pub(crate) fn check_csrf(&self, headers: &HeaderMap, field: Option<&str>) -> Result<(), Refusal> {
-        let Via::Cookie { csrf, .. } = &self.via else { return Ok(()) };
+        let Via::Cookie { csrf, .. } = &self.via else {
+            return Ok(());
+        };
         refuse_cross_site(headers)?;
         let header = headers.get(CSRF_HEADER).and_then(|value| value.to_str().ok());
         match header.or(field) {
@@ -65,7 +66,11 @@ impl Viewer {
 
     /// Refuses a change that this viewer may not make.
     pub(crate) fn check_role(&self) -> Result<(), Refusal> {
-        if self.may_change() { Ok(()) } else { Err(Refusal::ObserverChanges) }
+        if self.may_change() {
+            Ok(())
+        } else {
+            Err(Refusal::ObserverChanges)
+        }
     }
 }
 
@@ -101,7 +106,9 @@ pub(crate) async fn guard_pages(State(deps): State<AdminDeps>, mut request: Requ
     let wanted = (request.method() == Method::GET).then(|| request.uri().to_string());
     let viewer = match identify(&deps, request.headers()).await {
         Ok(viewer) => viewer,
-        Err(Refusal::SignedOut | Refusal::TokenExpired) => return Redirect::to(&login_path(wanted.as_deref())).into_response(),
+        Err(Refusal::SignedOut | Refusal::TokenExpired | Refusal::BadToken(_)) => {
+            return Redirect::to(&login_path(wanted.as_deref())).into_response();
+        }
         Err(refusal) => return trouble::signed_out_page(&refusal),
     };
     request.extensions_mut().insert(viewer.clone());
@@ -116,20 +123,19 @@ pub(crate) async fn guard_pages(State(deps): State<AdminDeps>, mut request: Requ
 
 async fn identify(deps: &AdminDeps, headers: &HeaderMap) -> Result<Viewer, Refusal> {
     let viewer = match bearer(headers) {
-        Some(token) => Viewer {
-            account: deps.sign_in.bearer(token).await.map_err(refusal_of)?,
-            via: Via::Bearer,
-        },
+        Some(token) => {
+            let identity = deps.authority.authenticate(token).await?;
+            Viewer {
+                account: Account::new(identity.user, identity.role),
+                via: Via::Bearer,
+            }
+        }
         None => by_cookie(deps, headers).await?,
     };
-    if viewer.account.role.sees_admin() { Ok(viewer) } else { Err(Refusal::NotAllowedIn) }
-}
-
-pub(crate) fn refusal_of(error: SignInError) -> Refusal {
-    match error {
-        SignInError::Refused => Refusal::SignedOut,
-        SignInError::Expired => Refusal::TokenExpired,
-        SignInError::Store(error) => Refusal::Store(error),
+    if viewer.account.role.sees_admin() {
+        Ok(viewer)
+    } else {
+        Err(Refusal::NotAllowedIn)
     }
 }
 
@@ -141,20 +147,22 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// The id in the request's cookie, whether or not it is a session's.
 pub(crate) fn session_id(headers: &HeaderMap) -> Option<String> {
-    CookieJar::from_headers(headers).get(SESSION_COOKIE).map(|cookie| cookie.value().to_owned())
+    CookieJar::from_headers(headers)
+        .get(SESSION_COOKIE)
+        .map(|cookie| cookie.value().to_owned())
 }
 
 async fn by_cookie(deps: &AdminDeps, headers: &HeaderMap) -> Result<Viewer, Refusal> {
     let session_id = session_id(headers).ok_or(Refusal::SignedOut)?;
     let mut signed = deps.sessions.touch(&session_id).ok_or(Refusal::SignedOut)?;
     if signed.stale {
-        let standing = tokio::time::timeout(STANDING_WAIT, deps.sign_in.standing(&signed.account.user_id)).await;
+        let standing = tokio::time::timeout(STANDING_WAIT, deps.accounts.user(&signed.account.user_id)).await;
         match standing {
-            Ok(Ok(Some(role))) => {
-                deps.sessions.confirm(&session_id, role);
-                signed.account.role = role;
+            Ok(Ok(Some(user))) if user.disabled_at.is_none() => {
+                deps.sessions.confirm(&session_id, user.role);
+                signed.account.role = user.role;
             }
-            Ok(Ok(None)) => {
+            Ok(Ok(_)) => {
                 deps.sessions.end(&session_id);
                 return Err(Refusal::SignedOut);
             }

@@ -110,13 +110,18 @@ fn shortened(text: &str) -> String {
 /// and must not repaint the line that it stands on.
 pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     let hidden = |c: char| {
-        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
     };
     if !text.chars().any(hidden) {
         return Cow::Borrowed(text);
     }
     let shown = text.chars().map(|c| {
-        if hidden(c) { format!("⟨U+{:04X}⟩", u32::from(c)) } else { c.to_string() }
+        if hidden(c) {
+            format!("⟨U+{:04X}⟩", u32::from(c))
+        } else {
+            c.to_string()
+        }
     });
     Cow::Owned(shown.collect())
 }
@@ -191,7 +196,11 @@ impl Stamp {
         let today = now.to_string();
         let same_day = whole.get(..10) == today.get(..10);
         let time = whole.get(11..19).unwrap_or_default();
-        let short = if same_day { time.to_owned() } else { format!("{} {time}", whole.get(..10).unwrap_or_default()) };
+        let short = if same_day {
+            time.to_owned()
+        } else {
+            format!("{} {time}", whole.get(..10).unwrap_or_default())
+        };
         Self {
             short,
             ago: span(now.millis_since(at)),
@@ -208,7 +217,10 @@ mod tests {
     fn ids_are_shortened_in_the_middle() {
         let of = |text: &str| Id::new(text).short;
         assert_eq!(of("0197c31f-0000-7000-8000-00000000c31f"), "0197…c31f");
-        assert_eq!(of("conversation:0197c31f-0000-7000-8000-00000000c31f"), "conversation:0197…c31f");
+        assert_eq!(
+            of("conversation:0197c31f-0000-7000-8000-00000000c31f"),
+            "conversation:0197…c31f"
+        );
         assert_eq!(of("conversation:42"), "conversation:42");
         assert_eq!(of("lobby"), "lobby");
         assert_eq!(of(""), "");
@@ -230,7 +242,11 @@ mod tests {
         assert_eq!(count(1_000_000_usize), "1\u{202f}000\u{202f}000");
         assert_eq!(counted(1, "socket", "sockets"), "1 socket");
         assert_eq!(share(48_200, 48_210), "99.97 %");
-        assert_eq!(share(999_999, 1_000_000), "99.99 %", "one that is missing is not rounded away");
+        assert_eq!(
+            share(999_999, 1_000_000),
+            "99.99 %",
+            "one that is missing is not rounded away"
+        );
         assert_eq!(share(3, 3), "100 %");
         assert_eq!(millis(1.23), "1.2 ms");
         assert_eq!(millis(84.4), "84 ms");
@@ -252,6 +268,9 @@ mod tests {
         let now: Timestamp = "2026-11-21T03:14:07.113Z".parse().unwrap();
         let today = Stamp::new(now.plus_millis(-83_000), now);
         assert_eq!((today.short.as_str(), today.ago.as_str()), ("03:12:44", "1 min"));
-        assert_eq!(Stamp::new(now.plus_millis(-86_400_000), now).short, "2026-11-20 03:14:07");
+        assert_eq!(
+            Stamp::new(now.plus_millis(-86_400_000), now).short,
+            "2026-11-20 03:14:07"
+        );
     }
 }

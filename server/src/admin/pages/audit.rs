@@ -48,7 +48,13 @@ pub(crate) fn row(scene: &Scene, entry: &AuditEntry) -> Row {
 fn compose(scene: &Scene, paged: &Paged<AuditEntry>) -> AuditPage {
     let sentence = match paged.total {
         0 => Sentence::new(Status::Healthy, "Nothing was changed from these pages."),
-        total => Sentence::new(Status::Healthy, format!("{} made from these pages.", counted(total, "change was", "changes were"))),
+        total => Sentence::new(
+            Status::Healthy,
+            format!(
+                "{} made from these pages.",
+                counted(total, "change was", "changes were")
+            ),
+        ),
     };
     AuditPage {
         chrome: scene.chrome(Some(Tab::Audit), "Audit"),
@@ -96,7 +102,11 @@ pub(crate) mod tests {
         };
         vec![
             entry(5, "disconnect", "alice in namespace /"),
-            entry(300, "leave", &format!("alice from room {}", super::super::tests::HOSTILE)),
+            entry(
+                300,
+                "leave",
+                &format!("alice from room {}", super::super::tests::HOSTILE),
+            ),
         ]
     }
 }

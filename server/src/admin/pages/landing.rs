@@ -29,5 +29,8 @@ pub(crate) async fn page() -> Result<Response, Refusal> {
 
 #[cfg(test)]
 pub(crate) fn sample() -> LandingPage {
-    LandingPage { version: "0.1.0", ..gather() }
+    LandingPage {
+        version: "0.1.0",
+        ..gather()
+    }
 }

@@ -33,12 +33,18 @@ struct Row {
 
 fn compose(scene: &Scene, mut namespaces: Vec<NamespaceView>) -> NamespacesPage {
     namespaces.sort_by(|a, b| a.name.cmp(&b.name));
-    let chat = namespaces.iter().find(|namespace| namespace.name == "/").map_or(0, |namespace| namespace.sockets);
+    let chat = namespaces
+        .iter()
+        .find(|namespace| namespace.name == "/")
+        .map_or(0, |namespace| namespace.sockets);
     let names = counted(namespaces.len(), "namespace is", "namespaces are");
     let sentence = match chat {
         0 => Sentence::new(Status::Offline, "Nobody is connected to chat.").and(format!("{names} served.")),
-        _ => Sentence::new(Status::Healthy, format!("{} in chat, namespace /.", counted(chat, "socket is", "sockets are")))
-            .and(format!("{names} served; every other one is refused with a remedy.")),
+        _ => Sentence::new(
+            Status::Healthy,
+            format!("{} in chat, namespace /.", counted(chat, "socket is", "sockets are")),
+        )
+        .and(format!("{names} served; every other one is refused with a remedy.")),
     };
     let row = |namespace: NamespaceView| Row {
         purpose: match namespace.name.as_str() {

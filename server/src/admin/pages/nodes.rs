@@ -26,6 +26,7 @@ pub(crate) struct NodesPage {
 pub(crate) struct Row {
     pub(crate) id: Id,
     pub(crate) status: Status,
+    pub(crate) state: &'static str,
     pub(crate) version: String,
     pub(crate) sockets: String,
     pub(crate) rooms: String,
@@ -37,6 +38,7 @@ pub(crate) fn row(scene: &Scene, node: &NodeView) -> Row {
     Row {
         id: Id::new(&node.node_id),
         status: if node.healthy { Status::Healthy } else { Status::Failed },
+        state: if node.healthy { "healthy" } else { "not healthy" },
         version: visible(&node.version).into_owned(),
         sockets: count(node.sockets),
         rooms: count(node.rooms),
@@ -50,11 +52,20 @@ fn compose(scene: &Scene, nodes: &[NodeView]) -> NodesPage {
     let sentence = match (nodes.len(), ill) {
         (_, 0) => {
             let youngest = nodes.iter().map(|node| node.started_at).max();
-            let since = youngest.map(|at| format!("The last start was {} ago.", scene.stamp(at).ago)).unwrap_or_default();
+            let since = youngest
+                .map(|at| format!("The last start was {} ago.", scene.stamp(at).ago))
+                .unwrap_or_default();
             Sentence::new(Status::Healthy, format!("{all} healthy.")).and(since)
         }
-        _ => Sentence::new(Status::Failed, format!("{} of {all} {} not healthy.", count(ill), if ill == 1 { "is" } else { "are" }))
-            .and("Its sockets reconnect to the others; /health/ready on it names the part that fails."),
+        _ => Sentence::new(
+            Status::Failed,
+            format!(
+                "{} of {all} {} not healthy.",
+                count(ill),
+                if ill == 1 { "is" } else { "are" }
+            ),
+        )
+        .and("Its sockets reconnect to the others; /health/ready on it names the part that fails."),
     };
     NodesPage {
         chrome: scene.chrome(Some(Tab::Nodes), "Nodes"),

@@ -1,6 +1,8 @@
 //! Rejected connections: who was turned away at the door, why, and what would let them in.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use askama::Template;
 use axum::Json;
@@ -10,9 +12,9 @@ use axum::response::Response;
 use crate::admin::AdminDeps;
 use crate::admin::asked::{Asked, Paged, Pager};
 use crate::admin::refusal::Refusal;
-use crate::admin::rejections::RejectedView;
 use crate::admin::scene::{Chrome, Scene, Tab, html};
 use crate::admin::words::{Id, Sentence, Stamp, Status, count, counted, visible};
+use crate::gateway::rejected::{Rejected, RejectedRing};
 
 /// A rejection that is younger than this is news.
 const NEWS_MILLIS: u64 = 10 * 60 * 1_000;
@@ -46,30 +48,44 @@ struct Row {
     at: Stamp,
     reason: &'static str,
     detail: String,
-    remedy: String,
+    remedy: &'static str,
     address: String,
     origin: String,
     path: String,
     user: Option<Id>,
 }
 
+/// All that are kept, the newest first: the ring is bounded.
+fn all(ring: &RejectedRing) -> Vec<Arc<Rejected>> {
+    ring.page(1, usize::MAX, |_| true).items
+}
+
+fn address_words(address: Option<IpAddr>) -> String {
+    address.map(|address| address.to_string()).unwrap_or_default()
+}
+
 /// Those that were asked for; they come the newest first and stay so.
-fn select(mut all: Vec<RejectedView>, asked: &Asked) -> Result<Vec<RejectedView>, Refusal> {
+fn select(mut all: Vec<Arc<Rejected>>, asked: &Asked) -> Result<Vec<Arc<Rejected>>, Refusal> {
     if let Some(reason) = asked.get("reason") {
         all.retain(|rejected| rejected.reason == reason);
     }
     if let Some(text) = asked.filter("q")? {
         all.retain(|rejected| {
-            let user = rejected.user_id.as_ref().map(chat_core::UserId::as_str).unwrap_or_default();
+            let user = rejected
+                .user_id
+                .as_ref()
+                .map(chat_core::UserId::as_str)
+                .unwrap_or_default();
             let origin = rejected.origin.as_deref().unwrap_or_default();
-            let fields = [&*rejected.detail, &*rejected.address, origin, &*rejected.path, user];
+            let address = address_words(rejected.address);
+            let fields = [&*rejected.detail, &*address, origin, &*rejected.path, user];
             fields.iter().any(|field| field.to_lowercase().contains(&text))
         });
     }
     Ok(all)
 }
 
-fn compose(scene: &Scene, all: Vec<RejectedView>) -> Result<RejectedPage, Refusal> {
+fn compose(scene: &Scene, all: Vec<Arc<Rejected>>) -> Result<RejectedPage, Refusal> {
     let asked = &scene.asked;
     let chosen = asked.get("reason").unwrap_or_default();
     let by_reason = count_reasons(&all);
@@ -86,7 +102,7 @@ fn compose(scene: &Scene, all: Vec<RejectedView>) -> Result<RejectedPage, Refusa
         chrome: scene.chrome(Some(Tab::Rejected), "Rejected connections"),
         sentence,
         reasons,
-        rows: paged.items.iter().enumerate().map(|(at, rejected)| row(scene, at, rejected)).collect(),
+        rows: paged.items.iter().map(|rejected| row(scene, rejected)).collect(),
         pager: Pager::new(asked, &paged),
         filter: asked.get("q").unwrap_or_default().to_owned(),
         reason: chosen.to_owned(),
@@ -95,7 +111,7 @@ fn compose(scene: &Scene, all: Vec<RejectedView>) -> Result<RejectedPage, Refusa
     })
 }
 
-fn count_reasons(all: &[RejectedView]) -> BTreeMap<&'static str, usize> {
+fn count_reasons(all: &[Arc<Rejected>]) -> BTreeMap<&'static str, usize> {
     let mut by_reason = BTreeMap::new();
     for rejected in all {
         *by_reason.entry(rejected.reason).or_default() += 1;
@@ -103,44 +119,58 @@ fn count_reasons(all: &[RejectedView]) -> BTreeMap<&'static str, usize> {
     by_reason
 }
 
-fn row(scene: &Scene, index: usize, rejected: &RejectedView) -> Row {
+fn row(scene: &Scene, rejected: &Rejected) -> Row {
     let text = |text: &str| visible(text).into_owned();
     Row {
-        // Two of one moment and address are told apart by their place.
-        key: format!("{} {} {}", rejected.at.as_millis(), rejected.address, index),
+        key: format!(
+            "{} {} {}",
+            rejected.at.as_millis(),
+            address_words(rejected.address),
+            rejected.reason
+        ),
         at: scene.stamp(rejected.at),
         reason: rejected.reason,
         detail: text(&rejected.detail),
-        remedy: text(&rejected.remedy),
-        address: text(&rejected.address),
+        remedy: rejected.remedy,
+        address: address_words(rejected.address),
         origin: text(rejected.origin.as_deref().unwrap_or_default()),
         path: text(&rejected.path),
         user: rejected.user_id.as_ref().map(Id::new),
     }
 }
 
-fn sentence(scene: &Scene, all: &[RejectedView], by_reason: &BTreeMap<&'static str, usize>) -> Sentence {
+fn sentence(scene: &Scene, all: &[Arc<Rejected>], by_reason: &BTreeMap<&'static str, usize>) -> Sentence {
     let Some(newest) = all.first() else {
-        return Sentence::new(Status::Healthy, "No connection was turned away since this server started.");
+        return Sentence::new(
+            Status::Healthy,
+            "No connection was turned away since this server started.",
+        );
     };
     let lead = format!(
         "{} turned away, the last one {} ago.",
         counted(all.len(), "connection was", "connections were"),
         scene.stamp(newest.at).ago
     );
-    let reasons: Vec<String> = by_reason.iter().map(|(reason, number)| format!("{reason} {}", count(*number))).collect();
-    let status = if scene.now.millis_since(newest.at) < NEWS_MILLIS { Status::Late } else { Status::Healthy };
+    let reasons: Vec<String> = by_reason
+        .iter()
+        .map(|(reason, number)| format!("{reason} {}", count(*number)))
+        .collect();
+    let status = if scene.now.millis_since(newest.at) < NEWS_MILLIS {
+        Status::Late
+    } else {
+        Status::Healthy
+    };
     Sentence::new(status, lead).and(format!("By reason: {}.", reasons.join(", ")))
 }
 
 /// `GET /admin/rejected`
 pub(crate) async fn page(State(deps): State<AdminDeps>, scene: Scene) -> Result<Response, Refusal> {
-    html(&compose(&scene, deps.rejections.newest_first())?)
+    html(&compose(&scene, all(&deps.rejected))?)
 }
 
 /// `GET /admin/api/rejected`
-pub(crate) async fn api(State(deps): State<AdminDeps>, asked: Asked) -> Result<Json<Paged<RejectedView>>, Refusal> {
-    Ok(Json(asked.paging()?.cut(select(deps.rejections.newest_first(), &asked)?)))
+pub(crate) async fn api(State(deps): State<AdminDeps>, asked: Asked) -> Result<Json<Paged<Arc<Rejected>>>, Refusal> {
+    Ok(Json(asked.paging()?.cut(select(all(&deps.rejected), &asked)?)))
 }
 
 #[cfg(test)]
@@ -156,29 +186,35 @@ mod tests {
     use super::*;
     use crate::admin::scene::sample_time;
 
-    pub(super) fn all() -> Vec<RejectedView> {
-        let rejected = |seconds, reason, detail: &str, remedy: &str| RejectedView {
+    pub(super) fn all() -> Vec<Arc<Rejected>> {
+        let rejected = |seconds, reason, detail: &str, remedy: &'static str| Rejected {
             at: sample_time(seconds),
             reason,
             detail: detail.to_owned(),
-            remedy: remedy.to_owned(),
-            address: "192.0.2.7".to_owned(),
+            remedy,
+            address: Some("192.0.2.7".parse().unwrap()),
             origin: Some("https://app.example".to_owned()),
             path: "/socket.io/".to_owned(),
             user_id: None,
         };
-        vec![
-            rejected(40, "origin", "the origin https://app.example is not allowed", "add it to ALLOWED_ORIGINS"),
-            RejectedView {
+        let all = vec![
+            rejected(
+                40,
+                "origin",
+                "the origin https://app.example is not allowed",
+                "add it to ALLOWED_ORIGINS",
+            ),
+            Rejected {
                 user_id: Some(UserId::parse("bob").unwrap()),
                 ..rejected(80, "token", "the token expired at 03:10", "ask for a fresh token")
             },
-            RejectedView {
+            Rejected {
                 origin: Some(HOSTILE.to_owned()),
                 path: HOSTILE.to_owned(),
                 ..rejected(7_000, "path", HOSTILE, "connect to /socket.io/")
             },
-        ]
+        ];
+        all.into_iter().map(Arc::new).collect()
     }
 
     #[test]

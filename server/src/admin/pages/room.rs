@@ -32,7 +32,6 @@ pub(crate) struct RoomPage {
     members: Vec<Member>,
     members_cut: Option<String>,
     missing: Vec<Missing>,
-    here: String,
     room: String,
 }
 
@@ -78,7 +77,6 @@ fn compose(scene: &Scene, detail: RoomDetail) -> RoomPage {
         chrome: scene.chrome(Some(Tab::Rooms), format!("Room {}", Id::new(&room.name).short)),
         sentence,
         id: Id::new(&room.name),
-        here: super::room_href(&room.namespace, &room.name),
         namespace: room.namespace,
         kind: kind_word(room.kind),
         sockets: count(room.sockets),
@@ -107,29 +105,43 @@ fn sentence(detail: &RoomDetail) -> Sentence {
     let inside = detail.members.len();
     let inside_words = counted(inside, "socket is in it", "sockets are in it");
     match (detail.room.kind, detail.missing.len()) {
-        (RoomKind::Conversation, 0) if inside == 0 => {
-            Sentence::new(Status::Offline, "Nobody is in this room, and nobody who should be is online.")
-        }
-        (RoomKind::Conversation, 0) => {
-            Sentence::new(Status::Healthy, "Everybody who is online and should be in this room is in it.")
-                .and(format!("{inside_words}."))
-        }
+        (RoomKind::Conversation, 0) if inside == 0 => Sentence::new(
+            Status::Offline,
+            "Nobody is in this room, and nobody who should be is online.",
+        ),
+        (RoomKind::Conversation, 0) => Sentence::new(
+            Status::Healthy,
+            "Everybody who is online and should be in this room is in it.",
+        )
+        .and(format!("{inside_words}.")),
         (_, 0) if inside == 0 => Sentence::new(Status::Offline, "Nobody is in this room."),
-        (RoomKind::Other, 0) if detail.room.namespace == "/" => {
-            Sentence::new(Status::Late, "This room belongs to no conversation: no message goes there.").and(format!("{inside_words}."))
-        }
+        (RoomKind::Other, 0) if detail.room.namespace == "/" => Sentence::new(
+            Status::Late,
+            "This room belongs to no conversation: no message goes there.",
+        )
+        .and(format!("{inside_words}.")),
         (_, 0) => Sentence::new(Status::Healthy, format!("{inside_words}.")),
         (_, missing) => Sentence::new(
             Status::Failed,
-            format!("{} online and not in this room.", counted(missing, "participant is", "participants are")),
+            format!(
+                "{} online and not in this room.",
+                counted(missing, "participant is", "participants are")
+            ),
         )
-        .and(format!("{inside_words}. The next message joins them and reaches them; you can do it now.")),
+        .and(format!(
+            "{inside_words}. The next message joins them and reaches them; you can do it now."
+        )),
     }
 }
 
-async fn gather(inspect: &dyn Inspect, path: Result<Path<(String, String)>, PathRejection>) -> Result<RoomDetail, Refusal> {
+async fn gather(
+    inspect: &dyn Inspect,
+    path: Result<Path<(String, String)>, PathRejection>,
+) -> Result<RoomDetail, Refusal> {
     let Ok(Path((namespace, room))) = path else {
-        return Err(Refusal::BadRequest("a room's address is rooms/{namespace}/{room}, both percent-encoded UTF-8".to_owned()));
+        return Err(Refusal::BadRequest(
+            "a room's address is rooms/{namespace}/{room}, both percent-encoded UTF-8".to_owned(),
+        ));
     };
     match inspect.room(&namespace, &room).await? {
         Some(detail) => Ok(detail),
@@ -140,10 +152,16 @@ async fn gather(inspect: &dyn Inspect, path: Result<Path<(String, String)>, Path
 /// What the name may have meant: similar ones in its namespace, or the same one in another.
 fn nothing(inspect: &dyn Inspect, namespace: &str, room: String) -> Refusal {
     let all = inspect.rooms(None);
-    let here = all.iter().filter(|other| other.namespace == namespace).map(|other| other.name.as_str());
+    let here = all
+        .iter()
+        .filter(|other| other.namespace == namespace)
+        .map(|other| other.name.as_str());
     let similar = similar(&room, here);
-    let elsewhere: Vec<&str> =
-        all.iter().filter(|other| other.name == room && other.namespace != namespace).map(|other| other.namespace.as_str()).collect();
+    let elsewhere: Vec<&str> = all
+        .iter()
+        .filter(|other| other.name == room && other.namespace != namespace)
+        .map(|other| other.namespace.as_str())
+        .collect();
     let mut hint = format!("No socket of namespace {namespace} is in it, and it is no conversation's.");
     if !elsewhere.is_empty() {
         hint = format!("{hint} A room of this name is in namespace {}.", elsewhere.join(", "));
@@ -178,7 +196,10 @@ pub(crate) async fn api(
 
 #[cfg(test)]
 pub(crate) fn sample(role: chat_core::Role) -> RoomPage {
-    compose(&Scene::sample("/admin/rooms/%2F/conversation:42", role), tests::detail())
+    compose(
+        &Scene::sample("/admin/rooms/%2F/conversation:42", role),
+        tests::detail(),
+    )
 }
 
 #[cfg(test)]
@@ -192,7 +213,8 @@ mod tests {
     pub(super) fn detail() -> RoomDetail {
         let member = |sid: &str, user: &str, transport, seconds| MemberView {
             sid: Sid::parse(sid).unwrap(),
-            user_id: UserId::parse(user.split('<').next().unwrap_or_default().trim_end_matches(['"', '>'])).unwrap_or(UserId::parse("u").unwrap()),
+            user_id: UserId::parse(user.split('<').next().unwrap_or_default().trim_end_matches(['"', '>']))
+                .unwrap_or(UserId::parse("u").unwrap()),
             username: user.to_owned(),
             transport,
             node_id: NodeId::parse("0197c31f-0000-7000-8000-0000000000d1").unwrap(),
@@ -209,7 +231,12 @@ mod tests {
             members: vec![
                 member("8JxAbCdEfGhIjKlMnOpQ", "alice", "websocket", 722),
                 member("kP2xxxxxxxxxxxxxxxxa", "alice", "polling", 12),
-                member("Zt9xxxxxxxxxxxxxxxx1", super::super::tests::HOSTILE, "plain-websocket", 90_000),
+                member(
+                    "Zt9xxxxxxxxxxxxxxxx1",
+                    super::super::tests::HOSTILE,
+                    "plain-websocket",
+                    90_000,
+                ),
             ],
             missing: vec![MissingView {
                 user_id: UserId::parse("dora").unwrap(),
@@ -223,7 +250,11 @@ mod tests {
     fn the_first_line_says_who_is_missing() {
         let mut room = detail();
         assert_eq!(sentence(&room).status, Status::Failed);
-        assert!(sentence(&room).lead.starts_with("1 participant is online and not in this room"));
+        assert!(
+            sentence(&room)
+                .lead
+                .starts_with("1 participant is online and not in this room")
+        );
         room.missing.clear();
         assert_eq!(sentence(&room).status, Status::Healthy);
         room.members.clear();

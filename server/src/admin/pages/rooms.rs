@@ -68,7 +68,10 @@ fn select(mut rooms: Vec<RoomView>, asked: &Asked) -> Result<Vec<RoomView>, Refu
             _ => a.name.cmp(&b.name),
         };
         // Equal rows keep an order of their own, or they would change places while somebody reads them.
-        order.apply(by).then_with(|| a.name.cmp(&b.name)).then_with(|| a.namespace.cmp(&b.namespace))
+        order
+            .apply(by)
+            .then_with(|| a.name.cmp(&b.name))
+            .then_with(|| a.namespace.cmp(&b.namespace))
     });
     Ok(rooms)
 }
@@ -120,16 +123,24 @@ fn compose(scene: &Scene, namespaces: Vec<String>, rooms: Vec<RoomView>) -> Resu
 }
 
 fn sentence(rooms: &[RoomView], hidden: usize) -> Sentence {
-    let conversations = rooms.iter().filter(|room| room.kind == RoomKind::Conversation && room.sockets > 0);
+    let conversations = rooms
+        .iter()
+        .filter(|room| room.kind == RoomKind::Conversation && room.sockets > 0);
     let (mut occupied, mut places) = (0, 0);
     for room in conversations {
         occupied += 1;
         places += room.sockets;
     }
-    let others = rooms.iter().filter(|room| room.kind == RoomKind::Other && room.namespace == "/").count();
+    let others = rooms
+        .iter()
+        .filter(|room| room.kind == RoomKind::Other && room.namespace == "/")
+        .count();
     let hidden = match hidden {
         0 => String::new(),
-        _ => format!("{} of users and single sockets not listed.", counted(hidden, "room is", "rooms are")),
+        _ => format!(
+            "{} of users and single sockets not listed.",
+            counted(hidden, "room is", "rooms are")
+        ),
     };
     if occupied == 0 && others == 0 {
         return Sentence::new(Status::Offline, "Nobody is in a conversation's room.").and(hidden);
@@ -142,14 +153,25 @@ fn sentence(rooms: &[RoomView], hidden: usize) -> Sentence {
     match others {
         0 => Sentence::new(Status::Healthy, lead).and(hidden),
         // Messages never go to such a room: a socket in it usually meant a conversation's.
-        _ => Sentence::new(Status::Late, format!("{} to no conversation.", counted(others, "room belongs", "rooms belong")))
-            .and(format!("No message goes there. {lead} {hidden}").trim_end()),
+        _ => Sentence::new(
+            Status::Late,
+            format!(
+                "{} to no conversation.",
+                counted(others, "room belongs", "rooms belong")
+            ),
+        )
+        .and(format!("No message goes there. {lead} {hidden}").trim_end()),
     }
 }
 
 /// `GET /admin/rooms`
 pub(crate) async fn page(State(deps): State<AdminDeps>, scene: Scene) -> Result<Response, Refusal> {
-    let mut namespaces: Vec<String> = deps.inspect.namespaces().into_iter().map(|namespace| namespace.name).collect();
+    let mut namespaces: Vec<String> = deps
+        .inspect
+        .namespaces()
+        .into_iter()
+        .map(|namespace| namespace.name)
+        .collect();
     namespaces.sort();
     let rooms = deps.inspect.rooms(scene.asked.get("namespace"));
     html(&compose(&scene, namespaces, rooms)?)
@@ -179,10 +201,16 @@ mod tests {
             name: name.to_owned(),
             kind,
             sockets,
-            conversation_id: name.strip_prefix("conversation:").and_then(|id| ConversationId::parse(id).ok()),
+            conversation_id: name
+                .strip_prefix("conversation:")
+                .and_then(|id| ConversationId::parse(id).ok()),
         };
         vec![
-            room("conversation:0197c31f-2b7e-7000-8000-0000000000a1", RoomKind::Conversation, 4),
+            room(
+                "conversation:0197c31f-2b7e-7000-8000-0000000000a1",
+                RoomKind::Conversation,
+                4,
+            ),
             room("conversation:42", RoomKind::Conversation, 1_200),
             room("conversation:43", RoomKind::Conversation, 0),
             room("conversation_42", RoomKind::Other, 1),
@@ -194,18 +222,33 @@ mod tests {
 
     fn names(uri: &str) -> Vec<String> {
         let asked = Asked::of(&uri.parse().unwrap());
-        select(rooms(), &asked).unwrap().into_iter().map(|room| room.name).collect()
+        select(rooms(), &asked)
+            .unwrap()
+            .into_iter()
+            .map(|room| room.name)
+            .collect()
     }
 
     #[test]
     fn the_fullest_come_first() {
-        assert_eq!(names("/admin/rooms?q=conversation")[..2], ["conversation:42", "conversation:0197c31f-2b7e-7000-8000-0000000000a1"]);
-        assert_eq!(names("/admin/rooms?q=CONVERSATION%3A4&sort=name"), ["conversation:42", "conversation:43"]);
+        assert_eq!(
+            names("/admin/rooms?q=conversation")[..2],
+            ["conversation:42", "conversation:0197c31f-2b7e-7000-8000-0000000000a1"]
+        );
+        assert_eq!(
+            names("/admin/rooms?q=CONVERSATION%3A4&sort=name"),
+            ["conversation:42", "conversation:43"]
+        );
     }
 
     #[test]
     fn rooms_of_users_and_sockets_are_hidden_until_asked_for() {
-        let shown = |uri: &str| compose(&Scene::sample(uri, chat_core::Role::Admin), Vec::new(), rooms()).unwrap().rows.len();
+        let shown = |uri: &str| {
+            compose(&Scene::sample(uri, chat_core::Role::Admin), Vec::new(), rooms())
+                .unwrap()
+                .rows
+                .len()
+        };
         assert_eq!(shown("/admin/rooms"), 5);
         assert_eq!(shown("/admin/rooms?all=1"), 7);
     }

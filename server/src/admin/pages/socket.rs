@@ -6,11 +6,13 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
 
+use super::rooms::kind_word;
 use crate::admin::AdminDeps;
 use crate::admin::refusal::Refusal;
 use crate::admin::scene::{Chrome, Scene, Tab, html};
 use crate::admin::words::{Id, Sentence, Stamp, Status, counted, visible};
-use crate::hub::view::SocketView;
+use crate::hub::inspect::kind_of;
+use crate::hub::view::{RoomKind, SocketView};
 
 /// The page.
 #[derive(Debug, Template)]
@@ -71,30 +73,35 @@ fn compose(scene: &Scene, socket: SocketView) -> SocketPage {
 
 fn room(socket: &SocketView, name: &str) -> Room {
     let kind = if name == socket.sid.as_str() {
-        "socket"
-    } else if name.starts_with(chat_core::USER_ROOM_PREFIX) {
-        "user"
-    } else if name.starts_with(chat_core::CONVERSATION_ROOM_PREFIX) {
-        "conversation"
+        RoomKind::Socket
     } else {
-        "other"
+        kind_of(name)
     };
     Room {
         name: name.to_owned(),
         id: Id::new(name),
         href: super::room_href(&socket.namespace, name),
-        kind,
-        may_leave: matches!(kind, "conversation" | "other"),
+        kind: kind_word(kind),
+        may_leave: matches!(kind, RoomKind::Conversation | RoomKind::Other),
     }
 }
 
 fn sentence(scene: &Scene, socket: &SocketView) -> Sentence {
     let since = scene.stamp(socket.connected_at).ago;
-    let lead = format!("{} is connected by {} for {since}.", visible(&socket.username), socket.transport);
+    let lead = format!(
+        "{} is connected by {} for {since}.",
+        visible(&socket.username),
+        socket.transport
+    );
     let rooms = format!("In {}", counted(socket.rooms.len(), "room", "rooms"));
     if socket.lagging {
-        return Sentence::new(Status::Late, format!("{} is lagging: the buffer was full.", visible(&socket.username)))
-            .and(format!("It is fed from the store as it drains; nothing is lost. {lead}"));
+        return Sentence::new(
+            Status::Late,
+            format!("{} is lagging: the buffer was full.", visible(&socket.username)),
+        )
+        .and(format!(
+            "It is fed from the store as it drains; nothing is lost. {lead}"
+        ));
     }
     if socket.receipts {
         Sentence::new(Status::Healthy, lead).and(format!("{rooms}, giving receipts."))
@@ -112,7 +119,8 @@ pub(crate) fn find(deps: &AdminDeps, sid: &str) -> Result<SocketView, Refusal> {
 
 /// A SID out of the path.
 pub(crate) fn sid(path: Result<Path<String>, PathRejection>) -> Result<String, Refusal> {
-    path.map(|Path(sid)| sid).map_err(|_| Refusal::BadRequest("a SID in an address is percent-encoded UTF-8".to_owned()))
+    path.map(|Path(sid)| sid)
+        .map_err(|_| Refusal::BadRequest("a SID in an address is percent-encoded UTF-8".to_owned()))
 }
 
 /// `GET /admin/sockets/{sid}`

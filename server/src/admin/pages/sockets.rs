@@ -55,7 +55,11 @@ const CLIENT_CHARS: usize = 36;
 
 /// What the client calls itself, or its browser.
 fn client_words(socket: &SocketView) -> String {
-    let words = socket.client.as_deref().or(socket.user_agent.as_deref()).unwrap_or_default();
+    let words = socket
+        .client
+        .as_deref()
+        .or(socket.user_agent.as_deref())
+        .unwrap_or_default();
     visible(words).into_owned()
 }
 
@@ -161,15 +165,25 @@ fn sentence(sockets: &[SocketView]) -> Sentence {
     if total == 0 {
         return Sentence::new(Status::Offline, "Nobody is connected.");
     }
-    let lead = format!("{} of {}.", counted(total, "socket", "sockets"), counted(users.len(), "user", "users"));
+    let lead = format!(
+        "{} of {}.",
+        counted(total, "socket", "sockets"),
+        counted(users.len(), "user", "users")
+    );
     let silent = match silent {
         0 => "All of them give receipts.".to_owned(),
-        _ => format!("{} no receipts, so their deliveries stay “sent”.", counted(silent, "gives", "give")),
+        _ => format!(
+            "{} no receipts, so their deliveries stay “sent”.",
+            counted(silent, "gives", "give")
+        ),
     };
     match lagging {
         0 => Sentence::new(Status::Healthy, lead).and(silent),
-        _ => Sentence::new(Status::Late, format!("{} lagging.", counted(lagging, "socket is", "sockets are")))
-            .and(format!("They are fed from the store as they drain. {lead} {silent}")),
+        _ => Sentence::new(
+            Status::Late,
+            format!("{} lagging.", counted(lagging, "socket is", "sockets are")),
+        )
+        .and(format!("They are fed from the store as they drain. {lead} {silent}")),
     }
 }
 
@@ -238,7 +252,11 @@ pub(crate) mod tests {
 
     fn sids(uri: &str) -> Vec<String> {
         let asked = Asked::of(&uri.parse().unwrap());
-        select(sockets(), &asked).unwrap().into_iter().map(|socket| socket.sid.to_string()[..3].to_owned()).collect()
+        select(sockets(), &asked)
+            .unwrap()
+            .into_iter()
+            .map(|socket| socket.sid.to_string()[..3].to_owned())
+            .collect()
     }
 
     #[test]

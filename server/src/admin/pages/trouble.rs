@@ -45,7 +45,10 @@ fn sentence(refusal: &Refusal) -> Sentence {
     };
     let text = refusal.to_string();
     let mut chars = text.chars();
-    let first = chars.next().map(|first| first.to_uppercase().collect::<String>()).unwrap_or_default();
+    let first = chars
+        .next()
+        .map(|first| first.to_uppercase().collect::<String>())
+        .unwrap_or_default();
     Sentence::new(status, format!("{first}{}.", chars.as_str()))
 }
 
@@ -98,6 +101,13 @@ pub(crate) fn sample(role: chat_core::Role) -> TroublePage {
         chrome: scene.chrome(None, "Not Found"),
         sentence: sentence(&refusal),
         hint: refusal.hint(),
-        similar: refusal.similar().iter().map(|name| Similar { id: Id::new(name), href: super::room_href("/", name) }).collect(),
+        similar: refusal
+            .similar()
+            .iter()
+            .map(|name| Similar {
+                id: Id::new(name),
+                href: super::room_href("/", name),
+            })
+            .collect(),
     }
 }
