@@ -1,0 +1,142 @@
+//! What the admin asks of the running server: the one seam between these pages and everything that is live.
+//!
+//! Implemented on the hub. All answers are read from the thing itself at the moment of asking.
+
+use async_trait::async_trait;
+use chat_core::ports::StoreError;
+use chat_core::{NodeId, Timestamp, UserId};
+use serde::Serialize;
+use tokio::sync::watch;
+
+use crate::hub::view::{NamespaceView, RoomDetail, RoomView, SocketView};
+
+/// What the admin asks of the running server.
+#[async_trait]
+pub trait Inspect: Send + Sync {
+    /// Every namespace, those without sockets too.
+    fn namespaces(&self) -> Vec<NamespaceView>;
+
+    /// Every live room of one namespace, or of all of them, of every kind.
+    fn rooms(&self, namespace: Option<&str>) -> Vec<RoomView>;
+
+    /// One room. `None`: no socket is in it and it is no conversation's; a conversation's room without sockets is there
+    /// and empty.
+    async fn room(&self, namespace: &str, room: &str) -> Result<Option<RoomDetail>, StoreError>;
+
+    /// Every live socket of every namespace, also those on other nodes.
+    fn sockets(&self) -> Vec<SocketView>;
+
+    /// One socket.
+    fn socket(&self, sid: &str) -> Option<SocketView>;
+
+    /// Closes a socket; false when there is none of this SID.
+    async fn disconnect(&self, sid: &str) -> bool;
+
+    /// Puts a socket into a room of its namespace; false when there is no such socket or the live room does not show it.
+    async fn join(&self, sid: &str, room: &str) -> bool;
+
+    /// Takes a socket out of a room; false when there is no such socket or it was not in the room.
+    async fn leave(&self, sid: &str, room: &str) -> bool;
+
+    /// Every server process that is known, this one first.
+    fn nodes(&self) -> Vec<NodeView>;
+
+    /// Ticks when sockets or rooms changed. Its closing ends the live streams.
+    fn changes(&self) -> watch::Receiver<u64>;
+
+    /// The figures of the Overview.
+    fn overview(&self) -> OverviewFigures;
+}
+
+/// A server process.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NodeView {
+    /// Its id.
+    pub node_id: NodeId,
+    /// Since when it runs.
+    pub started_at: Timestamp,
+    /// Which build.
+    pub version: String,
+    /// Live sockets that it holds.
+    pub sockets: usize,
+    /// Live conversations' rooms on it.
+    pub rooms: usize,
+    /// It answers, and its store and bus work.
+    pub healthy: bool,
+}
+
+/// Whether a part of the server works.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase", tag = "state", content = "why")]
+pub enum Vital {
+    /// It works.
+    Up,
+    /// It does not, and why.
+    Down(String),
+    /// This server runs without it.
+    Unused,
+}
+
+/// Somebody who is online and is not getting messages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotReached {
+    /// Who.
+    pub user_id: UserId,
+    /// Their unique name.
+    pub username: String,
+    /// One of the contract's causes, such as `no_receipt`.
+    pub cause: &'static str,
+    /// The cause in words, such as "handed over, never confirmed (no listener?)".
+    pub summary: String,
+    /// How many messages.
+    pub messages: u64,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// The figures of the Overview. Totals count from this process's start; the rest is now.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OverviewFigures {
+    /// Live sockets in chat, plain WebSockets included; those of namespace `/admin` are not.
+    pub connections: usize,
+    /// Users with at least one of them.
+    pub users_online: usize,
+    /// Conversations' rooms with at least one socket.
+    pub rooms: usize,
+    /// Messages saved.
+    pub messages_total: u64,
+    /// Hand-overs to sockets.
+    pub handed_over_total: u64,
+    /// Hand-overs to sockets that promised receipts, and whose fate is known: the base of the confirmed share.
+    pub receipts_due_total: u64,
+    /// Those of them that a receipt covers.
+    pub confirmed_total: u64,
+    /// Hand-overs that failed.
+    pub failed_total: u64,
+    /// Sockets that were online but not in the room, joined and sent to.
+    pub repaired_total: u64,
+    /// Hand-overs made again because no receipt came.
+    pub retried_total: u64,
+    /// Messages that reached no socket at all though a participant was online.
+    pub broadcasts_empty_total: u64,
+    /// Connections that were turned away.
+    pub rejected_total: u64,
+    /// Hand-overs without a receipt after the last retry, now.
+    pub unconfirmed: usize,
+    /// Sockets whose buffer was full and that are being fed from the store, now.
+    pub lagging: usize,
+    /// From hand-over to receipt, the middle, in milliseconds; `None` while nothing was confirmed.
+    pub confirm_p50_ms: Option<f64>,
+    /// From hand-over to receipt, the slowest hundredth, in milliseconds.
+    pub confirm_p99_ms: Option<f64>,
+    /// The built-in probe's last round trip in milliseconds; `None` when it is off or failed.
+    pub canary_ms: Option<f64>,
+    /// The database.
+    pub store: Vital,
+    /// The bus between nodes.
+    pub bus: Vital,
+    /// Who is online and not getting messages, the worst first, at most 20 of them.
+    pub not_reached: Vec<NotReached>,
+    /// How many they are.
+    pub not_reached_total: usize,
+}

@@ -1,0 +1,125 @@
+//! The pages: one file each, with its data, its handlers for HTML and JSON, a sample and its test.
+
+pub(crate) mod audit;
+pub(crate) mod landing;
+pub(crate) mod namespaces;
+pub(crate) mod nodes;
+pub(crate) mod overview;
+pub(crate) mod rejected;
+pub(crate) mod room;
+pub(crate) mod rooms;
+pub(crate) mod search;
+pub(crate) mod socket;
+pub(crate) mod sockets;
+pub(crate) mod trouble;
+
+use url::form_urlencoded::byte_serialize;
+
+/// The page of a room.
+pub(crate) fn room_href(namespace: &str, room: &str) -> String {
+    format!("/admin/rooms/{}/{}", segment(namespace), segment(room))
+}
+
+/// The page of a socket.
+pub(crate) fn socket_href(sid: &str) -> String {
+    format!("/admin/sockets/{}", segment(sid))
+}
+
+/// The sockets that match a text.
+pub(crate) fn sockets_href(q: &str) -> String {
+    format!("/admin/sockets?q={}", byte_serialize(q.as_bytes()).collect::<String>())
+}
+
+/// A text as one segment of a path: everything that could end the segment is escaped.
+fn segment(text: &str) -> String {
+    // A form writes a space as +, a path does not; and a segment of dots alone would be resolved away.
+    let escaped = byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20");
+    match escaped.as_str() {
+        "." | ".." => escaped.replace('.', "%2E"),
+        _ => escaped,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chat_core::Role;
+
+    use super::*;
+    use crate::admin::login;
+
+    /// What an attacker would write wherever a client can write.
+    pub(crate) const HOSTILE: &str = "\"><script>alert(1)</script><img src=x onerror=alert(2)>'\u{202e}";
+
+    #[test]
+    fn any_name_is_one_segment() {
+        assert_eq!(room_href("/", "conversation:42"), "/admin/rooms/%2F/conversation%3A42");
+        assert_eq!(room_href("/", "a b/c?d#e"), "/admin/rooms/%2F/a%20b%2Fc%3Fd%23e");
+        assert_eq!(segment(".."), "%2E%2E");
+    }
+
+    /// Every page that there is, with its sample.
+    fn samples() -> Vec<(&'static str, String)> {
+        use askama::Template;
+        let render = |page: &dyn Fn() -> askama::Result<String>| page().unwrap();
+        vec![
+            ("login", render(&|| login::sample().render())),
+            ("landing", render(&|| landing::sample().render())),
+            ("overview", render(&|| overview::sample(Role::Admin).render())),
+            ("namespaces", render(&|| namespaces::sample(Role::Admin).render())),
+            ("rooms", render(&|| rooms::sample(Role::Admin).render())),
+            ("room", render(&|| room::sample(Role::Admin).render())),
+            ("room_observer", render(&|| room::sample(Role::Observer).render())),
+            ("sockets", render(&|| sockets::sample(Role::Admin).render())),
+            ("socket", render(&|| socket::sample(Role::Admin).render())),
+            ("socket_observer", render(&|| socket::sample(Role::Observer).render())),
+            ("rejected", render(&|| rejected::sample(Role::Admin).render())),
+            ("nodes", render(&|| nodes::sample(Role::Admin).render())),
+            ("audit", render(&|| audit::sample(Role::Admin).render())),
+            ("trouble", render(&|| trouble::sample(Role::Admin).render())),
+        ]
+    }
+
+    #[test]
+    fn every_page_renders_as_it_did() {
+        for (name, page) in samples() {
+            // The address of a style changes with the style; that is another test's business.
+            insta::with_settings!({filters => vec![(r"\.[0-9a-f]{16}\.", ".HASH.")]}, {
+                insta::assert_snapshot!(format!("page_{name}"), page);
+            });
+        }
+    }
+
+    #[test]
+    fn nothing_that_a_client_says_becomes_markup() {
+        for (name, page) in samples() {
+            assert!(!page.contains("<script>"), "{name}: a script of somebody else's");
+            assert!(!page.contains("<img"), "{name}: an element of somebody else's");
+            assert!(!page.contains('\u{202e}'), "{name}: text that turns the line around");
+        }
+        for name in ["room", "sockets", "socket", "rejected", "audit", "rooms"] {
+            let page = samples().into_iter().find(|(sample, _)| *sample == name).unwrap().1;
+            assert!(
+                page.contains("alert(1)"),
+                "{name}: its sample holds nothing hostile, so it shows nothing"
+            );
+        }
+    }
+
+    #[test]
+    fn every_page_keeps_to_the_content_security_policy() {
+        for (name, page) in samples() {
+            assert!(!page.contains(" style="), "{name}: an inline style");
+            assert!(!page.contains(" onclick="), "{name}: an inline handler");
+            assert!(page.matches("<h1").count() == 1, "{name}: one first line");
+            assert!(page.starts_with("<!doctype html>"), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_observer_sees_no_buttons_that_change_something() {
+        for (name, page) in samples().into_iter().filter(|(name, _)| name.ends_with("_observer")) {
+            let forms = page.matches("method=\"post\"").count();
+            assert_eq!(forms, 1, "{name}: only the sign-out");
+        }
+    }
+}

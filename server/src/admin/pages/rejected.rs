@@ -1,0 +1,235 @@
+//! Rejected connections: who was turned away at the door, why, and what would let them in.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+
+use crate::admin::AdminDeps;
+use crate::admin::asked::{Asked, Paged, Pager};
+use crate::admin::refusal::Refusal;
+use crate::admin::scene::{Chrome, Scene, Tab, html};
+use crate::admin::words::{Id, Sentence, Stamp, Status, count, counted, visible};
+use crate::gateway::rejected::{Rejected, RejectedRing};
+
+/// A rejection that is younger than this is news.
+const NEWS_MILLIS: u64 = 10 * 60 * 1_000;
+
+/// The page.
+#[derive(Debug, Template)]
+#[template(path = "rejected.html")]
+pub(crate) struct RejectedPage {
+    chrome: Chrome,
+    sentence: Sentence,
+    reasons: Vec<Reason>,
+    rows: Vec<Row>,
+    pager: Option<Pager>,
+    filter: String,
+    reason: String,
+    filtered: bool,
+    clear: String,
+}
+
+#[derive(Debug)]
+struct Reason {
+    name: &'static str,
+    count: String,
+    href: String,
+    current: bool,
+}
+
+#[derive(Debug)]
+struct Row {
+    key: String,
+    at: Stamp,
+    reason: &'static str,
+    detail: String,
+    remedy: &'static str,
+    address: String,
+    origin: String,
+    path: String,
+    user: Option<Id>,
+}
+
+/// All that are kept, the newest first: the ring is bounded.
+fn all(ring: &RejectedRing) -> Vec<Arc<Rejected>> {
+    ring.page(1, usize::MAX, |_| true).items
+}
+
+fn address_words(address: Option<IpAddr>) -> String {
+    address.map(|address| address.to_string()).unwrap_or_default()
+}
+
+/// Those that were asked for; they come the newest first and stay so.
+fn select(mut all: Vec<Arc<Rejected>>, asked: &Asked) -> Result<Vec<Arc<Rejected>>, Refusal> {
+    if let Some(reason) = asked.get("reason") {
+        all.retain(|rejected| rejected.reason == reason);
+    }
+    if let Some(text) = asked.filter("q")? {
+        all.retain(|rejected| {
+            let user = rejected
+                .user_id
+                .as_ref()
+                .map(chat_core::UserId::as_str)
+                .unwrap_or_default();
+            let origin = rejected.origin.as_deref().unwrap_or_default();
+            let address = address_words(rejected.address);
+            let fields = [&*rejected.detail, &*address, origin, &*rejected.path, user];
+            fields.iter().any(|field| field.to_lowercase().contains(&text))
+        });
+    }
+    Ok(all)
+}
+
+fn compose(scene: &Scene, all: Vec<Arc<Rejected>>) -> Result<RejectedPage, Refusal> {
+    let asked = &scene.asked;
+    let chosen = asked.get("reason").unwrap_or_default();
+    let by_reason = count_reasons(&all);
+    let sentence = sentence(scene, &all, &by_reason);
+    let reasons = by_reason.iter().map(|(name, number)| Reason {
+        name,
+        count: count(*number),
+        current: *name == chosen,
+        href: asked.link(&[("reason", if *name == chosen { "" } else { name }), ("page", "")]),
+    });
+    let reasons = reasons.collect();
+    let paged = asked.paging()?.cut(select(all, asked)?);
+    Ok(RejectedPage {
+        chrome: scene.chrome(Some(Tab::Rejected), "Rejected connections"),
+        sentence,
+        reasons,
+        rows: paged.items.iter().map(|rejected| row(scene, rejected)).collect(),
+        pager: Pager::new(asked, &paged),
+        filter: asked.get("q").unwrap_or_default().to_owned(),
+        reason: chosen.to_owned(),
+        filtered: !chosen.is_empty() || asked.get("q").is_some(),
+        clear: asked.link(&[("q", ""), ("reason", ""), ("page", "")]),
+    })
+}
+
+fn count_reasons(all: &[Arc<Rejected>]) -> BTreeMap<&'static str, usize> {
+    let mut by_reason = BTreeMap::new();
+    for rejected in all {
+        *by_reason.entry(rejected.reason).or_default() += 1;
+    }
+    by_reason
+}
+
+fn row(scene: &Scene, rejected: &Rejected) -> Row {
+    let text = |text: &str| visible(text).into_owned();
+    Row {
+        key: format!(
+            "{} {} {}",
+            rejected.at.as_millis(),
+            address_words(rejected.address),
+            rejected.reason
+        ),
+        at: scene.stamp(rejected.at),
+        reason: rejected.reason,
+        detail: text(&rejected.detail),
+        remedy: rejected.remedy,
+        address: address_words(rejected.address),
+        origin: text(rejected.origin.as_deref().unwrap_or_default()),
+        path: text(&rejected.path),
+        user: rejected.user_id.as_ref().map(Id::new),
+    }
+}
+
+fn sentence(scene: &Scene, all: &[Arc<Rejected>], by_reason: &BTreeMap<&'static str, usize>) -> Sentence {
+    let Some(newest) = all.first() else {
+        return Sentence::new(
+            Status::Healthy,
+            "No connection was turned away since this server started.",
+        );
+    };
+    let lead = format!(
+        "{} turned away, the last one {} ago.",
+        counted(all.len(), "connection was", "connections were"),
+        scene.stamp(newest.at).ago
+    );
+    let reasons: Vec<String> = by_reason
+        .iter()
+        .map(|(reason, number)| format!("{reason} {}", count(*number)))
+        .collect();
+    let status = if scene.now.millis_since(newest.at) < NEWS_MILLIS {
+        Status::Late
+    } else {
+        Status::Healthy
+    };
+    Sentence::new(status, lead).and(format!("By reason: {}.", reasons.join(", ")))
+}
+
+/// `GET /admin/rejected`
+pub(crate) async fn page(State(deps): State<AdminDeps>, scene: Scene) -> Result<Response, Refusal> {
+    html(&compose(&scene, all(&deps.rejected))?)
+}
+
+/// `GET /admin/api/rejected`
+pub(crate) async fn api(State(deps): State<AdminDeps>, asked: Asked) -> Result<Json<Paged<Arc<Rejected>>>, Refusal> {
+    Ok(Json(asked.paging()?.cut(select(all(&deps.rejected), &asked)?)))
+}
+
+#[cfg(test)]
+pub(crate) fn sample(role: chat_core::Role) -> RejectedPage {
+    compose(&Scene::sample("/admin/rejected", role), tests::all()).unwrap()
+}
+
+#[cfg(test)]
+mod tests {
+    use chat_core::UserId;
+
+    use super::super::tests::HOSTILE;
+    use super::*;
+    use crate::admin::scene::sample_time;
+
+    pub(super) fn all() -> Vec<Arc<Rejected>> {
+        let rejected = |seconds, reason, detail: &str, remedy: &'static str| Rejected {
+            at: sample_time(seconds),
+            reason,
+            detail: detail.to_owned(),
+            remedy,
+            address: Some("192.0.2.7".parse().unwrap()),
+            origin: Some("https://app.example".to_owned()),
+            path: "/socket.io/".to_owned(),
+            user_id: None,
+        };
+        let all = vec![
+            rejected(
+                40,
+                "origin",
+                "the origin https://app.example is not allowed",
+                "add it to ALLOWED_ORIGINS",
+            ),
+            Rejected {
+                user_id: Some(UserId::parse("bob").unwrap()),
+                ..rejected(80, "token", "the token expired at 03:10", "ask for a fresh token")
+            },
+            Rejected {
+                origin: Some(HOSTILE.to_owned()),
+                path: HOSTILE.to_owned(),
+                ..rejected(7_000, "path", HOSTILE, "connect to /socket.io/")
+            },
+        ];
+        all.into_iter().map(Arc::new).collect()
+    }
+
+    #[test]
+    fn they_are_counted_and_filtered_by_reason() {
+        let scene = Scene::sample("/admin/rejected?reason=token", chat_core::Role::Admin);
+        let page = compose(&scene, all()).unwrap();
+        assert_eq!(page.rows.len(), 1);
+        assert_eq!(page.rows[0].user.as_ref().unwrap().whole, "bob");
+        assert_eq!(page.sentence.rest, "By reason: origin 1, path 1, token 1.");
+        assert_eq!(page.sentence.status, Status::Late);
+    }
+
+    #[test]
+    fn origin_and_path_are_searched() {
+        let asked = Asked::of(&"/x?q=ONERROR".parse().unwrap());
+        assert_eq!(select(all(), &asked).unwrap().len(), 1);
+    }
+}

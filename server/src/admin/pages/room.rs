@@ -1,0 +1,263 @@
+//! A room: who is in it, and who should be and is not.
+
+use askama::Template;
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::response::Response;
+
+use super::rooms::kind_word;
+use crate::admin::AdminDeps;
+use crate::admin::inspect::Inspect;
+use crate::admin::refusal::Refusal;
+use crate::admin::scene::{Chrome, Scene, Tab, html};
+use crate::admin::similar::similar;
+use crate::admin::words::{Id, Sentence, Stamp, Status, count, counted};
+use crate::hub::view::{MissingView, RoomDetail, RoomKind};
+
+/// Members that the page lists; the JSON has them all. A page of more would take longer to lay out than to read.
+const MEMBERS_SHOWN: usize = 500;
+
+/// The page.
+#[derive(Debug, Template)]
+#[template(path = "room.html")]
+pub(crate) struct RoomPage {
+    chrome: Chrome,
+    sentence: Sentence,
+    id: Id,
+    namespace: String,
+    kind: &'static str,
+    sockets: String,
+    is_conversation: bool,
+    members: Vec<Member>,
+    members_cut: Option<String>,
+    missing: Vec<Missing>,
+    room: String,
+}
+
+#[derive(Debug)]
+struct Member {
+    username: String,
+    user_href: String,
+    sid: Id,
+    href: String,
+    transport: &'static str,
+    node: Id,
+    since: Stamp,
+}
+
+#[derive(Debug)]
+struct Missing {
+    username: String,
+    user_href: String,
+    sids: Vec<MissingSocket>,
+}
+
+#[derive(Debug)]
+struct MissingSocket {
+    sid: Id,
+    href: String,
+    join: String,
+}
+
+fn compose(scene: &Scene, detail: RoomDetail) -> RoomPage {
+    let sentence = sentence(&detail);
+    let RoomDetail { room, members, missing } = detail;
+    let cut = members.len().saturating_sub(MEMBERS_SHOWN);
+    let members = members.into_iter().take(MEMBERS_SHOWN).map(|member| Member {
+        user_href: super::sockets_href(&member.username),
+        username: member.username,
+        href: super::socket_href(member.sid.as_str()),
+        sid: Id::new(&member.sid),
+        transport: member.transport,
+        node: Id::new(&member.node_id),
+        since: scene.stamp(member.joined_at),
+    });
+    RoomPage {
+        chrome: scene.chrome(Some(Tab::Rooms), format!("Room {}", Id::new(&room.name).short)),
+        sentence,
+        id: Id::new(&room.name),
+        namespace: room.namespace,
+        kind: kind_word(room.kind),
+        sockets: count(room.sockets),
+        is_conversation: room.kind == RoomKind::Conversation,
+        members: members.collect(),
+        members_cut: (cut > 0).then(|| format!("{} more are in /admin/api/rooms.", count(cut))),
+        missing: missing.into_iter().map(missing_row).collect(),
+        room: room.name,
+    }
+}
+
+fn missing_row(missing: MissingView) -> Missing {
+    let socket = |sid: &chat_core::Sid| MissingSocket {
+        sid: Id::new(sid),
+        href: super::socket_href(sid.as_str()),
+        join: format!("{}/join", super::socket_href(sid.as_str())),
+    };
+    Missing {
+        user_href: super::sockets_href(&missing.username),
+        sids: missing.sids.iter().map(socket).collect(),
+        username: missing.username,
+    }
+}
+
+fn sentence(detail: &RoomDetail) -> Sentence {
+    let inside = detail.members.len();
+    let inside_words = counted(inside, "socket is in it", "sockets are in it");
+    match (detail.room.kind, detail.missing.len()) {
+        (RoomKind::Conversation, 0) if inside == 0 => Sentence::new(
+            Status::Offline,
+            "Nobody is in this room, and nobody who should be is online.",
+        ),
+        (RoomKind::Conversation, 0) => Sentence::new(
+            Status::Healthy,
+            "Everybody who is online and should be in this room is in it.",
+        )
+        .and(format!("{inside_words}.")),
+        (_, 0) if inside == 0 => Sentence::new(Status::Offline, "Nobody is in this room."),
+        (RoomKind::Other, 0) if detail.room.namespace == "/" => Sentence::new(
+            Status::Late,
+            "This room belongs to no conversation: no message goes there.",
+        )
+        .and(format!("{inside_words}.")),
+        (_, 0) => Sentence::new(Status::Healthy, format!("{inside_words}.")),
+        (_, missing) => Sentence::new(
+            Status::Failed,
+            format!(
+                "{} online and not in this room.",
+                counted(missing, "participant is", "participants are")
+            ),
+        )
+        .and(format!(
+            "{inside_words}. The next message joins them and reaches them; you can do it now."
+        )),
+    }
+}
+
+async fn gather(
+    inspect: &dyn Inspect,
+    path: Result<Path<(String, String)>, PathRejection>,
+) -> Result<RoomDetail, Refusal> {
+    let Ok(Path((namespace, room))) = path else {
+        return Err(Refusal::BadRequest(
+            "a room's address is rooms/{namespace}/{room}, both percent-encoded UTF-8".to_owned(),
+        ));
+    };
+    match inspect.room(&namespace, &room).await? {
+        Some(detail) => Ok(detail),
+        None => Err(nothing(inspect, &namespace, room)),
+    }
+}
+
+/// What the name may have meant: similar ones in its namespace, or the same one in another.
+fn nothing(inspect: &dyn Inspect, namespace: &str, room: String) -> Refusal {
+    let all = inspect.rooms(None);
+    let here = all
+        .iter()
+        .filter(|other| other.namespace == namespace)
+        .map(|other| other.name.as_str());
+    let similar = similar(&room, here);
+    let elsewhere: Vec<&str> = all
+        .iter()
+        .filter(|other| other.name == room && other.namespace != namespace)
+        .map(|other| other.namespace.as_str())
+        .collect();
+    let mut hint = format!("No socket of namespace {namespace} is in it, and it is no conversation's.");
+    if !elsewhere.is_empty() {
+        hint = format!("{hint} A room of this name is in namespace {}.", elsewhere.join(", "));
+    }
+    if !similar.is_empty() {
+        hint = format!("{hint} Similar: {}.", similar.join(", "));
+    }
+    Refusal::NotFound {
+        what: "room",
+        name: room,
+        hint,
+        similar,
+    }
+}
+
+/// `GET /admin/rooms/{namespace}/{room}`
+pub(crate) async fn page(
+    State(deps): State<AdminDeps>,
+    scene: Scene,
+    path: Result<Path<(String, String)>, PathRejection>,
+) -> Result<Response, Refusal> {
+    html(&compose(&scene, gather(deps.inspect.as_ref(), path).await?))
+}
+
+/// `GET /admin/api/rooms/{namespace}/{room}`
+pub(crate) async fn api(
+    State(deps): State<AdminDeps>,
+    path: Result<Path<(String, String)>, PathRejection>,
+) -> Result<Json<RoomDetail>, Refusal> {
+    Ok(Json(gather(deps.inspect.as_ref(), path).await?))
+}
+
+#[cfg(test)]
+pub(crate) fn sample(role: chat_core::Role) -> RoomPage {
+    compose(
+        &Scene::sample("/admin/rooms/%2F/conversation:42", role),
+        tests::detail(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use chat_core::{ConversationId, NodeId, Sid, UserId};
+
+    use super::*;
+    use crate::admin::scene::sample_time;
+    use crate::hub::view::{MemberView, RoomView};
+
+    pub(super) fn detail() -> RoomDetail {
+        let member = |sid: &str, user: &str, transport, seconds| MemberView {
+            sid: Sid::parse(sid).unwrap(),
+            user_id: UserId::parse(user.split('<').next().unwrap_or_default().trim_end_matches(['"', '>']))
+                .unwrap_or(UserId::parse("u").unwrap()),
+            username: user.to_owned(),
+            transport,
+            node_id: NodeId::parse("0197c31f-0000-7000-8000-0000000000d1").unwrap(),
+            joined_at: sample_time(seconds),
+        };
+        RoomDetail {
+            room: RoomView {
+                namespace: "/".to_owned(),
+                name: "conversation:42".to_owned(),
+                kind: RoomKind::Conversation,
+                sockets: 3,
+                conversation_id: Some(ConversationId::parse("42").unwrap()),
+            },
+            members: vec![
+                member("8JxAbCdEfGhIjKlMnOpQ", "alice", "websocket", 722),
+                member("kP2xxxxxxxxxxxxxxxxa", "alice", "polling", 12),
+                member(
+                    "Zt9xxxxxxxxxxxxxxxx1",
+                    super::super::tests::HOSTILE,
+                    "plain-websocket",
+                    90_000,
+                ),
+            ],
+            missing: vec![MissingView {
+                user_id: UserId::parse("dora").unwrap(),
+                username: "dora".to_owned(),
+                sids: vec![Sid::parse("0aBcDeFgHiJkLmNoPqRs").unwrap()],
+            }],
+        }
+    }
+
+    #[test]
+    fn the_first_line_says_who_is_missing() {
+        let mut room = detail();
+        assert_eq!(sentence(&room).status, Status::Failed);
+        assert!(
+            sentence(&room)
+                .lead
+                .starts_with("1 participant is online and not in this room")
+        );
+        room.missing.clear();
+        assert_eq!(sentence(&room).status, Status::Healthy);
+        room.members.clear();
+        assert_eq!(sentence(&room).status, Status::Offline);
+    }
+}

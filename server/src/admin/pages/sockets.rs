@@ -1,0 +1,277 @@
+//! Sockets: every live connection of every namespace.
+
+use std::collections::HashSet;
+
+use askama::Template;
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+
+use crate::admin::AdminDeps;
+use crate::admin::asked::{Asked, Column, Order, Paged, Pager};
+use crate::admin::refusal::Refusal;
+use crate::admin::scene::{Chrome, Scene, Tab, html};
+use crate::admin::words::{Id, Sentence, Stamp, Status, count, counted, visible};
+use crate::hub::view::SocketView;
+
+/// What sockets can be sorted by.
+const COLUMNS: [&str; 6] = ["username", "transport", "client", "rooms", "node_id", "connected_at"];
+
+/// The page.
+#[derive(Debug, Template)]
+#[template(path = "sockets.html")]
+pub(crate) struct SocketsPage {
+    chrome: Chrome,
+    sentence: Sentence,
+    columns: Vec<Column>,
+    rows: Vec<Row>,
+    pager: Option<Pager>,
+    filter: String,
+    namespace: String,
+    sort: String,
+    page_size: String,
+    filtered: bool,
+    clear: String,
+}
+
+#[derive(Debug)]
+struct Row {
+    username: String,
+    sid: Id,
+    href: String,
+    namespace: Option<String>,
+    transport: &'static str,
+    client: String,
+    client_whole: String,
+    rooms: String,
+    node: Id,
+    since: Stamp,
+    lagging: bool,
+    receipts: bool,
+}
+
+/// How clients are shown where there is little room.
+const CLIENT_CHARS: usize = 36;
+
+/// What the client calls itself, or its browser.
+fn client_words(socket: &SocketView) -> String {
+    let words = socket
+        .client
+        .as_deref()
+        .or(socket.user_agent.as_deref())
+        .unwrap_or_default();
+    visible(words).into_owned()
+}
+
+fn cut(text: &str, chars: usize) -> String {
+    if text.chars().count() <= chars {
+        return text.to_owned();
+    }
+    text.chars().take(chars - 1).chain(['…']).collect()
+}
+
+/// The sockets that were asked for, in the order that was asked for.
+fn select(mut sockets: Vec<SocketView>, asked: &Asked) -> Result<Vec<SocketView>, Refusal> {
+    let order = order(asked)?;
+    if let Some(namespace) = asked.get("namespace") {
+        sockets.retain(|socket| socket.namespace == namespace);
+    }
+    if let Some(text) = asked.filter("q")? {
+        sockets.retain(|socket| matches(socket, &text));
+    }
+    sockets.sort_by(|a, b| {
+        let by = match order.by {
+            "username" => a.username.cmp(&b.username),
+            "transport" => a.transport.cmp(b.transport),
+            "client" => client_words(a).cmp(&client_words(b)),
+            "rooms" => a.rooms.len().cmp(&b.rooms.len()),
+            "node_id" => a.node_id.cmp(&b.node_id),
+            _ => a.connected_at.cmp(&b.connected_at),
+        };
+        order.apply(by).then_with(|| a.sid.cmp(&b.sid))
+    });
+    Ok(sockets)
+}
+
+fn order(asked: &Asked) -> Result<Order, Refusal> {
+    asked.order(&COLUMNS, Order::falling("connected_at"))
+}
+
+/// `text` is in lower case.
+fn matches(socket: &SocketView, text: &str) -> bool {
+    let fields = [
+        socket.sid.as_str(),
+        &socket.username,
+        socket.user_id.as_str(),
+        &socket.address,
+        socket.transport,
+        socket.node_id.as_str(),
+        socket.client.as_deref().unwrap_or_default(),
+        socket.user_agent.as_deref().unwrap_or_default(),
+    ];
+    fields.iter().any(|field| field.to_lowercase().contains(text))
+}
+
+fn compose(scene: &Scene, sockets: Vec<SocketView>) -> Result<SocketsPage, Refusal> {
+    let asked = &scene.asked;
+    let sentence = sentence(&sockets);
+    let paged = asked.paging()?.cut(select(sockets, asked)?);
+    let order = order(asked)?;
+    let row = |socket: &SocketView| {
+        let client_whole = client_words(socket);
+        Row {
+            username: visible(&socket.username).into_owned(),
+            sid: Id::new(&socket.sid),
+            href: super::socket_href(socket.sid.as_str()),
+            namespace: (socket.namespace != "/").then(|| socket.namespace.clone()),
+            transport: socket.transport,
+            client: cut(&client_whole, CLIENT_CHARS),
+            client_whole,
+            rooms: count(socket.rooms.len()),
+            node: Id::new(&socket.node_id),
+            since: scene.stamp(socket.connected_at),
+            lagging: socket.lagging,
+            receipts: socket.receipts,
+        }
+    };
+    Ok(SocketsPage {
+        chrome: scene.chrome(Some(Tab::Sockets), "Sockets"),
+        sentence,
+        columns: vec![
+            Column::new(asked, order, "username", "User", false),
+            Column::new(asked, order, "transport", "Transport", false),
+            Column::new(asked, order, "client", "Client", false),
+            Column::new(asked, order, "node_id", "Node", false),
+            Column::new(asked, order, "rooms", "Rooms", true),
+            Column::new(asked, order, "connected_at", "Since", true),
+        ],
+        rows: paged.items.iter().map(row).collect(),
+        pager: Pager::new(asked, &paged),
+        filter: asked.get("q").unwrap_or_default().to_owned(),
+        namespace: asked.get("namespace").unwrap_or_default().to_owned(),
+        sort: asked.get("sort").unwrap_or_default().to_owned(),
+        page_size: asked.get("page_size").unwrap_or_default().to_owned(),
+        filtered: asked.get("q").is_some() || asked.get("namespace").is_some(),
+        clear: asked.link(&[("q", ""), ("namespace", ""), ("page", "")]),
+    })
+}
+
+fn sentence(sockets: &[SocketView]) -> Sentence {
+    let chat = || sockets.iter().filter(|socket| socket.namespace == "/");
+    let users: HashSet<&str> = chat().map(|socket| socket.user_id.as_str()).collect();
+    let lagging = chat().filter(|socket| socket.lagging).count();
+    let silent = chat().filter(|socket| !socket.receipts).count();
+    let total = chat().count();
+    if total == 0 {
+        return Sentence::new(Status::Offline, "Nobody is connected.");
+    }
+    let lead = format!(
+        "{} of {}.",
+        counted(total, "socket", "sockets"),
+        counted(users.len(), "user", "users")
+    );
+    let silent = match silent {
+        0 => "All of them give receipts.".to_owned(),
+        _ => format!(
+            "{} no receipts, so their deliveries stay “sent”.",
+            counted(silent, "gives", "give")
+        ),
+    };
+    match lagging {
+        0 => Sentence::new(Status::Healthy, lead).and(silent),
+        _ => Sentence::new(
+            Status::Late,
+            format!("{} lagging.", counted(lagging, "socket is", "sockets are")),
+        )
+        .and(format!("They are fed from the store as they drain. {lead} {silent}")),
+    }
+}
+
+/// `GET /admin/sockets`
+pub(crate) async fn page(State(deps): State<AdminDeps>, scene: Scene) -> Result<Response, Refusal> {
+    html(&compose(&scene, deps.inspect.sockets())?)
+}
+
+/// `GET /admin/api/sockets`
+pub(crate) async fn api(State(deps): State<AdminDeps>, asked: Asked) -> Result<Json<Paged<SocketView>>, Refusal> {
+    Ok(Json(asked.paging()?.cut(select(deps.inspect.sockets(), &asked)?)))
+}
+
+#[cfg(test)]
+pub(crate) fn sample(role: chat_core::Role) -> SocketsPage {
+    compose(&Scene::sample("/admin/sockets", role), tests::sockets()).unwrap()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use chat_core::{NodeId, Sid, UserId};
+
+    use super::super::tests::HOSTILE;
+    use super::*;
+    use crate::admin::scene::sample_time;
+
+    pub(crate) fn socket(sid: &str, user: &str, seconds: i64) -> SocketView {
+        SocketView {
+            sid: Sid::parse(sid).unwrap(),
+            namespace: "/".to_owned(),
+            user_id: UserId::parse(user).unwrap(),
+            username: user.to_owned(),
+            transport: "websocket",
+            node_id: NodeId::parse("0197c31f-0000-7000-8000-0000000000d1").unwrap(),
+            address: "192.0.2.7".to_owned(),
+            user_agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0".to_owned()),
+            client: Some("rollcall-web/0.1.0".to_owned()),
+            connected_at: sample_time(seconds),
+            rooms: vec![sid.to_owned(), format!("user:{user}"), "conversation:42".to_owned()],
+            receipts: true,
+            lagging: false,
+        }
+    }
+
+    pub(super) fn sockets() -> Vec<SocketView> {
+        vec![
+            socket("8JxAbCdEfGhIjKlMnOpQ", "alice", 722),
+            SocketView {
+                lagging: true,
+                client: Some(HOSTILE.to_owned()),
+                ..socket("kP2xxxxxxxxxxxxxxxxa", "alice", 12)
+            },
+            SocketView {
+                receipts: false,
+                client: None,
+                user_agent: Some(HOSTILE.to_owned()),
+                transport: "polling",
+                ..socket("Zt9xxxxxxxxxxxxxxxx1", "bob", 90_000)
+            },
+            SocketView {
+                namespace: "/admin".to_owned(),
+                ..socket("Adminxxxxxxxxxxxxxx1", "admin", 4)
+            },
+        ]
+    }
+
+    fn sids(uri: &str) -> Vec<String> {
+        let asked = Asked::of(&uri.parse().unwrap());
+        select(sockets(), &asked)
+            .unwrap()
+            .into_iter()
+            .map(|socket| socket.sid.to_string()[..3].to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn the_newest_come_first_and_every_field_is_searched() {
+        assert_eq!(sids("/x"), ["Adm", "kP2", "8Jx", "Zt9"]);
+        assert_eq!(sids("/x?q=ALICE&sort=connected_at"), ["8Jx", "kP2"]);
+        assert_eq!(sids("/x?q=zt9"), ["Zt9"]);
+        assert_eq!(sids("/x?q=polling"), ["Zt9"]);
+        assert_eq!(sids("/x?namespace=/admin"), ["Adm"]);
+    }
+
+    #[test]
+    fn chat_figures_do_not_count_the_admin_namespace() {
+        let line = sentence(&sockets());
+        assert_eq!(line.status, Status::Late);
+        assert!(line.rest.contains("3 sockets of 2 users"), "{line:?}");
+    }
+}
