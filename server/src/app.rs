@@ -3,6 +3,7 @@
 //! Start: secrets, database, accounts, use cases, namespaces, routes, listener. Stop: no new connections, clients are told,
 //! messages in flight are finished, sockets are closed, the database is closed. Nothing else in the server knows all parts.
 
+pub mod inspector;
 pub mod routes;
 pub mod stop;
 pub mod welcome;
@@ -10,13 +11,17 @@ pub mod welcome;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Router;
 use chat_core::NodeId;
 use chat_core::ports::{Clock, IdSource};
 use socketioxide::SocketIo;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use self::inspector::Inspector;
 use self::welcome::Welcome;
+use crate::admin::history::History;
+use crate::admin::inspect::Inspect;
 use crate::api::Readiness;
 use crate::chat::directory::Directory;
 use crate::chat::{Chat, Ports};
@@ -97,6 +102,8 @@ pub struct Parts {
     pub rejected: Arc<RejectedRing>,
     /// Whether this node takes work.
     pub readiness: Arc<Readiness>,
+    /// The Overview's last minutes.
+    pub history: Arc<History>,
 }
 
 /// A server that listens.
@@ -147,9 +154,16 @@ impl App {
             node_id: parts.hub.node_id().clone(),
         };
         let background = CancellationToken::new();
-        run_background(&parts, &background);
-        let main = routes::main(&parts, &settings, main, &layer);
-        let admin = admin.map(|listener| routes::admin(&parts, &settings, listener));
+        let inspector = Arc::new(Inspector::new(Arc::clone(&parts)));
+        run_background(&parts, &inspector, &background);
+        let operators = routes::operators(&parts, &settings, inspector, &background);
+        let (main, admin) = match admin {
+            Some(listener) => {
+                let main = routes::main(&parts, &settings, main, &layer, Router::new());
+                (main, Some(routes::admin(&parts, &settings, listener, operators)))
+            }
+            None => (routes::main(&parts, &settings, main, &layer, operators), None),
+        };
         Ok(Self {
             parts,
             settings,
@@ -253,6 +267,7 @@ async fn build(settings: &Settings, metrics: Metrics, io: &SocketIo) -> Result<P
         chat,
         rejected,
         readiness,
+        history: Arc::default(),
     })
 }
 
@@ -290,7 +305,7 @@ fn authority(
 }
 
 /// The tasks that run beside the requests; each ends when `stop` is cancelled.
-fn run_background(parts: &Arc<Parts>, stop: &CancellationToken) {
+fn run_background(parts: &Arc<Parts>, inspector: &Arc<Inspector>, stop: &CancellationToken) {
     let spawn = |task: futures_util::future::BoxFuture<'static, ()>| {
         let stop = stop.clone();
         tokio::spawn(async move { stop.run_until_cancelled_owned(task).await });
@@ -298,6 +313,13 @@ fn run_background(parts: &Arc<Parts>, stop: &CancellationToken) {
     spawn(Box::pin(Arc::clone(&parts.chat).run_presence()));
     spawn(Box::pin(Arc::clone(&parts.chat).run_heads()));
     spawn(Box::pin(Arc::clone(&parts.chat).run_expiry()));
+    spawn(Box::pin(Arc::clone(inspector).watch_store()));
+    let inspect: Arc<dyn Inspect> = inspector.clone();
+    spawn(Box::pin(Arc::clone(&parts.history).keep(
+        inspect,
+        Arc::clone(&parts.clock),
+        stop.clone(),
+    )));
     let metrics = parts.metrics.clone();
     spawn(Box::pin(async move { metrics.upkeep().await }));
     let rates = Arc::clone(&parts.rates);

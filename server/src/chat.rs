@@ -28,6 +28,7 @@ use self::directory::{Directory, Entry};
 use self::refusal::from_store;
 use self::typing::TypingMarks;
 use crate::fanout::Fanout;
+use crate::fanout::tally::Totals;
 use crate::hub::{Hub, LiveSocket};
 use crate::identity::RateLimits;
 use crate::telemetry::labels::Via;
@@ -161,6 +162,11 @@ impl Chat {
     /// Is the server about to stop?
     pub fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Acquire)
+    }
+
+    /// Running totals since the start.
+    pub fn totals(&self) -> Totals {
+        self.fanout.totals()
     }
 
     /// The live sockets and rooms.

@@ -11,10 +11,15 @@ use axum::{Router, ServiceExt};
 use http::HeaderMap;
 use socketioxide::layer::SocketIoLayer;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tower::Layer;
 use tower::util::BoxCloneSyncService;
 
 use super::Parts;
+use super::inspector::Inspector;
+use crate::admin::AdminDeps;
+use crate::admin::audit::AuditRing;
+use crate::admin::live::LiveStreams;
 use crate::api::{Api, ApiMetrics, framed};
 use crate::gateway::listener::{ConnInfo, LineListener};
 use crate::gateway::rejected::{Admission, AdmissionLayer};
@@ -40,12 +45,17 @@ impl Listening {
     }
 }
 
-/// Chat, REST, health and, unless they have a listener of their own, admin and metrics.
-pub fn main(parts: &Arc<Parts>, settings: &Settings, listener: TcpListener, socket_io: &SocketIoLayer) -> Listening {
-    let mut router = crate::api::routes(api(parts, settings));
-    if settings.admin_bind.is_none() {
-        router = router.merge(operators(parts, settings));
-    }
+/// Chat, REST, health and, unless they have a listener of their own, what operators use.
+pub fn main(
+    parts: &Arc<Parts>,
+    settings: &Settings,
+    listener: TcpListener,
+    socket_io: &SocketIoLayer,
+    operators: Router,
+) -> Listening {
+    let router = crate::api::routes(api(parts, settings))
+        .merge(crate::admin::landing())
+        .merge(operators);
     let router = framed(router, settings.allowed_origins.clone(), parts.metrics.http.clone());
     // In front of axum's router, not inside it: a connection keeps what the layers around it attach.
     let service = AdmissionLayer::new(admission(parts, settings)).layer(socket_io.layer(router));
@@ -56,10 +66,9 @@ pub fn main(parts: &Arc<Parts>, settings: &Settings, listener: TcpListener, sock
     }
 }
 
-/// Admin and metrics on a listener of their own.
-pub fn admin(parts: &Arc<Parts>, settings: &Settings, listener: TcpListener) -> Listening {
-    let router = operators(parts, settings);
-    let router = framed(router, settings.allowed_origins.clone(), parts.metrics.http.clone());
+/// What operators use, on a listener of its own.
+pub fn admin(parts: &Arc<Parts>, settings: &Settings, listener: TcpListener, operators: Router) -> Listening {
+    let router = framed(operators, settings.allowed_origins.clone(), parts.metrics.http.clone());
     let listener = LineListener::new(listener, CONNECTIONS_MAX, parts.metrics.gateway.accept_errors.clone());
     Listening {
         listener,
@@ -83,8 +92,13 @@ fn api(parts: &Arc<Parts>, settings: &Settings) -> Api {
     }
 }
 
-/// What operators use.
-fn operators(parts: &Arc<Parts>, settings: &Settings) -> Router {
+/// What operators use: `/admin` and `/metrics`. Live streams end when `stop` is cancelled.
+pub fn operators(
+    parts: &Arc<Parts>,
+    settings: &Settings,
+    inspector: Arc<Inspector>,
+    stop: &CancellationToken,
+) -> Router {
     let token = settings
         .metrics_token
         .as_ref()
@@ -95,7 +109,24 @@ fn operators(parts: &Arc<Parts>, settings: &Settings) -> Router {
         hub.refresh_gauges();
         next.run(request)
     });
-    endpoint::router(parts.metrics.clone(), token).layer(fresh)
+    let deps = AdminDeps {
+        inspect: inspector,
+        authority: Arc::clone(&parts.authority),
+        accounts: parts.store.clone(),
+        limits: Arc::clone(&parts.rates),
+        metrics: parts.metrics.gateway.clone(),
+        proxies: settings.trusted_proxies.clone(),
+        rejected: Arc::clone(&parts.rejected),
+        audit: Arc::new(AuditRing::default()),
+        history: Arc::clone(&parts.history),
+        sessions: Arc::default(),
+        streams: LiveStreams::default(),
+        clock: Arc::clone(&parts.clock),
+        stop: stop.clone(),
+    };
+    endpoint::router(parts.metrics.clone(), token)
+        .layer(fresh)
+        .merge(crate::admin::router(deps))
 }
 
 fn admission(parts: &Arc<Parts>, settings: &Settings) -> Admission {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use chat_core::ports::Clock;
 use chat_core::{Timestamp, UserId};
@@ -102,6 +103,7 @@ pub struct RejectedRing {
     /// Newest at the front. The lock guards the queue only and is never held across an await.
     kept: Mutex<VecDeque<Arc<Rejected>>>,
     live: broadcast::Sender<Arc<Rejected>>,
+    noted: AtomicU64,
 }
 
 impl std::fmt::Debug for RejectedRing {
@@ -118,11 +120,13 @@ impl RejectedRing {
             counted: metrics.handshakes_rejected.clone(),
             kept: Mutex::new(VecDeque::new()),
             live: broadcast::channel(LIVE_BACKLOG).0,
+            noted: AtomicU64::new(0),
         }
     }
 
     /// Counts it, keeps it, tells the live pages.
     pub fn note(&self, rejection: Rejection) {
+        self.noted.fetch_add(1, Ordering::Relaxed);
         let reason = rejection.fault.reason();
         self.counted.increment(reason);
         tracing::debug!(reason = reason.as_str(), path = rejection.path, "gateway.rejected");
@@ -146,6 +150,11 @@ impl RejectedRing {
         }
         // Nobody watching is no error.
         let _ = self.live.send(rejected);
+    }
+
+    /// How many there were since the start, also those that the ring no longer holds.
+    pub fn total(&self) -> u64 {
+        self.noted.load(Ordering::Relaxed)
     }
 
     /// A page, counted from 1, of those that `wanted` picks.

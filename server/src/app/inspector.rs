@@ -1,0 +1,183 @@
+//! The running server, as the admin asks for it: every answer is read from the thing itself at the moment of asking.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chat_core::ids::CONVERSATION_ROOM_PREFIX;
+use chat_core::ports::{Conversations, StoreError, Vitals};
+use chat_core::{ConversationId, Seq};
+use tokio::sync::watch;
+
+use super::Parts;
+use crate::admin::inspect::{Inspect, NodeView, OverviewFigures, Vital};
+use crate::hub::inspect::CHAT_NAMESPACE;
+use crate::hub::view::{NamespaceView, RoomDetail, RoomKind, RoomView, SocketView};
+use crate::hub::{CloseReason, LiveSocket};
+
+/// How often the database is tried, for the Overview and the list of nodes.
+const STORE_LOOK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// Answers the admin from the live parts.
+pub struct Inspector {
+    parts: Arc<Parts>,
+    store_up: AtomicBool,
+}
+
+impl Inspector {
+    /// Over the live parts.
+    pub fn new(parts: Arc<Parts>) -> Self {
+        Self {
+            parts,
+            store_up: AtomicBool::new(true),
+        }
+    }
+
+    /// Tries the database again and again, until the task is dropped.
+    pub async fn watch_store(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(STORE_LOOK_INTERVAL);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let up = self.parts.store.check().await.is_ok();
+            self.store_up.store(up, Ordering::Relaxed);
+        }
+    }
+
+    fn live(&self, sid: &str) -> Option<Arc<LiveSocket>> {
+        self.parts.hub.socket(sid)
+    }
+
+    fn conversation_rooms(&self) -> usize {
+        self.parts
+            .hub
+            .rooms()
+            .iter()
+            .filter(|room| room.kind == RoomKind::Conversation)
+            .count()
+    }
+}
+
+#[async_trait]
+impl Inspect for Inspector {
+    fn namespaces(&self) -> Vec<NamespaceView> {
+        self.parts.hub.namespaces()
+    }
+
+    fn rooms(&self, namespace: Option<&str>) -> Vec<RoomView> {
+        if namespace.is_none_or(|namespace| namespace == CHAT_NAMESPACE) {
+            self.parts.hub.rooms()
+        } else {
+            Vec::new()
+        }
+    }
+
+    async fn room(&self, namespace: &str, room: &str) -> Result<Option<RoomDetail>, StoreError> {
+        if namespace != CHAT_NAMESPACE {
+            return Ok(None);
+        }
+        let conversation = match room
+            .strip_prefix(CONVERSATION_ROOM_PREFIX)
+            .and_then(|id| ConversationId::parse(id).ok())
+        {
+            Some(id) => self.parts.store.conversation(&id).await?,
+            None => None,
+        };
+        let (view, members) = self.parts.hub.members(room);
+        if members.is_empty() && conversation.is_none() {
+            return Ok(None);
+        }
+        let missing = conversation
+            .map(|conversation| self.parts.hub.missing(&conversation))
+            .unwrap_or_default();
+        Ok(Some(RoomDetail {
+            room: view,
+            members,
+            missing,
+        }))
+    }
+
+    fn sockets(&self) -> Vec<SocketView> {
+        self.parts.hub.socket_views()
+    }
+
+    fn socket(&self, sid: &str) -> Option<SocketView> {
+        Some(self.parts.hub.socket_view(&*self.live(sid)?))
+    }
+
+    async fn disconnect(&self, sid: &str) -> bool {
+        let Some(socket) = self.live(sid) else { return false };
+        self.parts.hub.disconnect(&socket, CloseReason::Admin);
+        true
+    }
+
+    async fn join(&self, sid: &str, room: &str) -> bool {
+        let Some(socket) = self.live(sid) else { return false };
+        let Some(id) = room
+            .strip_prefix(CONVERSATION_ROOM_PREFIX)
+            .and_then(|id| ConversationId::parse(id).ok())
+        else {
+            return self.parts.hub.join(&socket, room);
+        };
+        // Live messages go on from now: what came while it was out is the client's to sync.
+        let head = match self.parts.store.conversation(&id).await {
+            Ok(conversation) => conversation.map_or(Seq::ZERO, |conversation| conversation.last_seq),
+            Err(_) => return false,
+        };
+        socket.repair_lane(&id, head);
+        self.parts.hub.join_conversation_room(&socket, room)
+    }
+
+    async fn leave(&self, sid: &str, room: &str) -> bool {
+        self.live(sid)
+            .is_some_and(|socket| socket.is_in(room) && self.parts.hub.leave(&socket, room))
+    }
+
+    fn nodes(&self) -> Vec<NodeView> {
+        vec![NodeView {
+            node_id: self.parts.hub.node_id().clone(),
+            started_at: self.parts.hub.started_at(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            sockets: self.parts.hub.sockets_count(),
+            rooms: self.conversation_rooms(),
+            healthy: self.store_up.load(Ordering::Relaxed) && !self.parts.chat.is_closing(),
+        }]
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.parts.hub.changes()
+    }
+
+    fn overview(&self) -> OverviewFigures {
+        let totals = self.parts.chat.totals();
+        let sockets = self.parts.hub.sockets();
+        OverviewFigures {
+            connections: sockets.len(),
+            users_online: self.parts.hub.users_online(),
+            rooms: self.conversation_rooms(),
+            messages_total: totals.messages,
+            handed_over_total: totals.handed_over,
+            receipts_due_total: 0,
+            confirmed_total: 0,
+            failed_total: totals.failed,
+            repaired_total: totals.repaired,
+            retried_total: 0,
+            broadcasts_empty_total: totals.empty,
+            rejected_total: self.parts.rejected.total(),
+            unconfirmed: 0,
+            lagging: sockets.iter().filter(|socket| socket.is_lagging()).count(),
+            confirm_p50_ms: None,
+            confirm_p99_ms: None,
+            canary_ms: None,
+            store: if self.store_up.load(Ordering::Relaxed) {
+                Vital::Up
+            } else {
+                Vital::Down("the database refuses writes; the log says why".to_owned())
+            },
+            bus: Vital::Unused,
+            not_reached: Vec::new(),
+            not_reached_total: 0,
+        }
+    }
+}
