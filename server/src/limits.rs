@@ -55,6 +55,9 @@ pub const SHUTDOWN_RETRY_AFTER_MS: u64 = 1_000;
 /// Appends in flight are waited for this long when the server stops; the contract gives the whole stop 15 s.
 pub const SHUTDOWN_DRAIN: Duration = Duration::from_secs(8);
 
+/// How long connections stay after `server_shutdown`: two round trips of a slow phone.
+pub const SHUTDOWN_FAREWELL: Duration = Duration::from_millis(700);
+
 /// The longest user agent that is kept, in characters.
 pub const USER_AGENT_CHARS_MAX: usize = 200;
 

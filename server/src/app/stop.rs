@@ -7,7 +7,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::App;
-use crate::limits::{SHUTDOWN_CLOSE, SHUTDOWN_DRAIN, SHUTDOWN_RETRY_AFTER_MS};
+use crate::hub::Hub;
+use crate::limits::{SHUTDOWN_CLOSE, SHUTDOWN_DRAIN, SHUTDOWN_FAREWELL, SHUTDOWN_RETRY_AFTER_MS};
 
 /// Serves until SIGTERM, SIGINT or `until`, then stops.
 pub(super) async fn serve_until(app: App, until: impl Future<Output = ()> + Send) -> std::io::Result<()> {
@@ -34,7 +35,6 @@ pub(super) async fn serve_until(app: App, until: impl Future<Output = ()> + Send
     }
     parts.readiness.stop();
     parts.chat.close();
-    no_more.cancel();
     for socket in parts.hub.sockets() {
         parts.chat.say_shutdown(
             &socket,
@@ -44,6 +44,8 @@ pub(super) async fn serve_until(app: App, until: impl Future<Output = ()> + Send
         );
     }
     in_time(SHUTDOWN_DRAIN, "messages in flight", parts.chat.drained()).await;
+    hear_out(&parts.hub).await;
+    no_more.cancel();
     background.cancel();
     in_time(SHUTDOWN_CLOSE, "sockets", parts.hub.close_all()).await;
     in_time(SHUTDOWN_CLOSE, "requests", async {
@@ -57,6 +59,16 @@ pub(super) async fn serve_until(app: App, until: impl Future<Output = ()> + Send
     Ok(())
 }
 
+/// Connections stay for a moment after their farewell, and what they still send is answered (with `shutting_down`): TCP throws
+/// away what a client has not read yet when its connection is closed on bytes that nobody read here, and the farewell
+/// would be among it.
+async fn hear_out(hub: &Hub) {
+    let until = tokio::time::Instant::now() + SHUTDOWN_FAREWELL;
+    while hub.sockets_count() > 0 && tokio::time::Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 async fn in_time(patience: Duration, what: &str, task: impl Future<Output = ()>) {
     if tokio::time::timeout(patience, task).await.is_err() {
         tracing::warn!("stopping goes on without waiting longer for {what}");
@@ -68,7 +80,7 @@ mod tests {
     /// The parts of a stop together stay below the contract's 15 s.
     #[test]
     fn the_stop_fits_its_time() {
-        use crate::limits::{SHUTDOWN_CLOSE, SHUTDOWN_DRAIN};
-        assert!(SHUTDOWN_DRAIN + 2 * SHUTDOWN_CLOSE < std::time::Duration::from_secs(14));
+        use crate::limits::{SHUTDOWN_CLOSE, SHUTDOWN_DRAIN, SHUTDOWN_FAREWELL};
+        assert!(SHUTDOWN_DRAIN + SHUTDOWN_FAREWELL + 2 * SHUTDOWN_CLOSE < std::time::Duration::from_secs(14));
     }
 }

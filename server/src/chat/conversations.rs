@@ -37,8 +37,7 @@ impl Chat {
         self.view(&entry, actor.id()).await
     }
 
-    /// Makes a conversation; true when it is new, false when the direct one of these two (or, for a service, the one with this
-    /// id) was there.
+    /// Makes a conversation; true when it is new, false when the direct one of these two was there.
     pub async fn create_conversation(
         &self,
         actor: &Actor,
@@ -57,13 +56,13 @@ impl Chat {
                 self.announce_change(&entry).await;
                 Ok((self.view(&entry, actor.id()).await?, true))
             }
-            Created::Existing(conversation) if conversation.kind == wanted => {
+            Created::Existing(conversation) if conversation.kind == wanted && wanted == ConversationKind::Direct => {
                 let entry = self.directory.insert(conversation);
                 Ok((self.view(&entry, actor.id()).await?, false))
             }
             Created::Existing(_) => Err(WireError::new(
                 ErrorCode::Conflict,
-                format!("id: conversation {id} exists and is of the other kind"),
+                format!("id: there is a conversation {id} already"),
             )),
         }
     }
