@@ -20,12 +20,18 @@ pub(super) struct AppendRun {
     drafts: Vec<Draft>,
     answers: Vec<AppendAnswer>,
     outcomes: Vec<Result<Appended, AppendError>>,
+    content_bytes: usize,
 }
 
 impl AppendRun {
     pub(super) fn push(&mut self, draft: Draft, answer: AppendAnswer) {
+        self.content_bytes += draft.content.len();
         self.drafts.push(draft);
         self.answers.push(answer);
+    }
+
+    pub(super) fn content_bytes(&self) -> usize {
+        self.content_bytes
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -28,6 +28,9 @@ use crate::store::StoreMetrics;
 /// for some milliseconds of SQL at most.
 pub(super) const BATCH_MAX: usize = 512;
 
+/// Contents in one statement, which copies them: only servers that take very long messages ever reach it.
+const RUN_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Operations that wait. Eight full batches are more than a healthy disk ever lets pile up; beyond them callers wait
 /// for a place, which holds back the sockets that they read from.
 pub(super) const QUEUE_MAX: usize = 4096;
@@ -246,7 +249,12 @@ fn into_jobs(
     let mut run = AppendRun::default();
     for item in work {
         match item {
-            Work::Append(draft, answer) => run.push(draft, answer),
+            Work::Append(draft, answer) => {
+                run.push(draft, answer);
+                if run.content_bytes() >= RUN_BYTES_MAX {
+                    jobs.push(Box::new(std::mem::take(&mut run)));
+                }
+            }
             Work::Change(job) => {
                 if !run.is_empty() {
                     jobs.push(Box::new(std::mem::take(&mut run)));

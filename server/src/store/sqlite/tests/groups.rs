@@ -109,6 +109,20 @@ async fn a_repeat_within_a_group_returns_its_first() {
 }
 
 #[tokio::test]
+async fn very_long_messages_share_a_commit_but_not_a_statement() {
+    let place = Place::new().await;
+    let drafts: Vec<_> = ["a", "b", "c"]
+        .map(|text| draft("a", "alice", &text.repeat(9 << 20)))
+        .to_vec();
+    let outcomes = as_one_group(&place, drafts.clone()).await;
+    for (n, (outcome, draft)) in outcomes.into_iter().zip(drafts).enumerate() {
+        let message = is_new(outcome.unwrap());
+        assert_eq!(message.seq.0, n as u64 + 1);
+        assert!(place.store.message(&message.id).await.unwrap().unwrap().content == draft.content);
+    }
+}
+
+#[tokio::test]
 async fn a_reply_may_follow_its_question_within_a_group() {
     let place = Place::new().await;
     let question = draft("a", "alice", "who?");
