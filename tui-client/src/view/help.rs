@@ -1,0 +1,55 @@
+//! Keys and marks, over everything else.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Text};
+use ratatui::widgets::{Block, Clear, Paragraph};
+
+use crate::theme::Theme;
+
+/// A frame and a space on both sides around the longest line.
+const WIDTH: u16 = 60;
+
+/// Fits into the smallest terminal.
+const HELP: [&str; 11] = [
+    "↑ ↓ j k      choose a conversation, Enter opens it",
+    "Enter        send; Alt-Enter begins a new line",
+    "PgUp PgDn    scroll; older ones are loaded; End: newest",
+    "Esc Tab      back and forth between list and input",
+    "Ctrl-R       send again what failed",
+    "Ctrl-W U K   delete a word, to the start, to the end",
+    ":reconnect   q and :quit in the list, Ctrl-C anywhere",
+    "",
+    "● good  ▲ late  ■ failed  ○ offline  ◌ unknown, under way",
+    "handed over n of m: given to n of the m sockets there",
+    "✓ verified: the live room holds this socket",
+];
+
+pub(super) fn draw(theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
+    let height = u16::try_from(HELP.len() + 2).unwrap_or(area.height).min(area.height);
+    let width = WIDTH.min(area.width);
+    let place = Rect {
+        x: area.x + (area.width - width) / 2,
+        y: area.y + (area.height - height) / 2,
+        width,
+        height,
+    };
+    let block = Block::bordered()
+        .border_style(theme.focused_frame)
+        .title(" Help · any key closes ");
+    let text = Text::from(HELP.map(|line| Line::from(format!(" {line}"))).to_vec());
+    frame.render_widget(Clear, place);
+    frame.render_widget(Paragraph::new(text).block(block), place);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_fits() {
+        for line in HELP {
+            assert!(crate::text::width(line) + 3 <= usize::from(WIDTH), "{line}");
+        }
+    }
+}
