@@ -4,6 +4,8 @@
 //! Three adapters implement them (SQLite, PostgreSQL, and the in-memory fake of the unit tests), and one contract suite
 //! holds all of them to what is written at each method.
 
+use std::pin::Pin;
+
 use async_trait::async_trait;
 
 use crate::conversation::ConversationOfUser;
@@ -301,14 +303,22 @@ pub enum PageFrom {
     Newest,
 }
 
+/// The second half of an append: resolves when the draft is committed, found to be a repeat, or refused.
+pub type Appending = Pin<Box<dyn Future<Output = Result<Appended, AppendError>> + Send>>;
+
 /// The log of messages.
 #[async_trait]
 pub trait MessageLog: Send + Sync {
-    /// Gives the draft its conversation's next seq and commits it. A repeated `(conversation, sender,
-    /// client_message_id)` returns the first message instead. Seqs have no gaps, whatever fails; drafts that one
-    /// caller appends one after the other get rising seqs. It is complete once called: a caller that goes away leaves
+    /// Queues the draft. In its turn it is given its conversation's next seq and committed; a repeated `(conversation,
+    /// sender, client_message_id)` gives the first message instead. Seqs have no gaps, whatever fails. Drafts that one caller
+    /// queues one after the other get rising seqs: when this returns, the draft has its place. A caller that goes away leaves
     /// either nothing or a committed message.
-    async fn append(&self, draft: Draft) -> Result<Appended, AppendError>;
+    async fn queue(&self, draft: Draft) -> Appending;
+
+    /// Queues the draft and waits for what it comes to.
+    async fn append(&self, draft: Draft) -> Result<Appended, AppendError> {
+        self.queue(draft).await.await
+    }
 
     /// At most `limit` messages, in rising seq whatever the direction.
     async fn page(&self, id: &ConversationId, from: PageFrom, limit: u32) -> Result<Page<Message>, StoreError>;

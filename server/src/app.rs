@@ -131,6 +131,12 @@ impl App {
         let metrics = Metrics::new().map_err(|error| StartError::Internal(error.to_string()))?;
         let (layer, io) = socket_io();
         let parts = Arc::new(build(&settings, metrics, &io).await?);
+        // Before anything is generated: a password that is stored and never printed would be lost.
+        let main = listen("ROLLCALL_BIND", settings.bind).await?;
+        let admin = match settings.admin_bind {
+            Some(address) => Some(listen("ROLLCALL_ADMIN_BIND", address).await?),
+            None => None,
+        };
         let generated = parts
             .authority
             .ensure_admin(settings.admin_password.as_ref().map(Secret::expose))
@@ -139,11 +145,6 @@ impl App {
             crate::demo::fill(&parts).await?
         } else {
             crate::demo::Filled::NotAsked
-        };
-        let main = listen("ROLLCALL_BIND", settings.bind).await?;
-        let admin = match settings.admin_bind {
-            Some(address) => Some(listen("ROLLCALL_ADMIN_BIND", address).await?),
-            None => None,
         };
         let admin_address = admin.as_ref().map(|listener| local_address(listener, settings.bind));
         let welcome = Welcome {

@@ -211,3 +211,19 @@ impl Chat {
         .with_retry_after_ms(crate::limits::SHUTDOWN_RETRY_AFTER_MS))
     }
 }
+
+/// Runs `operation` to its end even if the caller goes away: an HTTP client that hangs up halfway must not leave behind a change
+/// that is stored and that nobody was told of.
+pub(crate) async fn to_its_end<T, F>(operation: F) -> Result<T, WireError>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, WireError>> + Send + 'static,
+{
+    tokio::spawn(operation).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "an operation failed inside the server");
+        Err(WireError::new(
+            ErrorCode::Internal,
+            "the server failed while it did this",
+        ))
+    })
+}

@@ -11,6 +11,7 @@ pub mod tally;
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use chat_core::ids::conversation_room;
 use chat_core::{Conversation, Message, Seq};
@@ -65,8 +66,8 @@ impl Fanout {
             }
             (told, sequencer.gap())
         };
-        if let Some(missing) = gap {
-            self.close_gap_later(Arc::clone(entry), missing);
+        if gap.is_some() && !entry.gap_watched.swap(true, Ordering::AcqRel) {
+            self.close_gaps_later(Arc::clone(entry));
         }
         match told {
             // Somebody filled a gap with it before: what the sockets were handed by now is the truth.
@@ -78,30 +79,34 @@ impl Fanout {
         }
     }
 
-    /// Reads `missing` from the store if nobody has brought it after a moment.
-    fn close_gap_later(self: &Arc<Self>, entry: Arc<Entry>, missing: Seq) {
+    /// Reads what is missing from the store if nobody has brought it after a moment. One task per conversation.
+    fn close_gaps_later(self: &Arc<Self>, entry: Arc<Entry>) {
         let fanout = Arc::clone(self);
         tokio::spawn(async move {
-            loop {
+            let mut missing = entry.sequencer.lock().gap();
+            while let Some(seq) = missing {
                 tokio::time::sleep(SEQ_GAP_WAIT).await;
-                if entry.sequencer.lock().gap() != Some(missing) {
-                    return;
+                let still = entry.sequencer.lock().gap();
+                if still == Some(seq) {
+                    fanout.fill_gap(&entry, seq).await;
                 }
-                if fanout.fill_gap(&entry, missing).await {
-                    return;
-                }
+                missing = entry.sequencer.lock().gap();
+            }
+            entry.gap_watched.store(false, Ordering::Release);
+            // One may have opened between the last look and the mark.
+            if entry.sequencer.lock().gap().is_some() && !entry.gap_watched.swap(true, Ordering::AcqRel) {
+                fanout.close_gaps_later(entry);
             }
         });
     }
 
-    /// True when the gap is closed.
-    async fn fill_gap(&self, entry: &Arc<Entry>, missing: Seq) -> bool {
+    async fn fill_gap(&self, entry: &Arc<Entry>, missing: Seq) {
         let id = entry.conversation().id.clone();
         let page = match self.feeder.read_after(&id, Seq(missing.0.saturating_sub(1))).await {
             Ok(page) => page,
             Err(error) => {
                 tracing::warn!(conversation.id = %id, %error, "a gap could not be read from the store yet");
-                return false;
+                return;
             }
         };
         let mut sequencer = entry.sequencer.lock();
@@ -112,7 +117,6 @@ impl Fanout {
             let delivery = self.announce(entry, &ready.message);
             ready.tell(delivery);
         }
-        sequencer.gap() != Some(missing)
     }
 
     /// Hands one message to every socket of every participant. Called with the conversation's sequencer locked: that is
@@ -152,10 +156,8 @@ impl Fanout {
         delivery: &mut Delivery,
     ) {
         let conversation = &message.conversation_id;
-        let mut repaired = false;
-        if !in_room.contains(&socket.room_key()) && !socket.has_left(conversation) && !socket.is_opening() {
-            repaired = self.repair(socket, message, room);
-        }
+        let outside = !in_room.contains(&socket.room_key());
+        let repaired = outside && socket.needs_repair(conversation) && self.repair(socket, message, room);
         match socket.offer(conversation, message.seq, payload) {
             Offer::HandedOff => {
                 delivery.handed_off += 1;
@@ -173,7 +175,8 @@ impl Fanout {
     /// The socket's user is a participant and online, but the socket is not in the room: puts it there.
     fn repair(&self, socket: &LiveSocket, message: &Message, room: &str) -> bool {
         let joined = self.hub.join_conversation_room(socket, room);
-        socket.repair_lane(&message.conversation_id, Seq(message.seq.0.saturating_sub(1)));
+        let before = Seq(message.seq.0.saturating_sub(1));
+        socket.open_lane(&message.conversation_id, before, before);
         if joined {
             self.hub.repaired();
             tracing::warn!(sid = %socket.sid, user.id = %socket.user_id(), conversation.id = %message.conversation_id,
@@ -246,7 +249,7 @@ impl Fanout {
     /// The same with a payload that is encoded already.
     pub fn say_encoded(&self, socket: &Arc<LiveSocket>, event: &'static str, payload: &RawValue) {
         match socket.emit_surely(event, payload) {
-            Ok(Wait::None) => self.events.sent(event, 1),
+            Ok(Wait::None | Wait::ForSession) => self.events.sent(event, 1),
             Ok(Wait::ForFeeder) => {
                 self.events.sent(event, 1);
                 self.feeder.wake(socket);
@@ -264,6 +267,13 @@ impl Fanout {
             .filter(|socket| socket.emit(event, &*payload).is_ok())
             .count();
         self.events.sent(event, heard as u64);
+    }
+
+    /// Says an event if there is room for it now; false when there is none.
+    pub fn try_say<T: Serialize>(&self, socket: &LiveSocket, event: &'static str, data: &T) -> bool {
+        let said = socket.emit(event, data).is_ok();
+        self.events.sent(event, u64::from(said));
+        said
     }
 
     /// Wakes the feeder for a socket that has something to catch up with.

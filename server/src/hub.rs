@@ -128,6 +128,15 @@ impl Hub {
         self.changes.subscribe()
     }
 
+    /// Tells of a user's presence again after a while.
+    pub fn presence_again(self: &Arc<Self>, user: &UserId, after: std::time::Duration) {
+        let (hub, user) = (Arc::clone(self), user.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(after).await;
+            hub.presence.note(&user);
+        });
+    }
+
     /// Users who came or went.
     pub fn presence_changes(&self) -> &PresenceChanges {
         &self.presence
@@ -176,6 +185,8 @@ impl Hub {
             Some(CloseReason::Admin) => DisconnectReason::Admin,
             Some(CloseReason::Shutdown) => DisconnectReason::Shutdown,
             Some(CloseReason::Failed) => DisconnectReason::TransportError,
+            // A full buffer has no room for the heartbeat either: that it ended this way is its being slow.
+            None if reason == DisconnectReason::PingTimeout && socket.is_lagging() => DisconnectReason::Slow,
             None => reason,
         };
         self.metrics.disconnections.increment(reason);
@@ -205,15 +216,17 @@ impl Hub {
     pub fn disconnect(&self, socket: &LiveSocket, reason: CloseReason) {
         socket.close_because(reason);
         let line = socket.line();
-        let comes_back = matches!(reason, CloseReason::Slow | CloseReason::Failed);
-        let told = !comes_back && socket.link().clone().disconnect().is_ok();
-        if comes_back && line.is_none() {
-            // The client is told, and its own reconnect must be started by hand: better than a connection that hears nothing.
-            let _gone = socket.link().clone().disconnect();
-        } else if !told {
-            // Long polling has no line that could be cut: the heartbeat finds the full buffer and closes it.
-            if let Some(line) = line {
-                line.cut();
+        // Its session never opened: told to go, since over long polling nothing but that ends it.
+        let told = reason != CloseReason::Slow && socket.link().clone().disconnect().is_ok();
+        if told {
+            return;
+        }
+        match line {
+            Some(line) if socket.transport() == "websocket" => line.cut(),
+            // Long polling has no line of its own. A full buffer is closed by the next heartbeat; one with room takes the
+            // farewell.
+            _ => {
+                let _full = socket.link().clone().disconnect();
             }
         }
     }
@@ -224,6 +237,21 @@ impl Hub {
             socket.close_because(CloseReason::Shutdown);
         }
         self.io.close().await;
+        // The library forgets its namespaces first, so that no disconnect handler runs any more.
+        for socket in self.sockets() {
+            self.unregister(&socket.sid, DisconnectReason::Shutdown);
+        }
+    }
+
+    /// Sockets that were written to and have taken nothing for `patience`: their clients are gone without a word, or stopped reading.
+    /// The library cannot close them, its writer waits in the kernel.
+    pub fn stalled(&self, patience: std::time::Duration) -> Vec<Arc<LiveSocket>> {
+        let stalled = |socket: &Arc<LiveSocket>| {
+            socket
+                .line()
+                .is_some_and(|line| line.stalled_for().is_some_and(|stalled| stalled > patience))
+        };
+        self.sockets().into_iter().filter(stalled).collect()
     }
 
     // === rooms ===
@@ -247,6 +275,11 @@ impl Hub {
     /// Joins a room and reads it back: true when the live room holds the socket.
     pub fn join(&self, socket: &LiveSocket, room: &str) -> bool {
         let verified = socket.join_room(room, self.clock.now());
+        // Gone meanwhile: whoever took it out has left its rooms already, and nobody will again.
+        if !self.registry.read().sockets.contains_key(&socket.sid) {
+            socket.leave_all_rooms();
+            return false;
+        }
         self.changed();
         verified
     }

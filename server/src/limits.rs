@@ -17,8 +17,17 @@ pub const INBOX_BYTES_MAX: usize = 4 << 20;
 /// Messages of one socket that wait for their commit at the same time; their order is kept. Deep enough to fill a group commit.
 pub const SENDS_IN_FLIGHT_MAX: usize = 64;
 
-/// Events other than messages that wait for a socket whose buffer is full. One that cannot take even these is closed as slow.
-pub const BACKLOG_EVENTS_MAX: usize = 64;
+/// Events other than messages that wait for a socket: one whose buffer is full, or whose session is being made. Enough for the presence
+/// of everybody in a large group who comes back at once; one that cannot take even these is closed as slow.
+pub const BACKLOG_EVENTS_MAX: usize = 1_024;
+
+/// A session that could not be opened because the store does not answer is tried again, first after this, then after twice as long.
+pub const SESSION_RETRY_FIRST: Duration = Duration::from_millis(100);
+/// How long a client waits for its session before it is told to come back later.
+pub const SESSION_PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long the feeder waits for a store that does not answer, at most.
+pub const FEED_STORE_RETRY_MAX: Duration = Duration::from_secs(2);
 
 /// Messages that the feeder reads from the store at a time: half a socket's buffer, so that a heartbeat still fits beside them.
 pub const FEED_PAGE: u32 = 64;
@@ -98,7 +107,7 @@ pub const READINESS_KEPT: Duration = Duration::from_millis(500);
 pub const WEBSOCKET_READ_BUFFER_BYTES: usize = 512;
 /// Connections of one listener; more wait in the kernel's backlog. Above what one node's memory carries in connections.
 pub const CONNECTIONS_MAX: usize = 200_000;
-/// How long sockets, then requests, may take to close when the server stops.
-pub const SHUTDOWN_CLOSE: Duration = Duration::from_millis(2_500);
+/// How long each step of closing (sockets, requests) may take when the server stops.
+pub const SHUTDOWN_CLOSE: Duration = Duration::from_millis(1_500);
 /// How often the rate limits forget addresses and users that are quiet.
 pub const RATES_SWEEP_INTERVAL: Duration = Duration::from_mins(1);

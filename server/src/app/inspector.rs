@@ -125,7 +125,7 @@ impl Inspect for Inspector {
             Ok(conversation) => conversation.map_or(Seq::ZERO, |conversation| conversation.last_seq),
             Err(_) => return false,
         };
-        socket.repair_lane(&id, head);
+        socket.open_lane(&id, head, head);
         self.parts.hub.join_conversation_room(&socket, room)
     }
 

@@ -45,6 +45,7 @@ pub(super) async fn serve_until(app: App, until: impl Future<Output = ()> + Send
     }
     in_time(SHUTDOWN_DRAIN, "messages in flight", parts.chat.drained()).await;
     hear_out(&parts.hub).await;
+    in_time(SHUTDOWN_CLOSE, "last_seen", parts.chat.note_everybody_seen()).await;
     no_more.cancel();
     background.cancel();
     in_time(SHUTDOWN_CLOSE, "sockets", parts.hub.close_all()).await;
@@ -81,6 +82,6 @@ mod tests {
     #[test]
     fn the_stop_fits_its_time() {
         use crate::limits::{SHUTDOWN_CLOSE, SHUTDOWN_DRAIN, SHUTDOWN_FAREWELL};
-        assert!(SHUTDOWN_DRAIN + SHUTDOWN_FAREWELL + 2 * SHUTDOWN_CLOSE < std::time::Duration::from_secs(14));
+        assert!(SHUTDOWN_DRAIN + SHUTDOWN_FAREWELL + 3 * SHUTDOWN_CLOSE < std::time::Duration::from_secs(14));
     }
 }

@@ -7,14 +7,14 @@ use chat_core::conversation::parse_title;
 use chat_core::ids::conversation_room;
 use chat_core::limits::PARTICIPANTS_MAX;
 use chat_core::ports::{Created, NewConversation};
-use chat_core::{Conversation, ConversationId, ConversationKind, Role, UserId};
+use chat_core::{Conversation, ConversationId, ConversationKind, Role, Seq, UserId};
 use rollcall_protocol::event::{ConversationRemoved, ConversationView, name};
 use rollcall_protocol::request::CreateConversation;
 use rollcall_protocol::{ErrorCode, WireError};
 
 use super::directory::Entry;
 use super::refusal::{change_refused, from_conversation, from_store, no_users};
-use super::{Actor, Chat};
+use super::{Actor, Chat, to_its_end};
 
 impl Chat {
     /// Every conversation of the actor.
@@ -37,23 +37,32 @@ impl Chat {
         self.view(&entry, actor.id()).await
     }
 
-    /// Makes a conversation; true when it is new, false when the direct one of these two was there.
+    /// Makes a conversation, to its end even if the caller goes away; true when it is new, false when the direct one of these two was there.
     pub async fn create_conversation(
-        &self,
+        self: &Arc<Self>,
         actor: &Actor,
         request: CreateConversation,
     ) -> Result<(ConversationView, bool), WireError> {
         self.refuse_when_closing()?;
         let new = self.new_conversation(actor, request)?;
+        let (chat, actor) = (Arc::clone(self), actor.clone());
+        to_its_end(async move { chat.make(&actor, new).await }).await
+    }
+
+    async fn make(&self, actor: &Actor, new: NewConversation) -> Result<(ConversationView, bool), WireError> {
         let (id, wanted) = (new.id.clone(), new.kind);
         let created = self.ports.conversations.create_conversation(new).await;
         match created.map_err(|error| from_conversation(&error, &id, "participant_ids"))? {
             Created::New(conversation) => {
                 let entry = self.directory.insert(conversation);
-                let conversation = entry.conversation();
-                let everybody: Vec<UserId> = conversation.participants.iter().map(|p| p.user_id.clone()).collect();
-                self.bring_in(&conversation, &everybody);
+                let change = self.directory.change(&entry).await;
+                let made = Conversation::clone(&entry.conversation());
+                change.take_over(made, |made, head| {
+                    let everybody: Vec<UserId> = made.participants.iter().map(|p| p.user_id.clone()).collect();
+                    self.bring_in(made, &everybody, head);
+                });
                 self.announce_change(&entry).await;
+                drop(change);
                 Ok((self.view(&entry, actor.id()).await?, true))
             }
             Created::Existing(conversation) if conversation.kind == wanted && wanted == ConversationKind::Direct => {
@@ -115,44 +124,59 @@ impl Chat {
         })
     }
 
-    /// Adds people to a group; those who are in it already stay.
+    /// Adds people to a group, to its end even if the caller goes away; those who are in it already stay.
     pub async fn add_participants(
-        &self,
+        self: &Arc<Self>,
         actor: &Actor,
         id: &ConversationId,
         user_ids: &[UserId],
     ) -> Result<ConversationView, WireError> {
         self.refuse_when_closing()?;
-        let entry = self.entry_for(actor, id).await?;
-        let before = entry.conversation();
-        before
-            .may_add(actor.id(), actor.role)
-            .map_err(|refused| change_refused(refused, id))?;
         if user_ids.is_empty() {
             return Err(WireError::new(
                 ErrorCode::BadRequest,
                 "user_ids: expected at least one id, got none",
             ));
         }
-        let store = &self.ports.conversations;
-        let change = store.add_participants(id, user_ids, self.ports.clock.now());
-        let after = self.directory.change(&entry, change).await;
+        let (chat, actor, id, user_ids) = (Arc::clone(self), actor.clone(), id.clone(), user_ids.to_vec());
+        to_its_end(async move { chat.add(&actor, &id, &user_ids).await }).await
+    }
+
+    async fn add(&self, actor: &Actor, id: &ConversationId, users: &[UserId]) -> Result<ConversationView, WireError> {
+        let entry = self.entry_for(actor, id).await?;
+        let change = self.directory.change(&entry).await;
+        let before = entry.conversation();
+        before
+            .may_add(actor.id(), actor.role)
+            .map_err(|refused| change_refused(refused, id))?;
+        let after = self
+            .ports
+            .conversations
+            .add_participants(id, users, self.ports.clock.now())
+            .await;
         let after = after.map_err(|error| from_conversation(&error, id, "user_ids"))?;
-        let added: Vec<UserId> = user_ids.iter().filter(|user| !before.has(user)).cloned().collect();
-        self.bring_in(&after, &added);
+        let added: Vec<UserId> = users.iter().filter(|user| !before.has(user)).cloned().collect();
+        change.take_over(after, |after, head| self.bring_in(after, &added, head));
         self.announce_change(&entry).await;
+        drop(change);
         self.view(&entry, actor.id()).await
     }
 
-    /// Removes somebody from a group, or oneself.
+    /// Removes somebody from a group, or oneself; to its end even if the caller goes away.
     pub async fn remove_participant(
-        &self,
+        self: &Arc<Self>,
         actor: &Actor,
         id: &ConversationId,
         user: &UserId,
     ) -> Result<ConversationView, WireError> {
         self.refuse_when_closing()?;
+        let (chat, actor, id, user) = (Arc::clone(self), actor.clone(), id.clone(), user.clone());
+        to_its_end(async move { chat.remove(&actor, &id, &user).await }).await
+    }
+
+    async fn remove(&self, actor: &Actor, id: &ConversationId, user: &UserId) -> Result<ConversationView, WireError> {
         let entry = self.entry_for(actor, id).await?;
+        let change = self.directory.change(&entry).await;
         let before = entry.conversation();
         before
             .may_remove(actor.id(), actor.role, user)
@@ -160,26 +184,32 @@ impl Chat {
         if !before.has(user) {
             return Err(no_users("user_id", std::slice::from_ref(user)).with_hint("they are not in this conversation"));
         }
-        let change = self
+        let after = self
             .ports
             .conversations
-            .remove_participant(id, user, self.ports.clock.now());
-        let after = self.directory.change(&entry, change).await;
+            .remove_participant(id, user, self.ports.clock.now())
+            .await;
         let after = after.map_err(|error| from_conversation(&error, id, "user_id"))?;
-        if !after.has(user) {
-            self.see_out(id, user);
-        }
+        change.take_over(after, |after, _| {
+            if !after.has(user) {
+                self.see_out(id, user);
+            }
+        });
         self.announce_change(&entry).await;
+        drop(change);
         self.view(&entry, actor.id()).await
     }
 
-    /// Puts the live sockets of new participants into the room.
-    fn bring_in(&self, conversation: &Conversation, users: &[UserId]) {
+    /// Puts the live sockets of new participants into the room. What was announced between their joining and now (`head`) was
+    /// announced without them: they are fed it from the store.
+    fn bring_in(&self, conversation: &Conversation, users: &[UserId], head: Seq) {
         let room = conversation_room(&conversation.id);
         for socket in self.hub.sockets_of_all(users.iter()).iter().flatten() {
-            // The lane first: a message that comes in between finds it and is not taken for one that needs a repair.
-            socket.repair_lane(&conversation.id, conversation.last_seq);
+            let work = socket.open_lane(&conversation.id, conversation.last_seq, head);
             self.hub.join_conversation_room(socket, &room);
+            if work {
+                self.fanout.wake_feeder(socket);
+            }
         }
     }
 

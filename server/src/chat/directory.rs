@@ -23,16 +23,19 @@ pub struct Entry {
     head: AtomicU64,
     moved: AtomicBool,
     used: AtomicU64,
+    /// Somebody waits to close a gap of the sequencer.
+    pub gap_watched: AtomicBool,
     changing: tokio::sync::Mutex<()>,
 }
 
 impl Entry {
-    fn new(conversation: Conversation) -> Self {
+    fn new(conversation: Conversation, used: u64) -> Self {
         Self {
             sequencer: Mutex::new(Sequencer::new(conversation.last_seq)),
             head: AtomicU64::new(conversation.last_seq.0),
             moved: AtomicBool::new(false),
-            used: AtomicU64::new(0),
+            used: AtomicU64::new(used),
+            gap_watched: AtomicBool::new(false),
             changing: tokio::sync::Mutex::new(()),
             conversation: RwLock::new(Arc::new(conversation)),
         }
@@ -57,6 +60,24 @@ impl Entry {
     /// The head, if it moved since the last call.
     pub fn take_moved(&self) -> Option<Seq> {
         self.moved.swap(false, Ordering::AcqRel).then(|| self.head())
+    }
+}
+
+/// A change of a conversation's participants under way.
+#[derive(Debug)]
+pub struct Change<'a> {
+    entry: &'a Entry,
+    _one_at_a_time: tokio::sync::MutexGuard<'a, ()>,
+}
+
+impl Change<'_> {
+    /// Takes over what the store returned, and runs `effects` with it and with the newest seq that was announced. No message
+    /// is announced meanwhile: one before goes to those who were in it, one after to those who are.
+    pub fn take_over(&self, changed: Conversation, effects: impl FnOnce(&Conversation, Seq)) {
+        let sequencer = self.entry.sequencer.lock();
+        let changed = Arc::new(changed);
+        *self.entry.conversation.write() = Arc::clone(&changed);
+        effects(&changed, sequencer.head());
     }
 }
 
@@ -121,19 +142,21 @@ impl Directory {
             Self::drop_least_used(&mut entries);
         }
         let id = conversation.id.clone();
-        Arc::clone(entries.entry(id).or_insert_with(|| Arc::new(Entry::new(conversation))))
+        let now = self.uses.fetch_add(1, Ordering::Relaxed);
+        Arc::clone(
+            entries
+                .entry(id)
+                .or_insert_with(|| Arc::new(Entry::new(conversation, now))),
+        )
     }
 
-    /// Runs `operation`, which changes the stored conversation, and takes over what it returns; changes of one conversation run one
-    /// after the other.
-    pub async fn change<E, F>(&self, entry: &Entry, operation: F) -> Result<Arc<Conversation>, E>
-    where
-        F: Future<Output = Result<Conversation, E>>,
-    {
-        let _one_at_a_time = entry.changing.lock().await;
-        let changed = Arc::new(operation.await?);
-        *entry.conversation.write() = Arc::clone(&changed);
-        Ok(changed)
+    /// Begins a change of a conversation; changes of one conversation, with all that follows from them, run one after the
+    /// other.
+    pub async fn change<'a>(&self, entry: &'a Entry) -> Change<'a> {
+        Change {
+            entry,
+            _one_at_a_time: entry.changing.lock().await,
+        }
     }
 
     /// Makes room: drops the tenth that was used longest ago, except what somebody holds right now (a message of it may
@@ -147,7 +170,8 @@ impl Directory {
         let (_, border, _) = ages.select_nth_unstable(tenth);
         let border = *border;
         entries.retain(|_, entry| {
-            let idle = Arc::strong_count(entry) == 1 && entry.sequencer.lock().gap().is_none();
+            let untold = entry.moved.load(Ordering::Relaxed);
+            let idle = Arc::strong_count(entry) == 1 && !untold && entry.sequencer.lock().gap().is_none();
             !idle || entry.used.load(Ordering::Relaxed) > border
         });
     }

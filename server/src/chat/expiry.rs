@@ -11,13 +11,13 @@ use rollcall_protocol::{ErrorCode, WireError};
 use super::Chat;
 use crate::hub::{CloseReason, LiveSocket};
 use crate::identity::Identity;
-use crate::limits::TOKEN_EXPIRING_BEFORE;
+use crate::limits::{LAGGING_WITHOUT_PROGRESS_MAX, TOKEN_EXPIRING_BEFORE};
 
 /// How often the ends are looked at: half a second late is early enough for a token that lives minutes.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 impl Chat {
-    /// Watches the ends of tokens, and of typing marks, until the task is dropped.
+    /// Watches the ends of tokens, of typing marks, and of clients that stopped reading, until the task is dropped.
     pub async fn run_expiry(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -25,6 +25,10 @@ impl Chat {
         loop {
             ticks.tick().await;
             self.typing_expired();
+            for socket in self.hub.stalled(LAGGING_WITHOUT_PROGRESS_MAX) {
+                tracing::warn!(sid = %socket.sid, user.id = %socket.user_id(), "closed as slow: it reads nothing");
+                self.hub.disconnect(&socket, CloseReason::Slow);
+            }
             self.look_at_tokens(&mut warned);
         }
     }

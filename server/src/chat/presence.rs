@@ -1,11 +1,13 @@
 //! Presence: who came, who went, told to everybody who shares a conversation with them, once per user.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use chat_core::UserId;
+use chat_core::{Timestamp, UserId};
 use parking_lot::Mutex;
 use rollcall_protocol::event::{Presence, name};
+use tokio::time::Instant;
 
 use super::Chat;
 use crate::limits::OFFLINE_GRACE;
@@ -27,26 +29,42 @@ impl Told {
         };
         before.unwrap_or(false) != online
     }
+
+    /// What was about to be told was not.
+    fn forget(&self, user: &UserId, online: bool) {
+        let mut told = self.online.lock();
+        if online {
+            told.remove(user);
+        } else {
+            told.insert(user.clone(), true);
+        }
+    }
 }
 
 impl Chat {
-    /// Tells presence until the task is dropped.
+    /// Tells presence until the task is dropped. One after the other, so that the last word about a user is the truth: whatever
+    /// changes while one is told is noted, and told after it.
     pub async fn run_presence(self: Arc<Self>) {
-        let told = Arc::new(Told::default());
+        let told = Told::default();
+        let mut leaving: BTreeSet<(Instant, UserId)> = BTreeSet::new();
         loop {
-            let changed = self.hub.presence_changes().take().await;
+            let next = leaving.first().map(|(due, _)| *due);
+            let changed = tokio::select! {
+                changed = self.hub.presence_changes().take() => changed,
+                () = sleep_until(next) => HashSet::new(),
+            };
             for user in changed {
                 if self.hub.is_online(&user) {
                     self.tell_presence(&told, &user).await;
                 } else {
-                    let (chat, told) = (Arc::clone(&self), Arc::clone(&told));
-                    tokio::spawn(async move {
-                        tokio::time::sleep(OFFLINE_GRACE).await;
-                        // Back again meanwhile: that change was told, or needs no telling.
-                        if !chat.hub.is_online(&user) {
-                            chat.tell_presence(&told, &user).await;
-                        }
-                    });
+                    leaving.insert((Instant::now() + OFFLINE_GRACE, user));
+                }
+            }
+            while leaving.first().is_some_and(|(due, _)| *due <= Instant::now()) {
+                let Some((_, user)) = leaving.pop_first() else { break };
+                // Back again meanwhile: there is nothing to tell, or it was told.
+                if !self.hub.is_online(&user) {
+                    self.tell_presence(&told, &user).await;
                 }
             }
         }
@@ -66,7 +84,9 @@ impl Chat {
         let peers = match self.ports.conversations.peers_of(user).await {
             Ok(peers) => peers,
             Err(error) => {
-                tracing::warn!(user.id = %user, %error, "presence was not told: the store did not say to whom");
+                tracing::warn!(user.id = %user, %error, "presence is told later: the store does not say to whom");
+                told.forget(user, online);
+                self.hub.presence_again(user, PRESENCE_RETRY);
                 return;
             }
         };
@@ -76,10 +96,33 @@ impl Chat {
             last_seen,
         };
         for socket in self.hub.sockets_of_all(peers.iter()).iter().flatten() {
-            if !socket.is_opening() {
-                self.fanout.say(socket, name::PRESENCE, &presence);
-            }
+            self.fanout.say(socket, name::PRESENCE, &presence);
         }
+    }
+
+    /// Notes for everybody who is online now that they were seen: the server stops.
+    pub async fn note_everybody_seen(&self) {
+        let now = self.ports.clock.now();
+        let users: HashSet<UserId> = self
+            .hub
+            .sockets()
+            .iter()
+            .map(|socket| socket.user_id().clone())
+            .collect();
+        let seen: Vec<(UserId, Timestamp)> = users.into_iter().map(|user| (user, now)).collect();
+        if let Err(error) = self.ports.accounts.note_last_seen(&seen).await {
+            tracing::warn!(%error, "last_seen was not stored");
+        }
+    }
+}
+
+/// How long presence that could not be told waits for the store.
+const PRESENCE_RETRY: Duration = Duration::from_secs(1);
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -11,7 +11,7 @@ use rollcall_protocol::reply::{Joined, Left, Synced, Whoami, WhoamiConversation}
 use rollcall_protocol::request::{JoinConversation, Sync};
 
 use super::directory::Entry;
-use super::refusal::from_store;
+use super::refusal::{from_store, not_participant};
 use super::{Actor, Chat};
 use crate::hub::inspect::CHAT_NAMESPACE;
 use crate::hub::socket::HeldLane;
@@ -47,6 +47,11 @@ impl Chat {
             .entry_for(actor, &id)
             .await
             .inspect_err(|_| self.hub.join_refused())?;
+        if !entry.conversation().has(actor.id()) {
+            self.hub.join_refused();
+            return Err(not_participant(&id)
+                .with_hint("a service acts in every conversation, and hears those in which it is a participant"));
+        }
         let held = socket.hold_lane(&id);
         let hold = Hold {
             chat: Arc::clone(self),
@@ -55,11 +60,20 @@ impl Chat {
         };
         let room = conversation_room(&id);
         let verified = self.hub.join_conversation_room(socket, &room);
+        if !entry.conversation().has(actor.id()) {
+            // Removed in between: whoever removed them changed the entry before looking for sockets.
+            socket.drop_lane(&id);
+            self.hub.leave(socket, &room);
+            return Err(not_participant(&id));
+        }
         let last_seq = match held {
             HeldLane::Continues(handed) => handed,
             HeldLane::Begins => {
                 // Read after the lane exists: whatever is committed later is offered to the lane.
-                let head = self.newest_seq(&entry).await?;
+                let head = self.newest_seq(&entry).await.inspect_err(|_| {
+                    socket.abandon_lane(&id, held);
+                    self.hub.leave(socket, &room);
+                })?;
                 socket.begin_lane(&id, head, head);
                 head
             }

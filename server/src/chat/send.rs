@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use chat_core::message::{ContentRefused, check_content};
-use chat_core::ports::{AppendError, Appended};
-use chat_core::{Draft, Role, UserId};
+use chat_core::ports::{AppendError, Appended, Appending};
+use chat_core::{ConversationId, Draft, Role, UserId};
 use rollcall_protocol::reply::Sent;
 use rollcall_protocol::request::SendMessage;
 use rollcall_protocol::{ErrorCode, WireError};
 use tokio::time::Instant;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::directory::Entry;
-use super::{Actor, Chat, refusal};
+use super::{Actor, Chat, refusal, to_its_end};
 use crate::telemetry::labels::{Limit, MessageResult, Via};
 
 /// A message that passed the rules and only needs to be committed.
@@ -22,20 +23,27 @@ pub struct Prepared {
     via: Via,
 }
 
+/// A message that has its place in the store's queue.
+pub struct Queued {
+    entry: Arc<Entry>,
+    conversation_id: ConversationId,
+    via: Via,
+    began: Instant,
+    appending: Appending,
+    _in_flight: TaskTrackerToken,
+}
+
 impl Chat {
     /// Checks `send` and commits it. Commit and announcement run to their end even if the caller goes away: an HTTP client
     /// that hangs up in between must not leave a message that is saved and never sent.
     pub async fn send(self: &Arc<Self>, actor: &Actor, send: SendMessage) -> Result<Sent, WireError> {
         let prepared = self.prepare(actor, send).await?;
         let chat = Arc::clone(self);
-        let committed = tokio::spawn(async move { chat.commit(prepared).await });
-        committed.await.unwrap_or_else(|error| {
-            tracing::error!(%error, "sending a message failed inside the server");
-            Err(WireError::new(
-                ErrorCode::Internal,
-                "the server failed while it sent this message",
-            ))
+        to_its_end(async move {
+            let queued = chat.queue(prepared).await;
+            chat.settle(queued).await
         })
+        .await
     }
 
     /// The rules: who may say what where, and how often.
@@ -99,14 +107,32 @@ impl Chat {
         })
     }
 
-    /// Commits, then announces. Up to its first wait it has queued the draft with the store, which is what keeps the
-    /// order of one caller's messages.
-    pub async fn commit(&self, prepared: Prepared) -> Result<Sent, WireError> {
-        let _in_flight = self.in_flight.token();
+    /// Gives the message its place in the store's queue: messages that are queued one after the other are committed in
+    /// that order.
+    pub async fn queue(&self, prepared: Prepared) -> Queued {
         let Prepared { entry, draft, via } = prepared;
-        let (started, conversation_id) = (Instant::now(), draft.conversation_id.clone());
-        let appended = self.ports.log.append(draft).await;
-        self.metrics.message_persist_seconds.record(started.elapsed());
+        Queued {
+            entry,
+            conversation_id: draft.conversation_id.clone(),
+            via,
+            began: Instant::now(),
+            _in_flight: self.in_flight.token(),
+            appending: self.ports.log.queue(draft).await,
+        }
+    }
+
+    /// Waits for the commit, then announces.
+    pub async fn settle(&self, queued: Queued) -> Result<Sent, WireError> {
+        let Queued {
+            entry,
+            conversation_id,
+            via,
+            began,
+            appending,
+            _in_flight,
+        } = queued;
+        let appended = appending.await;
+        self.metrics.message_persist_seconds.record(began.elapsed());
         match appended {
             Ok(Appended::New(message)) => {
                 self.metrics.messages.increment((via, MessageResult::Saved));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chat_core::conversation::ConversationOfUser;
 use chat_core::ids::{conversation_room, user_room};
@@ -11,6 +12,7 @@ use rollcall_protocol::event::{ConversationView, NotResumed, Resumed, ServerShut
 use rollcall_protocol::reply::Refused;
 use rollcall_protocol::request::Hello;
 use rollcall_protocol::{UserView, WireError};
+use tokio::time::Instant;
 
 use super::refusal::from_store;
 use super::{Actor, Chat};
@@ -121,17 +123,20 @@ impl Chat {
         }
     }
 
-    /// Says event `error`: what became of an event that has no acknowledgement to answer.
-    pub fn say_error(&self, socket: &Arc<LiveSocket>, event: &str, error: WireError) {
-        let event = event.chars().take(EVENT_CHARS_MAX).collect();
-        self.fanout.say(
-            socket,
-            name::ERROR,
-            &Refused {
-                event: Some(event),
-                ..Refused::new(error)
-            },
-        );
+    /// Says event `error`: what became of an event that has no acknowledgement to answer. Waits for room in the buffer of a
+    /// client that sends mistakes faster than it reads: that slows down itself, and nobody else.
+    pub async fn say_error(&self, socket: &Arc<LiveSocket>, event: &str, error: WireError) {
+        let refused = refused(event, error);
+        let deadline = Instant::now() + ERROR_PATIENCE;
+        while !self.fanout.try_say(socket, name::ERROR, &refused) && Instant::now() < deadline && socket.is_connected()
+        {
+            tokio::time::sleep(ERROR_RETRY).await;
+        }
+    }
+
+    /// The same where nobody may wait: dropped if there is no room.
+    pub fn say_error_if_room(&self, socket: &Arc<LiveSocket>, event: &str, error: WireError) {
+        self.fanout.try_say(socket, name::ERROR, &refused(event, error));
     }
 
     /// Says `server_shutdown`.
@@ -145,6 +150,18 @@ impl Chat {
     }
 }
 
+fn refused(event: &str, error: WireError) -> Refused {
+    let event = event.chars().take(EVENT_CHARS_MAX).collect();
+    Refused {
+        event: Some(event),
+        ..Refused::new(error)
+    }
+}
+
+/// How long an `error` waits for room in the buffer of a client that does not read.
+const ERROR_PATIENCE: Duration = Duration::from_secs(10);
+/// How often it looks for room.
+const ERROR_RETRY: Duration = Duration::from_millis(10);
 /// The longest event name that is repeated to its sender.
 const EVENT_CHARS_MAX: usize = 80;
 

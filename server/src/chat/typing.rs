@@ -42,12 +42,10 @@ impl TypingMarks {
         marks.insert(key, mark).is_none()
     }
 
-    /// True when there was one.
-    fn end(&self, conversation: &ConversationId, user: &UserId) -> bool {
-        self.marks
-            .lock()
-            .remove(&(conversation.clone(), user.clone()))
-            .is_some()
+    /// The socket at which it was set, when there was one.
+    fn end(&self, conversation: &ConversationId, user: &UserId) -> Option<Sid> {
+        let key = (conversation.clone(), user.clone());
+        self.marks.lock().remove(&key).map(|mark| mark.socket)
     }
 
     /// Takes the marks that `over` says are over.
@@ -71,7 +69,7 @@ impl Chat {
         let changed = if typing.typing {
             self.typing.begin(&typing.conversation_id, actor.id(), &socket.sid)
         } else {
-            self.typing.end(&typing.conversation_id, actor.id())
+            self.typing.end(&typing.conversation_id, actor.id()).is_some()
         };
         if changed {
             self.tell_typing(&entry, actor.id(), typing.typing, Some(&socket.sid));
@@ -81,8 +79,8 @@ impl Chat {
 
     /// A message of theirs came: they no longer type it.
     pub(super) fn typing_ended(&self, entry: &Entry, user: &UserId) {
-        if self.typing.end(&entry.conversation().id, user) {
-            self.tell_typing(entry, user, false, None);
+        if let Some(socket) = self.typing.end(&entry.conversation().id, user) {
+            self.tell_typing(entry, user, false, Some(&socket));
         }
     }
 

@@ -4,6 +4,7 @@
 //! that takes nothing for too long is closed as slow; its client comes back and resumes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chat_core::ports::{MessageLog, PageFrom, StoreError};
 use chat_core::{ConversationId, Message, Seq};
@@ -12,7 +13,7 @@ use tokio::time::Instant;
 
 use super::tally::Tally;
 use crate::hub::{CloseReason, EmitError, Hub, LiveSocket};
-use crate::limits::{FEED_PAGE, FEED_RETRY, LAGGING_WITHOUT_PROGRESS_MAX};
+use crate::limits::{FEED_PAGE, FEED_RETRY, FEED_STORE_RETRY_MAX, LAGGING_WITHOUT_PROGRESS_MAX};
 use crate::telemetry::ChatMetrics;
 
 /// Feeds from a message log.
@@ -32,12 +33,46 @@ impl std::fmt::Debug for Feeder {
 
 /// How a step of feeding ended.
 enum Step {
-    /// Something went out, or there was nothing to do.
-    Moved,
-    /// The buffer is full, or the store did not answer: wait a little.
-    Wait,
+    /// A page of so many bytes went out, or (0) there was nothing to do.
+    Fed(u64),
+    /// The buffer is full; something may have gone out before.
+    Full {
+        /// Something did.
+        moved: bool,
+    },
+    /// The store did not answer, or does not show yet what was announced: not the client's fault.
+    StoreSilent,
     /// The connection is gone.
     Gone,
+}
+
+/// How long a socket has taken nothing.
+struct Patience {
+    moved_at: Instant,
+    written: u64,
+}
+
+impl Patience {
+    fn new(socket: &LiveSocket) -> Self {
+        Self {
+            moved_at: Instant::now(),
+            written: socket.bytes_written(),
+        }
+    }
+
+    fn moved(&mut self) {
+        self.moved_at = Instant::now();
+    }
+
+    /// Looks at what the kernel took; true when nothing has moved for too long.
+    fn is_over(&mut self, socket: &LiveSocket) -> bool {
+        let written = socket.bytes_written();
+        if written != self.written {
+            self.written = written;
+            self.moved();
+        }
+        self.moved_at.elapsed() > LAGGING_WITHOUT_PROGRESS_MAX
+    }
 }
 
 impl Feeder {
@@ -77,65 +112,110 @@ impl Feeder {
     }
 
     async fn run(&self, socket: &Arc<LiveSocket>) {
-        let (mut moved_at, mut written) = (Instant::now(), socket.bytes_written());
+        let mut patience = Patience::new(socket);
+        let mut store_pause = FEED_RETRY;
         loop {
-            match self.step(socket).await {
+            let before = socket.bytes_written();
+            let step = self.step(socket).await;
+            if !matches!(step, Step::StoreSilent) {
+                store_pause = FEED_RETRY;
+            }
+            match step {
                 Step::Gone => return,
-                Step::Moved => {
-                    moved_at = Instant::now();
+                Step::Fed(bytes) => {
+                    patience.moved();
                     if socket.stop_feeding() {
                         return;
                     }
-                }
-                Step::Wait => {
-                    let now_written = socket.bytes_written();
-                    if now_written != written {
-                        (moved_at, written) = (Instant::now(), now_written);
-                    }
-                    if moved_at.elapsed() > LAGGING_WITHOUT_PROGRESS_MAX {
-                        tracing::warn!(sid = %socket.sid, user.id = %socket.user_id(), "closed as slow: it took nothing for 30 s");
-                        self.hub.disconnect(socket, CloseReason::Slow);
+                    if bytes > 0 && !self.drains(socket, before + bytes / 2, &mut patience).await {
                         return;
                     }
+                }
+                Step::Full { moved } => {
+                    if moved {
+                        patience.moved();
+                    }
+                    if patience.is_over(socket) {
+                        return self.give_up(socket);
+                    }
                     tokio::time::sleep(FEED_RETRY).await;
+                }
+                Step::StoreSilent => {
+                    patience.moved();
+                    tokio::time::sleep(store_pause).await;
+                    store_pause = (store_pause * 2).min(FEED_STORE_RETRY_MAX);
                 }
             }
         }
     }
 
+    /// Waits until about half of what was fed last is on its way, so that the socket's buffer never stays full: the heartbeat needs
+    /// a place in it. Long polling writes when it is asked, and cannot be watched this way. False when it was given up.
+    async fn drains(&self, socket: &Arc<LiveSocket>, target: u64, patience: &mut Patience) -> bool {
+        tokio::task::yield_now().await;
+        let mut pause = DRAIN_LOOK_FIRST;
+        while socket.transport() == "websocket" && socket.is_connected() && socket.bytes_written() < target {
+            if patience.is_over(socket) {
+                self.give_up(socket);
+                return false;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(FEED_RETRY);
+        }
+        true
+    }
+
+    fn give_up(&self, socket: &LiveSocket) {
+        tracing::warn!(sid = %socket.sid, user.id = %socket.user_id(), "closed as slow: it took nothing for 30 s");
+        self.hub.disconnect(socket, CloseReason::Slow);
+    }
+
     async fn step(&self, socket: &LiveSocket) -> Step {
         match socket.flush_backlog() {
             Ok(()) => {}
-            Err(EmitError::Full) => return Step::Wait,
+            Err(EmitError::Full) => return Step::Full { moved: false },
             Err(EmitError::Closed) => return Step::Gone,
         }
         let Some((conversation, after)) = socket.next_behind() else {
-            return Step::Moved;
+            return Step::Fed(0);
         };
         let page = match self.read_after(&conversation, after).await {
             Ok(page) => page,
             Err(error) => {
-                tracing::warn!(sid = %socket.sid, conversation.id = %conversation, %error, "feeding waits for the store");
-                return if socket.is_connected() { Step::Wait } else { Step::Gone };
+                tracing::debug!(sid = %socket.sid, conversation.id = %conversation, %error, "feeding waits for the store");
+                return if socket.is_connected() {
+                    Step::StoreSilent
+                } else {
+                    Step::Gone
+                };
             }
         };
         if page.is_empty() {
             // Announced, but this reader of the database does not see it yet.
-            return Step::Wait;
+            return Step::StoreSilent;
         }
+        self.feed_page(socket, &conversation, &page)
+    }
+
+    fn feed_page(&self, socket: &LiveSocket, conversation: &ConversationId, page: &[Message]) -> Step {
+        let mut bytes = 0;
         for message in page {
-            let Ok(payload) = to_raw_value(&message) else { continue };
-            match socket.feed(&conversation, message.seq, &payload) {
+            let Ok(payload) = to_raw_value(message) else { continue };
+            match socket.feed(conversation, message.seq, &payload) {
                 Some(Ok(())) => {
+                    bytes += payload.get().len() as u64;
                     self.metrics.resumed_messages.increment(1);
                     self.tally.fed();
                 }
-                Some(Err(EmitError::Full)) => return Step::Wait,
+                Some(Err(EmitError::Full)) => return Step::Full { moved: bytes > 0 },
                 Some(Err(EmitError::Closed)) => return Step::Gone,
                 // Held, left or removed meanwhile.
-                None => return Step::Moved,
+                None => return Step::Fed(bytes),
             }
         }
-        Step::Moved
+        Step::Fed(bytes)
     }
 }
+
+/// How soon after a page the feeder first looks whether it drains: a client that reads has taken it by then.
+const DRAIN_LOOK_FIRST: Duration = Duration::from_millis(1);

@@ -25,9 +25,9 @@ use self::packet::{RawAuth, RawEvent};
 use super::listener::{ConnInfo, Line};
 use super::rejected::{Fault, RejectedRing, Rejection};
 use crate::chat::Chat;
-use crate::hub::{Caller, CloseReason, Hub};
+use crate::hub::{Caller, CloseReason, Hub, LiveSocket};
 use crate::identity::{AuthError, Authority, Identity, TokenError, presented_token};
-use crate::limits::USER_AGENT_CHARS_MAX;
+use crate::limits::{SESSION_PATIENCE, SESSION_RETRY_FIRST, USER_AGENT_CHARS_MAX};
 use crate::settings::{TrustedProxies, client_address};
 use crate::telemetry::GatewayMetrics;
 use crate::telemetry::labels;
@@ -220,14 +220,34 @@ impl Gateway {
                 .unregister(&socket.sid, labels::DisconnectReason::TransportClose);
             return;
         }
-        if let Err(error) = self.chat.open_session(&socket, &hello).await {
-            tracing::warn!(sid = %socket.sid, %error, "a session could not be opened");
-            self.chat.say_error(&socket, "session", error);
-            self.hub.disconnect(&socket, CloseReason::Failed);
+        if !self.open_session(&socket, &hello, &inbox).await {
             return;
         }
         if inbox.start(Arc::clone(&socket)) {
             self.run_inbox(&inbox).await;
+        }
+    }
+
+    /// Opens the session; while the store does not answer, tries again: the client is connected, and everything that is said to
+    /// it meanwhile waits. True when it is open.
+    async fn open_session(&self, socket: &Arc<LiveSocket>, hello: &Hello, inbox: &Inbox) -> bool {
+        let mut pause = SESSION_RETRY_FIRST;
+        let deadline = tokio::time::Instant::now() + SESSION_PATIENCE;
+        loop {
+            let Err(error) = self.chat.open_session(socket, hello).await else {
+                return true;
+            };
+            if inbox.is_closed() {
+                return false;
+            }
+            tracing::warn!(sid = %socket.sid, %error, "a session could not be opened yet");
+            if tokio::time::Instant::now() + pause > deadline {
+                self.chat.say_error_if_room(socket, "session", error);
+                self.hub.disconnect(socket, CloseReason::Failed);
+                return false;
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
         }
     }
 

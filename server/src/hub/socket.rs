@@ -186,9 +186,12 @@ impl LiveSocket {
     }
 
     /// Says `event` now, or as soon as the socket's buffer has room. `Full` when too many already wait.
+    ///
+    /// While the session is being made everything but `session` itself waits: it is the first event on every connection.
     pub(crate) fn emit_surely(&self, event: &'static str, data: &RawValue) -> Result<Wait, EmitError> {
         let mut backlog = self.backlog.lock();
-        if backlog.is_empty() {
+        let waits = self.opening.load(Ordering::Relaxed) && event != name::SESSION;
+        if backlog.is_empty() && !waits {
             match self.emit(event, data) {
                 Ok(()) => return Ok(Wait::None),
                 Err(EmitError::Closed) => return Err(EmitError::Closed),
@@ -199,7 +202,7 @@ impl LiveSocket {
             return Err(EmitError::Full);
         }
         backlog.push_back((event, data.to_owned()));
-        Ok(Wait::ForFeeder)
+        Ok(if waits { Wait::ForSession } else { Wait::ForFeeder })
     }
 
     /// Says what waited. `Full` when some of it still waits.
@@ -246,13 +249,30 @@ impl LiveSocket {
         }
     }
 
-    /// Opens a lane that goes live right after `handed`, for a socket that should have had one all along.
-    pub(crate) fn repair_lane(&self, conversation: &ConversationId, handed: Seq) {
+    /// Opens a lane that begins after `handed`, while messages up to `head` exist; a lane that is there stays as it is. True when the
+    /// feeder has work now. While the session is being made the lane stays held.
+    pub(crate) fn open_lane(&self, conversation: &ConversationId, handed: Seq, head: Seq) -> bool {
         let mut lanes = self.lanes.lock();
-        let lane = lanes.entry(conversation.clone()).or_insert(Lane::held(handed));
-        if lane.mode == Mode::Held && !self.opening.load(Ordering::Relaxed) {
-            lane.release();
+        if lanes.contains_key(conversation) {
+            return false;
         }
+        let mut lane = Lane {
+            head: head.max(handed),
+            ..Lane::held(handed)
+        };
+        let work = !self.opening.load(Ordering::Relaxed) && lane.release();
+        lanes.insert(conversation.clone(), lane);
+        work
+    }
+
+    /// Not in the room of a conversation that it should hear: is that somebody's doing who is not through yet (a join, the
+    /// session), the client's own wish, or a fault to repair?
+    pub(crate) fn needs_repair(&self, conversation: &ConversationId) -> bool {
+        let lanes = self.lanes.lock();
+        !self.opening.load(Ordering::Relaxed)
+            && lanes
+                .get(conversation)
+                .is_none_or(|lane| matches!(lane.mode, Mode::Live | Mode::Behind))
     }
 
     /// Hands over the next message from the store. `None` when the lane no longer wants it from the feeder.
@@ -321,6 +341,13 @@ impl LiveSocket {
         }
     }
 
+    /// A join that failed: as if it had not been tried.
+    pub(crate) fn abandon_lane(&self, conversation: &ConversationId, began: HeldLane) {
+        if began == HeldLane::Begins {
+            self.drop_lane(conversation);
+        }
+    }
+
     /// Says where a held lane begins; `head` is the newest message that exists.
     pub(crate) fn begin_lane(&self, conversation: &ConversationId, handed: Seq, head: Seq) {
         let mut lanes = self.lanes.lock();
@@ -338,8 +365,11 @@ impl LiveSocket {
     /// The session is out: ends every hold; true when the feeder has work now.
     pub(crate) fn release_all(&self) -> bool {
         let mut lanes = self.lanes.lock();
+        // Under the lock of the backlog, so that no event can begin to wait for a session that is out.
+        let backlog = self.backlog.lock();
         self.opening.store(false, Ordering::Relaxed);
-        let mut work = false;
+        let mut work = !backlog.is_empty();
+        drop(backlog);
         for lane in lanes.values_mut() {
             work |= lane.release();
         }
@@ -377,6 +407,12 @@ impl LiveSocket {
     }
 
     // === rooms ===
+
+    /// Leaves every room: it is gone.
+    #[expect(clippy::disallowed_methods, reason = "this is the one door")]
+    pub(super) fn leave_all_rooms(&self) {
+        self.link.leave_all();
+    }
 
     /// Joins a live room and reads it back: true when the room holds this socket.
     #[expect(clippy::disallowed_methods, reason = "this is the one door")]
@@ -429,6 +465,8 @@ pub enum Wait {
     None,
     /// It waits; the feeder must be woken.
     ForFeeder,
+    /// It waits for `session`.
+    ForSession,
 }
 
 /// What holding a lane found.

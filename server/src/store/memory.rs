@@ -7,8 +7,8 @@ use chat_core::conversation::ConversationOfUser;
 use chat_core::ids::ClientMessageId;
 use chat_core::limits::{UNREAD_MAX, UNREAD_SCAN_MAX, USERNAME_CHARS_MAX};
 use chat_core::ports::{
-    Accounts, AppendError, Appended, CreateUserError, Credentials, MessageLog, NewUser, Page, PageFrom, StoreError,
-    StoreTrouble, Vitals,
+    Accounts, AppendError, Appended, Appending, CreateUserError, Credentials, MessageLog, NewUser, Page, PageFrom,
+    StoreError, StoreTrouble, Vitals,
 };
 use chat_core::{
     Conversation, ConversationId, ConversationKind, Draft, Epoch, Message, MessageId, Participant, ParticipantRole,
@@ -209,9 +209,8 @@ impl Accounts for MemoryStore {
     }
 }
 
-#[async_trait]
-impl MessageLog for MemoryStore {
-    async fn append(&self, draft: Draft) -> Result<Appended, AppendError> {
+impl MemoryStore {
+    fn append_now(&self, draft: Draft) -> Result<Appended, AppendError> {
         let mut state = self.state.lock();
         state.ready()?;
         let conversation = state
@@ -257,6 +256,14 @@ impl MessageLog for MemoryStore {
             conversation.messages.push(message.clone());
         }
         Ok(Appended::New(message))
+    }
+}
+
+#[async_trait]
+impl MessageLog for MemoryStore {
+    async fn queue(&self, draft: Draft) -> Appending {
+        let appended = self.append_now(draft);
+        Box::pin(std::future::ready(appended))
     }
 
     async fn page(&self, id: &ConversationId, from: PageFrom, limit: u32) -> Result<Page<Message>, StoreError> {

@@ -123,15 +123,6 @@ impl Admission {
         self.origin_is_fine(parts).then(|| origin.clone())
     }
 
-    /// An admitted request that moves a session to a WebSocket: from now on that connection is the one to cut.
-    fn note_upgrade(&self, parts: &Parts) {
-        let upgrade = is_websocket_upgrade(&parts.headers);
-        let info = parts.extensions.get::<ConnectInfo<ConnInfo>>();
-        if let (true, Some(sid), Some(ConnectInfo(info))) = (upgrade, Query::of(parts).session, info) {
-            (self.upgraded)(sid, Arc::clone(&info.line));
-        }
-    }
-
     fn address(&self, parts: &Parts) -> Option<IpAddr> {
         let ConnectInfo(info) = parts.extensions.get::<ConnectInfo<ConnInfo>>()?;
         Some((self.client_address)(info.line.peer().ip(), &parts.headers))
@@ -237,7 +228,6 @@ where
             }
             Verdict::Admit => {
                 let asked = Asked::of(&self.admission, &parts);
-                self.admission.note_upgrade(&parts);
                 kept::strip(&mut parts);
                 let answer = self.inner.call(Request::from_parts(parts, body));
                 return Box::pin(async move { Ok(asked.answered(answer.await?.into_response())) });
@@ -268,6 +258,8 @@ struct Asked {
     method: Method,
     at_home: bool,
     readable_by: Option<HeaderValue>,
+    /// A live session asks to go on over this connection, as a WebSocket.
+    upgrade: Option<(String, Arc<Line>)>,
 }
 
 impl Asked {
@@ -278,12 +270,17 @@ impl Asked {
             method: parts.method.clone(),
             at_home: is_home(parts),
             readable_by: admission.readable_by(parts),
+            upgrade: upgrade_of(parts),
         }
     }
 
     /// Counts the answer, and gives it the CORS headers if the page that asked is an allowed one.
     fn answered(self, mut response: Response<Body>) -> Response<Body> {
         let path = if self.at_home { SOCKET_IO_PATH } else { "" };
+        // Only what the library took up: anybody can send the name of a session.
+        if let (StatusCode::SWITCHING_PROTOCOLS, Some((sid, line))) = (response.status(), &self.upgrade) {
+            (self.admission.upgraded)(sid, Arc::clone(line));
+        }
         let http = &self.admission.http;
         http.answered(None, path, &self.method, response.status(), self.began.elapsed());
         cors::vary(response.headers_mut());
@@ -292,6 +289,14 @@ impl Asked {
         }
         response
     }
+}
+
+fn upgrade_of(parts: &Parts) -> Option<(String, Arc<Line>)> {
+    let sid = Query::of(parts)
+        .session
+        .filter(|_| is_websocket_upgrade(&parts.headers))?;
+    let ConnectInfo(info) = parts.extensions.get::<ConnectInfo<ConnInfo>>()?;
+    Some((sid.to_owned(), Arc::clone(&info.line)))
 }
 
 /// Whether it is on the right path.

@@ -38,15 +38,26 @@ impl Gateway {
         match inbox.put(event) {
             Put::Waits => false,
             Put::Run => true,
+            Put::Closed => false,
             Put::Full(event) => {
-                let error = too_many_waiting();
-                self.count_error(&error);
-                self.metrics
-                    .rate_limited
-                    .increment(crate::telemetry::labels::Limit::Other);
-                event.answer.try_send(&Refused::new(error));
+                self.refuse_one_too_many(inbox, event);
                 false
             }
+        }
+    }
+
+    fn refuse_one_too_many(&self, inbox: &Inbox, event: RawEvent) {
+        let error = too_many_waiting();
+        self.count_error(&error);
+        self.metrics
+            .rate_limited
+            .increment(crate::telemetry::labels::Limit::Other);
+        if event.answer.is_wanted() {
+            event.answer.try_send(&Refused::new(error));
+        } else if let Some(socket) = inbox.socket() {
+            // Nobody waits here: of a flood of refusals those that fit are heard.
+            let name = event.read().name;
+            self.chat.say_error_if_room(&socket, &name, error);
         }
     }
 
@@ -55,7 +66,7 @@ impl Gateway {
         let mut in_flight = InFlight::new();
         loop {
             if let Some((socket, event)) = inbox.take() {
-                self.carry_out(socket, event, &mut in_flight).await;
+                survive("an event", self.carry_out(socket, event, &mut in_flight)).await;
             } else if in_flight.is_empty() {
                 if inbox.stop() {
                     return;
@@ -112,16 +123,14 @@ impl Gateway {
                 return self.refuse(&turn, error).await;
             }
         };
+        // Waited for here: its place in the queue is behind the one before it.
+        let queued = self.chat.queue(prepared).await;
         let gateway = Arc::clone(self);
-        let mut flight = async move {
-            let sent = gateway.chat.commit(prepared).await;
+        let flight = async move {
+            let sent = gateway.chat.settle(queued).await;
             gateway.answer::<Sent>(&turn, sent).await;
-        }
-        .boxed();
-        // Polled once now: that puts it into the store's queue, behind the one before it.
-        if futures_util::poll!(&mut flight).is_pending() {
-            in_flight.push(flight);
-        }
+        };
+        in_flight.push(survive("settling a message", flight).boxed());
     }
 
     async fn act(self: &Arc<Self>, turn: &Turn, request: Request) {
@@ -196,8 +205,15 @@ impl Gateway {
         if turn.answer.is_wanted() {
             turn.answer.send(&Refused::new(error)).await;
         } else {
-            self.chat.say_error(&turn.socket, &turn.name, error);
+            self.chat.say_error(&turn.socket, &turn.name, error).await;
         }
+    }
+}
+
+/// Carries on after a defect: a panic must cost the one event that met it, and not make its socket mute for ever.
+async fn survive(what: &str, task: impl Future<Output = ()>) {
+    if std::panic::AssertUnwindSafe(task).catch_unwind().await.is_err() {
+        tracing::error!("{what} met a defect of the server and was given up");
     }
 }
 

@@ -32,6 +32,8 @@ pub enum Put {
     Run,
     /// There are too many; it was not taken.
     Full(RawEvent),
+    /// The connection is gone; so is the event.
+    Closed,
 }
 
 /// The events of one socket.
@@ -45,6 +47,9 @@ impl Inbox {
     /// Puts an event at the end.
     pub fn put(&self, event: RawEvent) -> Put {
         let mut waiting = self.waiting.lock();
+        if waiting.closed {
+            return Put::Closed;
+        }
         let bytes = event.bytes();
         // An event alone is always taken, whatever its size: it was read already.
         let full = waiting.events.len() >= INBOX_EVENTS_MAX || waiting.bytes + bytes > INBOX_BYTES_MAX;
@@ -89,6 +94,11 @@ impl Inbox {
             waiting.running = false;
         }
         !waiting.running
+    }
+
+    /// The socket, once its session is out.
+    pub fn socket(&self) -> Option<Arc<LiveSocket>> {
+        self.waiting.lock().socket.clone()
     }
 
     /// Waits until an event came (or may have come).

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chat_core::ids::ClientMessageId;
-use chat_core::ports::{AppendError, Appended, MessageLog, Page, PageFrom, StoreError};
+use chat_core::ports::{AppendError, Appending, MessageLog, Page, PageFrom, StoreError};
 use chat_core::{ConversationId, Draft, Message, MessageId, Seq, UserId};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
@@ -10,6 +10,7 @@ use sqlx::sqlite::SqliteRow;
 use super::SqliteStore;
 use super::errors::unavailable;
 use super::rows::{self, Columns, message_columns};
+use super::writer::closed;
 
 macro_rules! select_message {
     ($condition:literal) => {
@@ -46,12 +47,19 @@ pub(super) async fn stored(db: &mut SqliteConnection, conversation: i64, seq: Se
 
 #[async_trait]
 impl MessageLog for SqliteStore {
-    async fn append(&self, draft: Draft) -> Result<Appended, AppendError> {
-        let appended = self.writer.append(draft).await;
-        if let Err(AppendError::Store(error)) = &appended {
-            self.metrics.failed(error);
-        }
-        appended
+    async fn queue(&self, draft: Draft) -> Appending {
+        let queued = self.writer.queue(draft).await;
+        let metrics = self.metrics.clone();
+        Box::pin(async move {
+            let appended = match queued {
+                Ok(answer) => answer.await.unwrap_or_else(|_| Err(closed().into())),
+                Err(error) => Err(error.into()),
+            };
+            if let Err(AppendError::Store(error)) = &appended {
+                metrics.failed(error);
+            }
+            appended
+        })
     }
 
     async fn page(&self, id: &ConversationId, from: PageFrom, limit: u32) -> Result<Page<Message>, StoreError> {

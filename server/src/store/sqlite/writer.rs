@@ -88,11 +88,11 @@ impl Writer {
         Self { queue, metrics }
     }
 
-    /// Appends a draft.
-    pub(super) async fn append(&self, draft: Draft) -> Result<Appended, AppendError> {
+    /// Gives a draft its place in the queue; what is returned resolves when it is through.
+    pub(super) async fn queue(&self, draft: Draft) -> Result<Waiting, StoreError> {
         let (answer, answered) = oneshot::channel();
         self.enqueue(Work::Append(draft, answer)).await?;
-        answered.await.unwrap_or_else(|_| Err(closed().into()))
+        Ok(answered)
     }
 
     /// Carries out any other write.
@@ -120,7 +120,10 @@ impl Writer {
     }
 }
 
-fn closed() -> StoreError {
+/// What becomes of an append.
+pub(super) type Waiting = oneshot::Receiver<Result<Appended, AppendError>>;
+
+pub(super) fn closed() -> StoreError {
     StoreError::Unavailable {
         trouble: StoreTrouble::Connection,
         detail: "the store is closed".to_owned(),
