@@ -162,6 +162,8 @@ fn not_upgraded(error: SocketError) -> DownReason {
             }
         }
         SocketError::Protocol(error) => DownReason::Protocol(error.to_string()),
+        // Without "IO error: " before the system's own words.
+        SocketError::Io(error) => DownReason::Unreachable(error.to_string()),
         error => DownReason::Unreachable(error.to_string()),
     }
 }

@@ -14,7 +14,6 @@ use crate::model::{Millis, Model, Size};
 use crate::terminal::Screen;
 use crate::theme::Theme;
 use crate::update::{Event, update};
-use crate::view;
 
 /// Countdowns and marks that fade need no more.
 const TICK: Duration = Duration::from_millis(250);
@@ -33,11 +32,10 @@ pub(crate) async fn run(mut model: Model, client: Client, mut events: Events) ->
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut events_open = true;
     let mut screen = Screen::take().context("cannot use this terminal")?;
-    let area = screen.terminal.size()?;
-    model.size = size(area.width, area.height);
+    model.size = screen.size()?;
 
     while !model.quit {
-        screen.terminal.draw(|frame| view::draw(&model, &theme, frame))?;
+        screen.draw(&model, &theme)?;
         let event = tokio::select! {
             key = input.next() => match key {
                 Some(key) => from_input(key.context("cannot read from this terminal")?),

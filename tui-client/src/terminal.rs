@@ -1,5 +1,6 @@
 //! The terminal, taken and given back: on every way out, a panic included.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Stdout, Write};
 use std::panic;
 
@@ -8,10 +9,17 @@ use crossterm::execute;
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::buffer::Buffer;
+
+use crate::model::{Model, Size};
+use crate::theme::Theme;
+use crate::view;
 
 /// The terminal while it is ours. Dropping it gives it back.
 pub(crate) struct Screen {
-    pub(crate) terminal: Terminal<CrosstermBackend<Stdout>>,
+    terminal: Terminal<CrosstermBackend<Stdout>>,
+    /// What [`joined_cells`] said of the last frame.
+    joined_cells: u64,
 }
 
 impl Screen {
@@ -27,13 +35,51 @@ impl Screen {
         let taken = execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste);
         let terminal = taken.and_then(|()| Terminal::new(CrosstermBackend::new(io::stdout())));
         match terminal {
-            Ok(terminal) => Ok(Self { terminal }),
+            Ok(terminal) => Ok(Self {
+                terminal,
+                joined_cells: 0,
+            }),
             Err(error) => {
                 give_back();
                 Err(error)
             }
         }
     }
+
+    /// The size, in cells.
+    pub(crate) fn size(&self) -> io::Result<Size> {
+        let area = self.terminal.size()?;
+        Ok(Size {
+            width: area.width,
+            height: area.height,
+        })
+    }
+
+    /// Draws what has changed; everything, where a terminal may have other ideas of what stood there.
+    pub(crate) fn draw(&mut self, model: &Model, theme: &Theme) -> io::Result<()> {
+        let frame = self.terminal.draw(|frame| view::draw(model, theme, frame))?;
+        let joined = joined_cells(frame.buffer);
+        if joined != self.joined_cells {
+            self.joined_cells = joined;
+            self.terminal.clear()?;
+            self.terminal.draw(|frame| view::draw(model, theme, frame))?;
+        }
+        Ok(())
+    }
+}
+
+/// Which cells hold several characters joined into one (families, flags, skin tones), as a number to compare. Terminals
+/// disagree about how wide these are, so that one that changes may leave pieces of itself behind.
+fn joined_cells(buffer: &Buffer) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for (at, cell) in buffer.content().iter().enumerate() {
+        let symbol = cell.symbol();
+        // Quick for the many cells that are one ASCII character.
+        if symbol.len() > 4 && symbol.chars().nth(1).is_some() {
+            (at, symbol).hash(&mut hasher);
+        }
+    }
+    hasher.finish()
 }
 
 impl Drop for Screen {

@@ -1,7 +1,7 @@
 //! Draws the model. Changes nothing.
 
 use ratatui::Frame;
-use ratatui::widgets::Paragraph;
+use ratatui::widgets::{Paragraph, Wrap};
 
 use crate::layout::{self, HEIGHT_MIN, WIDTH_MIN};
 use crate::model::{Model, Size};
@@ -26,7 +26,8 @@ pub(crate) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>) {
             "Rollcall needs {WIDTH_MIN} x {HEIGHT_MIN} cells; this terminal has {} x {}.",
             area.width, area.height
         );
-        frame.render_widget(Paragraph::new(words).style(theme.strong), area);
+        let words = Paragraph::new(words).style(theme.strong).wrap(Wrap { trim: true });
+        frame.render_widget(words, area);
         return;
     };
     status::draw(model, theme, frame, panes.status);
