@@ -69,10 +69,10 @@ impl<'a> Case<'a> {
     fn participant(&self) -> Outcome {
         match self.place {
             Place::In(membership) => {
-                let mut detail = format!("messages after #{} are for them", membership.joined_seq);
-                if let Some(left) = membership.left {
-                    detail.push_str(&format!("; left at {} after #{}", self.clock(left.at), left.seq));
-                }
+                let left = membership.left.map_or_else(String::new, |left| {
+                    format!("; left at {} after #{}", self.clock(left.at), left.seq)
+                });
+                let detail = format!("messages after #{} are for them{left}", membership.joined_seq);
                 (StepStatus::Ok, Some(membership.joined_at), detail)
             }
             Place::Later(membership) => {
@@ -100,7 +100,7 @@ impl<'a> Case<'a> {
     fn connected(&self) -> Outcome {
         let there: Vec<&Judged<'a>> = self.meant().filter(|judged| judged.was_there).collect();
         let since = there.iter().map(|judged| judged.socket.connected_at).min();
-        let names: Vec<String> = there.iter().take(5).map(|judged| self.socket(judged)).collect();
+        let names: Vec<String> = there.iter().take(5).map(|judged| judged.name()).collect();
         if let Finding::Looping(found) = self.finding {
             return (
                 StepStatus::Failed,

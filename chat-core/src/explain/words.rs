@@ -81,14 +81,6 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// `socket X (web/1.2)`
-    pub(super) fn socket(&self, judged: &Judged<'_>) -> String {
-        match &judged.socket.client {
-            Some(client) => format!("socket {} ({client})", judged.socket.sid),
-            None => format!("socket {}", judged.socket.sid),
-        }
-    }
-
     /// ` at …`, or nothing.
     pub(super) fn at_if_known(&self, at: Option<Timestamp>) -> String {
         at.map(|at| format!(" at {}", self.clock(at))).unwrap_or_default()
@@ -107,6 +99,16 @@ impl<'a> Case<'a> {
         match &self.evidence.broadcast {
             Broadcast::Made(record) => some_of(&record.similar_rooms),
             Broadcast::NotMade { .. } | Broadcast::Unknown => None,
+        }
+    }
+}
+
+impl Judged<'_> {
+    /// `socket X (web/1.2)`
+    pub(super) fn name(&self) -> String {
+        match &self.socket.client {
+            Some(client) => format!("socket {} ({client})", self.socket.sid),
+            None => format!("socket {}", self.socket.sid),
         }
     }
 }
