@@ -1,11 +1,13 @@
 //! The rules of Rollcall, without I/O.
 //!
 //! Everything here is plain data and pure functions: identifiers ([`ids`]), bounds ([`limits`]), people ([`user`]),
-//! conversations ([`conversation`]), messages ([`message`]) and the ports that the outside implements ([`ports`]).
+//! conversations ([`conversation`]), messages ([`message`]), why one did not reach somebody ([`explain`]) and the ports that
+//! the outside implements ([`ports`]).
 //! The server, the clients and the tests share it; it knows nothing of sockets, SQL or HTTP.
 
 pub mod conversation;
 pub mod delivery;
+pub mod explain;
 pub mod ids;
 pub mod limits;
 pub mod message;

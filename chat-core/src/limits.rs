@@ -41,6 +41,25 @@ pub const PASSWORD_BYTES_MIN: usize = 8;
 /// A password, in bytes.
 pub const PASSWORD_BYTES_MAX: usize = 256;
 
+/// A message that was handed to a socket that promised receipts is unconfirmed from here on: ten seconds after the last of
+/// the attempts at 0, 5, 15 and 35 s.
+pub const UNCONFIRMED_AFTER_MILLIS: u64 = 45_000;
+
+/// A saved message may be this young without having been handed over before that needs a reason: the way from the commit to
+/// a socket's buffer takes milliseconds, and the first retry comes after 5 s.
+pub const ON_ITS_WAY_MILLIS: u64 = 5_000;
+
+/// So many connects of a user …
+pub const LOOP_CONNECTS: usize = 5;
+/// … within this time …
+pub const LOOP_WITHIN_MILLIS: u64 = 60_000;
+/// … of which none lived this long, are a reconnect loop.
+pub const LOOP_LIFE_MILLIS: u64 = 10_000;
+
+/// Clients whose connection was lost come back within this time if they come back by themselves: twelve of the five-second
+/// delays that official clients grow to. Later it is absence, whatever the last connection ended by.
+pub const COMES_BACK_WITHIN_MILLIS: u64 = 60_000;
+
 /// A page size as asked for, made one that is served: `None` is the default, more than the most is the most.
 pub fn page_size(asked: Option<u32>) -> u32 {
     asked.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX)

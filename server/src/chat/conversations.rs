@@ -37,7 +37,8 @@ impl Chat {
         self.view(&entry, actor.id()).await
     }
 
-    /// Makes a conversation, to its end even if the caller goes away; true when it is new, false when the direct one of these two was there.
+    /// Makes a conversation, to its end even if the caller goes away; true when it is new, false when the direct one of these two (or, for a service
+    /// that repeats itself, the one with this id) was there.
     pub async fn create_conversation(
         self: &Arc<Self>,
         actor: &Actor,
@@ -65,13 +66,13 @@ impl Chat {
                 drop(change);
                 Ok((self.view(&entry, actor.id()).await?, true))
             }
-            Created::Existing(conversation) if conversation.kind == wanted && wanted == ConversationKind::Direct => {
+            Created::Existing(conversation) if conversation.kind == wanted => {
                 let entry = self.directory.insert(conversation);
                 Ok((self.view(&entry, actor.id()).await?, false))
             }
             Created::Existing(_) => Err(WireError::new(
                 ErrorCode::Conflict,
-                format!("id: there is a conversation {id} already"),
+                format!("id: conversation {id} exists and is of the other kind"),
             )),
         }
     }

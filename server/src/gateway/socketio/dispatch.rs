@@ -36,9 +36,8 @@ impl Gateway {
     /// Puts an event into its inbox; true when the caller must run it.
     pub(super) fn receive(&self, inbox: &Inbox, event: RawEvent) -> bool {
         match inbox.put(event) {
-            Put::Waits => false,
+            Put::Waits | Put::Closed => false,
             Put::Run => true,
-            Put::Closed => false,
             Put::Full(event) => {
                 self.refuse_one_too_many(inbox, event);
                 false
