@@ -111,3 +111,32 @@ pub const CONNECTIONS_MAX: usize = 200_000;
 pub const SHUTDOWN_CLOSE: Duration = Duration::from_millis(1_500);
 /// How often the rate limits forget addresses and users that are quiet.
 pub const RATES_SWEEP_INTERVAL: Duration = Duration::from_mins(1);
+
+/// Unconfirmed messages that are remembered one by one, per socket and conversation. More than a client can be behind by without
+/// being lagging; 32 bytes each, and none while a client confirms.
+pub const OUTSTANDING_MAX: usize = 128;
+/// Receipts whose times are remembered, per socket and conversation.
+pub const CONFIRMATIONS_MAX: usize = 16;
+/// When an unconfirmed message is handed over again, counted from the first time: the contract's 5, 15 and 35 s.
+pub const RETRY_AFTER: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(15), Duration::from_secs(35)];
+/// When it is called unconfirmed: the contract's 45 s.
+pub const UNCONFIRMED_AFTER: Duration = Duration::from_secs(45);
+/// How often overdue messages are looked for.
+pub const RETRY_LOOK_INTERVAL: Duration = Duration::from_millis(500);
+/// Receipts of a conversation are told at most this often: the contract's 200 ms.
+pub const RECEIPTS_COALESCED: Duration = Duration::from_millis(200);
+/// Receipts are told to everybody up to this many participants: beyond it they would be most of the traffic, and nobody reads fifty
+/// ticks.
+pub const RECEIPTS_PARTICIPANTS_MAX: usize = 50;
+/// What the ledger holds in memory, in bytes: some 100,000 messages.
+pub const LEDGER_BYTES_MAX: usize = 32 << 20;
+/// Closed sockets that are remembered per user, for messages of the last minutes.
+pub const CLOSED_SOCKETS_PER_USER_MAX: usize = 16;
+/// Users whose closed sockets are remembered.
+pub const CLOSED_SOCKETS_USERS_MAX: usize = 20_000;
+/// Entries of connection histories and exceptions that wait to be written.
+pub const EVIDENCE_WAITING_MAX: usize = 16_384;
+/// Evidence is written this often.
+pub const EVIDENCE_INTERVAL: Duration = Duration::from_millis(250);
+/// Evidence is kept this long, in milliseconds: a week, so that Monday can explain the weekend.
+pub const EVIDENCE_KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1_000;

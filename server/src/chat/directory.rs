@@ -7,9 +7,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use chat_core::ports::{Conversations, StoreError};
-use chat_core::{Conversation, ConversationId, Seq};
+use chat_core::ports::{Conversations, DeliveryLog, StoreError};
+use chat_core::{Conversation, ConversationId, Seq, UserId};
 use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 use crate::fanout::sequencer::Sequencer;
 use crate::limits::DIRECTORY_CONVERSATIONS_MAX;
@@ -26,6 +28,29 @@ pub struct Entry {
     /// Somebody waits to close a gap of the sequencer.
     pub gap_watched: AtomicBool,
     changing: tokio::sync::Mutex<()>,
+    cursors: tokio::sync::OnceCell<EntryCursors>,
+    cursors_moved: Notify,
+}
+
+/// How far everybody is, by their own word: what the store holds, and what has moved since.
+#[derive(Debug, Default)]
+pub struct EntryCursors(Mutex<HashMap<UserId, (Seq, Seq)>>);
+
+impl EntryCursors {
+    /// Moves a cursor forward and returns where it is then; `None` when it was there already.
+    pub fn advance(&self, user: &UserId, received: Seq, read: Seq) -> Option<(Seq, Seq)> {
+        let mut cursors = self.0.lock();
+        let cursor = cursors.entry(user.clone()).or_default();
+        let moved = (cursor.0.max(received), cursor.1.max(read));
+        let changed = moved != *cursor;
+        *cursor = moved;
+        changed.then_some(moved)
+    }
+
+    /// Received and read up to here.
+    pub fn of(&self, user: &UserId) -> (Seq, Seq) {
+        self.0.lock().get(user).copied().unwrap_or_default()
+    }
 }
 
 impl Entry {
@@ -37,6 +62,8 @@ impl Entry {
             used: AtomicU64::new(used),
             gap_watched: AtomicBool::new(false),
             changing: tokio::sync::Mutex::new(()),
+            cursors: tokio::sync::OnceCell::new(),
+            cursors_moved: Notify::new(),
             conversation: RwLock::new(Arc::new(conversation)),
         }
     }
@@ -44,6 +71,33 @@ impl Entry {
     /// The conversation with its participants as they are now. Its `last_seq` is that of the last change; see [`Self::head`].
     pub fn conversation(&self) -> Arc<Conversation> {
         Arc::clone(&self.conversation.read())
+    }
+
+    /// How far everybody is; read from the store at the first use.
+    pub async fn cursors(&self, log: &dyn DeliveryLog) -> Result<&EntryCursors, StoreError> {
+        self.cursors
+            .get_or_try_init(|| async {
+                let id = self.conversation().id.clone();
+                let stored = log.cursors(&id).await?;
+                let cursors = stored.into_iter().map(|cursor| (cursor.user_id, (cursor.received, cursor.read)));
+                Ok(EntryCursors(Mutex::new(cursors.collect())))
+            })
+            .await
+    }
+
+    /// How far this user is, if that was ever asked for here.
+    pub fn cursor_of(&self, user: &UserId) -> Option<(Seq, Seq)> {
+        self.cursors.get().map(|cursors| cursors.of(user))
+    }
+
+    /// Wakes whoever waits for receipts.
+    pub fn cursors_moved(&self) {
+        self.cursors_moved.notify_waiters();
+    }
+
+    /// Resolves at the next receipt; create it before looking at the cursors, so that none in between is missed.
+    pub fn next_receipt(&self) -> Notified<'_> {
+        self.cursors_moved.notified()
     }
 
     /// The newest seq that this process knows of.

@@ -130,7 +130,7 @@ impl Chat {
         id: &ConversationId,
     ) -> Result<Left, WireError> {
         self.entry_for(actor, id).await?;
-        socket.leave_lane(id);
+        socket.leave_lane(id, self.ports.clock.now());
         let room = conversation_room(id);
         let verified = self.hub.leave(socket, &room);
         Ok(Left { room, verified })

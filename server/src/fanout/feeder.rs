@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_core::ports::{MessageLog, PageFrom, StoreError};
+use chat_core::ports::{Clock, MessageLog, PageFrom, StoreError};
 use chat_core::{ConversationId, Message, Seq};
 use serde_json::value::to_raw_value;
 use tokio::time::Instant;
@@ -23,6 +23,7 @@ pub struct Feeder {
     hub: Arc<Hub>,
     metrics: ChatMetrics,
     tally: Arc<Tally>,
+    clock: Arc<dyn Clock>,
 }
 
 impl std::fmt::Debug for Feeder {
@@ -201,7 +202,7 @@ impl Feeder {
         let mut bytes = 0;
         for message in page {
             let Ok(payload) = to_raw_value(message) else { continue };
-            match socket.feed(conversation, message.seq, &payload) {
+            match socket.feed(conversation, message.seq, &payload, self.clock.now()) {
                 Some(Ok(())) => {
                     bytes += payload.get().len() as u64;
                     self.metrics.resumed_messages.increment(1);

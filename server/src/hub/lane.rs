@@ -4,7 +4,11 @@
 //! rising seq, each once, without gaps. Whatever cannot be handed over at once is left to the feeder, which reads it from
 //! the store; a full buffer is therefore a delay and never a loss.
 
-use chat_core::Seq;
+use std::collections::VecDeque;
+
+use chat_core::{Seq, Timestamp};
+
+use crate::limits::{CONFIRMATIONS_MAX, OUTSTANDING_MAX};
 
 /// Who may hand messages to a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,15 +42,60 @@ pub enum Offer {
     Closed,
 }
 
+/// How a message came to a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Path {
+    /// With everybody else, through the room.
+    Room,
+    /// The socket was not in the room; it was joined and sent to.
+    Repair,
+    /// From the store, when the client came back or its buffer had drained.
+    Resume,
+}
+
+/// A message that was handed over and is not confirmed yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outstanding {
+    /// Which.
+    pub seq: Seq,
+    /// When it was first handed over.
+    pub first_at: Timestamp,
+    /// How.
+    pub path: Path,
+    /// How often it was handed over.
+    pub attempts: u8,
+    /// The last retry was in vain.
+    pub given_up: bool,
+}
+
+/// A receipt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Confirmation {
+    /// Everything up to here.
+    pub upto: Seq,
+    /// When it came.
+    pub at: Timestamp,
+}
+
 /// The state of one socket in one conversation.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Lane {
+    /// The lane begins after this seq: what the client held when it came, or the newest message when it joined.
+    pub begins: Seq,
     /// The last seq that was handed over (or that the client held when it came).
     pub handed: Seq,
     /// The newest seq that is known to exist.
     pub head: Seq,
     /// Who may hand over.
     pub mode: Mode,
+    /// Confirmed by this socket up to here.
+    pub confirmed: Seq,
+    /// What was handed over and is not confirmed, of a socket that promised receipts: the oldest first.
+    pub outstanding: VecDeque<Outstanding>,
+    /// The newest receipts, the oldest first.
+    pub confirmations: VecDeque<Confirmation>,
+    /// When it was left by the client itself, and when it was joined last.
+    pub left_at: Option<Timestamp>,
 }
 
 /// What the fan-out is to do with a message.
@@ -62,9 +111,14 @@ impl Lane {
     /// A lane that begins after `handed` and is held.
     pub fn held(handed: Seq) -> Self {
         Self {
+            begins: handed,
             handed,
             head: handed,
             mode: Mode::Held,
+            confirmed: handed,
+            outstanding: VecDeque::new(),
+            confirmations: VecDeque::new(),
+            left_at: None,
         }
     }
 
@@ -98,6 +152,39 @@ impl Lane {
             self.settle();
         }
         self.mode == Mode::Behind
+    }
+
+    /// Remembers that message `seq` waits for a receipt.
+    pub fn awaits(&mut self, seq: Seq, path: Path, at: Timestamp) {
+        if self.outstanding.len() >= OUTSTANDING_MAX {
+            // The newest matter most; what falls out is still known to be unconfirmed, only no longer since when.
+            self.outstanding.pop_front();
+        }
+        let first = Outstanding { seq, first_at: at, path, attempts: 1, given_up: false };
+        self.outstanding.push_back(first);
+    }
+
+    /// A receipt came: everything up to `upto` (never beyond what was handed over) is confirmed. What it closes is returned.
+    pub fn confirm(&mut self, upto: Seq, at: Timestamp) -> Vec<Outstanding> {
+        let upto = upto.min(self.handed);
+        if upto <= self.confirmed {
+            return Vec::new();
+        }
+        self.confirmed = upto;
+        if self.confirmations.len() >= CONFIRMATIONS_MAX {
+            self.confirmations.pop_front();
+        }
+        self.confirmations.push_back(Confirmation { upto, at });
+        let closed = self.outstanding.partition_point(|waits| waits.seq <= upto);
+        self.outstanding.drain(..closed).collect()
+    }
+
+    /// When a receipt covered message `seq`, as far as it is remembered.
+    pub fn confirmed_at(&self, seq: Seq) -> Option<Timestamp> {
+        let at = self.confirmations.partition_point(|receipt| receipt.upto < seq);
+        // Covered by the oldest receipt that is remembered: it may have been an older one that is not.
+        let exact = at > 0 || self.confirmations.len() < CONFIRMATIONS_MAX;
+        self.confirmations.get(at).filter(|_| exact).map(|receipt| receipt.at)
     }
 
     fn settle(&mut self) -> bool {

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use socketioxide::extract::SocketRef;
 use socketioxide::{SendError, SocketError};
 
-use super::lane::{Lane, Mode, Offer, Turn};
+use super::lane::{Lane, Mode, Offer, Outstanding, Path, Turn};
 use crate::gateway::listener::Line;
 use crate::limits::BACKLOG_EVENTS_MAX;
 
@@ -218,7 +218,13 @@ impl LiveSocket {
     // === lanes ===
 
     /// Message `seq` of `conversation` is committed: hand it over if it is this socket's turn.
-    pub(crate) fn offer(&self, conversation: &ConversationId, seq: Seq, payload: &RawValue) -> Offer {
+    pub(crate) fn offer(
+        &self,
+        conversation: &ConversationId,
+        seq: Seq,
+        payload: &RawValue,
+        how: (Path, Timestamp),
+    ) -> Offer {
         let mut lanes = self.lanes.lock();
         let lane = match lanes.get_mut(conversation) {
             Some(lane) => lane,
@@ -237,6 +243,9 @@ impl LiveSocket {
             Turn::Now => match self.emit(name::NEW_MESSAGE, payload) {
                 Ok(()) => {
                     lane.handed_over(seq);
+                    if self.caller.receipts {
+                        lane.awaits(seq, how.0, how.1);
+                    }
                     Offer::HandedOff
                 }
                 Err(EmitError::Full) => {
@@ -281,6 +290,7 @@ impl LiveSocket {
         conversation: &ConversationId,
         seq: Seq,
         payload: &RawValue,
+        at: Timestamp,
     ) -> Option<Result<(), EmitError>> {
         let mut lanes = self.lanes.lock();
         let lane = lanes.get_mut(conversation).filter(|lane| lane.mode == Mode::Behind)?;
@@ -291,6 +301,9 @@ impl LiveSocket {
         match outcome {
             Ok(()) => {
                 lane.handed_over(seq);
+                if self.caller.receipts {
+                    lane.awaits(seq, Path::Resume, at);
+                }
             }
             Err(EmitError::Full) => self.lagging.store(true, Ordering::Relaxed),
             Err(EmitError::Closed) => {}
@@ -352,9 +365,7 @@ impl LiveSocket {
     pub(crate) fn begin_lane(&self, conversation: &ConversationId, handed: Seq, head: Seq) {
         let mut lanes = self.lanes.lock();
         let lane = lanes.entry(conversation.clone()).or_insert(Lane::held(handed));
-        lane.handed = handed;
-        lane.head = lane.head.max(head).max(handed);
-        lane.mode = Mode::Held;
+        *lane = Lane { head: lane.head.max(head).max(handed), ..Lane::held(handed) };
     }
 
     /// Ends the hold on one lane; true when the feeder has work now.
@@ -377,15 +388,13 @@ impl LiveSocket {
     }
 
     /// The client left by itself: nothing live until it joins again.
-    pub(crate) fn leave_lane(&self, conversation: &ConversationId) {
+    pub(crate) fn leave_lane(&self, conversation: &ConversationId, at: Timestamp) {
         let mut lanes = self.lanes.lock();
-        if let Some(lane) = lanes.get_mut(conversation) {
-            lane.mode = Mode::Left;
-        } else {
-            let mut lane = Lane::held(Seq::ZERO);
-            lane.mode = Mode::Left;
-            lanes.insert(conversation.clone(), lane);
-        }
+        let lane = lanes.entry(conversation.clone()).or_insert(Lane::held(Seq::ZERO));
+        lane.mode = Mode::Left;
+        lane.left_at = Some(at);
+        // What it was handed it may still confirm, but nobody hands it over again to a client that left.
+        lane.outstanding.clear();
     }
 
     /// The user is no longer in the conversation.
@@ -404,6 +413,37 @@ impl LiveSocket {
     /// The last seq handed over in this conversation.
     pub fn handed(&self, conversation: &ConversationId) -> Option<Seq> {
         self.lanes.lock().get(conversation).map(|lane| lane.handed)
+    }
+
+    // === receipts ===
+
+    /// The client confirms everything up to `upto`; what that closes is returned.
+    pub(crate) fn confirm(&self, conversation: &ConversationId, upto: Seq, at: Timestamp) -> Vec<Outstanding> {
+        self.lanes.lock().get_mut(conversation).map(|lane| lane.confirm(upto, at)).unwrap_or_default()
+    }
+
+    /// Runs `look` over the lanes in which something waits for a receipt.
+    pub(crate) fn with_waiting_lanes(&self, mut look: impl FnMut(&ConversationId, &mut Lane)) {
+        for (conversation, lane) in self.lanes.lock().iter_mut() {
+            if !lane.outstanding.is_empty() {
+                look(conversation, lane);
+            }
+        }
+    }
+
+    /// Hands a message over again that the client has not confirmed. The client knows it by its seq if it has it.
+    pub(crate) fn again(&self, payload: &RawValue) -> Result<(), EmitError> {
+        self.emit(name::NEW_MESSAGE, payload)
+    }
+
+    /// A copy of the lane, for whoever explains.
+    pub fn lane(&self, conversation: &ConversationId) -> Option<Lane> {
+        self.lanes.lock().get(conversation).cloned()
+    }
+
+    /// Copies of all lanes, for whoever remembers a closed socket.
+    pub(crate) fn lanes(&self) -> HashMap<ConversationId, Lane> {
+        self.lanes.lock().clone()
     }
 
     // === rooms ===

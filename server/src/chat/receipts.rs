@@ -1,0 +1,140 @@
+//! Receipts: a client's word that it has received, or read, everything up to a seq.
+//!
+//! A receipt moves the user's cursor in the conversation (in memory at once, in the store in batches), closes what its own socket was
+//! waiting for, and is told to the others, many at a time.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use chat_core::delivery::Cursor;
+use chat_core::ports::DeliveryLog;
+use chat_core::{ConversationId, Seq, UserId};
+use parking_lot::Mutex;
+use rollcall_protocol::WireError;
+use rollcall_protocol::event::{Cursor as CursorView, Receipts, name};
+use rollcall_protocol::request::Receipt;
+
+use super::directory::Entry;
+use super::refusal::{from_store, not_participant};
+use super::{Actor, Chat};
+use crate::hub::LiveSocket;
+use crate::limits::{RECEIPTS_COALESCED, RECEIPTS_PARTICIPANTS_MAX};
+
+/// Cursors that moved and are not stored, or not told, yet. Bounded by participants: each is in it once.
+#[derive(Default)]
+pub struct MovedCursors {
+    unsaved: Mutex<HashMap<(ConversationId, UserId), (Seq, Seq)>>,
+    untold: Mutex<HashMap<ConversationId, HashSet<UserId>>>,
+    // One writer at a time: a batch that failed is put back before the next one is taken.
+    saving: tokio::sync::Mutex<()>,
+}
+
+impl MovedCursors {
+    fn note(&self, conversation: &ConversationId, user: &UserId, received: Seq, read: Seq) {
+        self.unsaved.lock().insert((conversation.clone(), user.clone()), (received, read));
+        self.untold.lock().entry(conversation.clone()).or_default().insert(user.clone());
+    }
+
+    /// Stores what is not stored yet: everybody's, or one user's. What could not be stored stays.
+    pub async fn save(&self, log: &dyn DeliveryLog, only: Option<&UserId>) {
+        if self.unsaved.lock().is_empty() {
+            return;
+        }
+        let _one_at_a_time = self.saving.lock().await;
+        let wanted = |(_, user): &(ConversationId, UserId)| only.is_none_or(|only| only == user);
+        let batch: Vec<Cursor> = self
+            .unsaved
+            .lock()
+            .extract_if(|key, _| wanted(key))
+            .map(|((conversation_id, user_id), (received, read))| Cursor { conversation_id, user_id, received, read })
+            .collect();
+        if batch.is_empty() {
+            return;
+        }
+        if let Err(error) = log.advance_cursors(&batch).await {
+            tracing::warn!(%error, cursors = batch.len(), "cursors could not be stored yet");
+            let mut unsaved = self.unsaved.lock();
+            for cursor in batch {
+                // One that moved on meanwhile is further than this.
+                let place = (cursor.conversation_id, cursor.user_id);
+                unsaved.entry(place).or_insert((cursor.received, cursor.read));
+            }
+        }
+    }
+}
+
+impl Chat {
+    /// Takes a receipt. A cursor beyond the newest message stops at it.
+    pub async fn receipt(&self, actor: &Actor, socket: &Arc<LiveSocket>, receipt: Receipt) -> Result<(), WireError> {
+        let id = receipt.conversation_id;
+        let entry = self.entry_for(actor, &id).await?;
+        if !entry.conversation().has(actor.id()) {
+            return Err(not_participant(&id));
+        }
+        let head = entry.head();
+        let read = receipt.read.unwrap_or_default().min(head);
+        let received = receipt.received.unwrap_or_default().min(head).max(read);
+        let cursors = entry.cursors(&*self.ports.deliveries).await.map_err(|error| from_store(&error))?;
+        if let Some((received, read)) = cursors.advance(actor.id(), received, read) {
+            self.moved_cursors.note(&id, actor.id(), received, read);
+            entry.cursors_moved();
+        }
+        self.delivery.confirmed(socket, &id, received, self.ports.clock.now());
+        Ok(())
+    }
+
+    /// Stores and tells receipts at every interval until the task is dropped.
+    pub async fn run_receipts(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(RECEIPTS_COALESCED);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.tell_receipts();
+            self.moved_cursors.save(&*self.ports.deliveries, None).await;
+        }
+    }
+
+    /// Stores the cursors of this user now, so that what is read from the store next holds them.
+    pub(super) async fn save_cursors_of(&self, user: &UserId) {
+        self.moved_cursors.save(&*self.ports.deliveries, Some(user)).await;
+    }
+
+    /// Stores every cursor: the server is about to stop.
+    pub async fn save_all_cursors(&self) {
+        self.moved_cursors.save(&*self.ports.deliveries, None).await;
+    }
+
+    fn tell_receipts(&self) {
+        let untold = std::mem::take(&mut *self.moved_cursors.untold.lock());
+        for (id, users) in untold {
+            if let Some(entry) = self.directory.cached(&id) {
+                self.tell_receipts_of(&entry, &users);
+            }
+        }
+    }
+
+    fn tell_receipts_of(&self, entry: &Entry, users: &HashSet<UserId>) {
+        let conversation = entry.conversation();
+        let users: Vec<CursorView> = users
+            .iter()
+            .filter_map(|user| {
+                let (received, read) = entry.cursor_of(user)?;
+                Some(CursorView { user_id: user.clone(), received, read })
+            })
+            .collect();
+        let told = |notice: &Receipts, hearers: Vec<Vec<Arc<LiveSocket>>>| {
+            let hearers: Vec<_> = hearers.into_iter().flatten().filter(|socket| !socket.is_opening()).collect();
+            self.fanout.say_if_room(&hearers, name::RECEIPTS, notice);
+        };
+        if conversation.participants.len() <= RECEIPTS_PARTICIPANTS_MAX {
+            let everybody = self.hub.sockets_of_all(conversation.participants.iter().map(|p| &p.user_id));
+            told(&Receipts { conversation_id: conversation.id.clone(), users }, everybody);
+        } else {
+            // In a crowd each user's own sockets still agree on what is unread.
+            for user in users {
+                let own = vec![self.hub.sockets_of(&user.user_id)];
+                told(&Receipts { conversation_id: conversation.id.clone(), users: vec![user] }, own);
+            }
+        }
+    }
+}

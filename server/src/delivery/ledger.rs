@@ -1,0 +1,133 @@
+//! The newest messages: when each was announced, and to how many.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use chat_core::{ConversationId, MessageId, Seq, Timestamp};
+use parking_lot::Mutex;
+use rollcall_protocol::reply::Delivery;
+
+use crate::limits::LEDGER_BYTES_MAX;
+use crate::telemetry::DeliveryMetrics;
+
+/// How a message went out from this node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broadcast {
+    /// Which message.
+    pub message_id: MessageId,
+    /// Its number.
+    pub seq: Seq,
+    /// When.
+    pub at: Timestamp,
+    /// Anybody was in the conversation's room.
+    pub room_existed: bool,
+    /// Live rooms of the namespace at that time.
+    pub rooms_in_namespace: usize,
+    /// Live rooms with a similar name, when this one did not exist.
+    pub similar_rooms: Vec<String>,
+    /// Where it went.
+    pub delivery: Delivery,
+}
+
+impl Broadcast {
+    /// About what it takes in memory.
+    fn bytes(&self) -> usize {
+        let names: usize = self.similar_rooms.iter().map(|name| name.len() + size_of::<String>()).sum();
+        // The reference in the conversation's queue and the one in the order, and the id's own allocation.
+        size_of::<Self>() + self.message_id.as_str().len() + names + 64
+    }
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    by_conversation: HashMap<ConversationId, VecDeque<Arc<Broadcast>>>,
+    /// Whose message is the oldest: one entry per broadcast.
+    order: VecDeque<ConversationId>,
+    bytes: usize,
+}
+
+/// The newest broadcasts, bounded in bytes.
+#[derive(Debug)]
+pub struct Ledger {
+    held: Mutex<Held>,
+    bytes_max: usize,
+    metrics: DeliveryMetrics,
+}
+
+impl Ledger {
+    /// An empty ledger.
+    pub fn new(metrics: DeliveryMetrics) -> Self {
+        Self { held: Mutex::default(), bytes_max: LEDGER_BYTES_MAX, metrics }
+    }
+
+    /// Notes a broadcast; the oldest ones make room for it.
+    pub fn note(&self, conversation: &ConversationId, broadcast: Broadcast) {
+        let mut held = self.held.lock();
+        held.bytes += broadcast.bytes();
+        held.order.push_back(conversation.clone());
+        held.by_conversation.entry(conversation.clone()).or_default().push_back(Arc::new(broadcast));
+        let mut evicted = 0;
+        while held.bytes > self.bytes_max {
+            let Some(oldest) = held.order.pop_front() else { break };
+            let Some(queue) = held.by_conversation.get_mut(&oldest) else { continue };
+            if let Some(dropped) = queue.pop_front() {
+                evicted += 1;
+                let bytes = dropped.bytes();
+                if queue.is_empty() {
+                    held.by_conversation.remove(&oldest);
+                }
+                held.bytes = held.bytes.saturating_sub(bytes);
+            }
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a gauge takes f64; the ledger is bounded far below 2^52")]
+        {
+            self.metrics.ledger_entries.set(held.order.len() as f64);
+            self.metrics.ledger_bytes.set(held.bytes as f64);
+        }
+        drop(held);
+        self.metrics.ledger_evicted.increment(evicted);
+    }
+
+    /// The broadcast of message `seq`, if it is still held.
+    pub fn broadcast(&self, conversation: &ConversationId, seq: Seq) -> Option<Arc<Broadcast>> {
+        let held = self.held.lock();
+        let queue = held.by_conversation.get(conversation)?;
+        let at = queue.binary_search_by(|broadcast| broadcast.seq.cmp(&seq)).ok()?;
+        queue.get(at).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::Metrics;
+
+    fn broadcast(seq: u64) -> Broadcast {
+        Broadcast {
+            message_id: MessageId::parse(format!("m{seq}")).unwrap(),
+            seq: Seq(seq),
+            at: Timestamp::from_millis(0),
+            room_existed: true,
+            rooms_in_namespace: 1,
+            similar_rooms: Vec::new(),
+            delivery: Delivery::default(),
+        }
+    }
+
+    #[test]
+    fn bytes_stay_below_the_bound_and_the_newest_stay() {
+        let metrics = Metrics::new().unwrap();
+        let ledger = Ledger { bytes_max: 10_000, ..Ledger::new(metrics.delivery.clone()) };
+        let (a, b) = (ConversationId::parse("a").unwrap(), ConversationId::parse("b").unwrap());
+        for seq in 1..=1_000 {
+            ledger.note(if seq % 3 == 0 { &b } else { &a }, broadcast(seq));
+        }
+        assert!(ledger.held.lock().bytes <= 10_000);
+        assert!(ledger.broadcast(&a, Seq(1_000)).is_some());
+        assert!(ledger.broadcast(&b, Seq(999)).is_some());
+        assert_eq!(ledger.broadcast(&a, Seq(1)), None);
+        assert!(metrics.render().contains("rollcall_ledger_evicted_total"));
+        let held = ledger.held.lock();
+        assert_eq!(held.order.len(), held.by_conversation.values().map(VecDeque::len).sum::<usize>());
+    }
+}
