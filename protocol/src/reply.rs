@@ -131,6 +131,13 @@ pub struct Changed {
     pub conversation: ConversationView,
 }
 
+/// `edit_message`, `delete_message`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Updated {
+    /// As it is now.
+    pub message: Message,
+}
+
 /// `whoami`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Whoami {

@@ -26,6 +26,9 @@ use crate::api::Readiness;
 use crate::chat::directory::Directory;
 use crate::chat::{Chat, Ports};
 use crate::clock::{SystemClock, UuidSource};
+use crate::delivery::RollCall;
+use crate::delivery::evidence::Collector;
+use crate::delivery::recorder::Recorder;
 use crate::fanout::Fanout;
 use crate::fanout::feeder::Feeder;
 use crate::gateway::rejected::RejectedRing;
@@ -98,6 +101,10 @@ pub struct Parts {
     pub hub: Arc<Hub>,
     /// The use cases.
     pub chat: Arc<Chat>,
+    /// From a commit to every socket.
+    pub fanout: Arc<Fanout>,
+    /// What happens to messages.
+    pub roll_call: Arc<RollCall>,
     /// Connections that were refused.
     pub rejected: Arc<RejectedRing>,
     /// Whether this node takes work.
@@ -220,10 +227,26 @@ async fn build(settings: &Settings, metrics: Metrics, io: &SocketIo) -> Result<P
     let rates = Arc::new(RateLimits::new(&settings.rates));
     let node_id = NodeId::parse(ids.user_id().as_str()).map_err(|error| StartError::Internal(error.to_string()))?;
     let hub = Arc::new(Hub::new(node_id, Arc::clone(&clock), io.clone(), metrics.hub.clone()));
-    let feeder = Feeder::new(store.clone(), Arc::clone(&hub), metrics.chat.clone());
+    let recorder = Arc::new(Recorder::new(store.clone()));
+    let (delivery, retries) = (metrics.delivery.clone(), metrics.fanout.retries.clone());
+    let roll_call = Arc::new(RollCall::new(hub.node_id().clone(), recorder, delivery, retries));
+    let collector = Collector::new(
+        Arc::clone(&hub),
+        Arc::clone(&roll_call),
+        store.clone(),
+        Arc::clone(&clock),
+    );
+    let feeder = Feeder::new(
+        store.clone(),
+        Arc::clone(&hub),
+        Arc::clone(&clock),
+        metrics.chat.clone(),
+    );
     let fanout = Arc::new(Fanout::new(
         Arc::clone(&hub),
         feeder,
+        Arc::clone(&roll_call),
+        Arc::clone(&clock),
         metrics.fanout.clone(),
         metrics.gateway.clone(),
     ));
@@ -231,6 +254,7 @@ async fn build(settings: &Settings, metrics: Metrics, io: &SocketIo) -> Result<P
         accounts: store.clone(),
         conversations: store.clone(),
         log: store.clone(),
+        deliveries: store.clone(),
         vitals: store.clone(),
         clock: Arc::clone(&clock),
         ids: Arc::clone(&ids),
@@ -238,8 +262,10 @@ async fn build(settings: &Settings, metrics: Metrics, io: &SocketIo) -> Result<P
     let chat_parts = crate::chat::Parts {
         directory: Arc::new(Directory::new(store.clone())),
         hub: Arc::clone(&hub),
-        fanout,
+        fanout: Arc::clone(&fanout),
         rates: Arc::clone(&rates),
+        roll_call: Arc::clone(&roll_call),
+        collector,
         message_bytes_max: settings.max_message_bytes,
         metrics: metrics.chat.clone(),
         events: metrics.gateway.clone(),
@@ -266,6 +292,8 @@ async fn build(settings: &Settings, metrics: Metrics, io: &SocketIo) -> Result<P
         rates,
         hub,
         chat,
+        fanout,
+        roll_call,
         rejected,
         readiness,
         history: Arc::default(),
@@ -314,6 +342,13 @@ fn run_background(parts: &Arc<Parts>, inspector: &Arc<Inspector>, stop: &Cancell
     spawn(Box::pin(Arc::clone(&parts.chat).run_presence()));
     spawn(Box::pin(Arc::clone(&parts.chat).run_heads()));
     spawn(Box::pin(Arc::clone(&parts.chat).run_expiry()));
+    spawn(Box::pin(Arc::clone(&parts.chat).run_receipts()));
+    spawn(Box::pin(
+        Arc::clone(&parts.fanout).run_retries(Arc::clone(&parts.clock)),
+    ));
+    spawn(Box::pin(
+        Arc::clone(&parts.roll_call.recorder).run(Arc::clone(&parts.clock)),
+    ));
     spawn(Box::pin(Arc::clone(inspector).watch_store()));
     let inspect: Arc<dyn Inspect> = inspector.clone();
     spawn(Box::pin(Arc::clone(&parts.history).keep(

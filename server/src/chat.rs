@@ -4,11 +4,15 @@
 //! nothing is said to anybody unless it is committed; whoever may not do something learns so and why; each use case
 //! reads top-down: authorise, act, announce.
 
+pub mod arrivals;
 pub mod conversations;
 pub mod directory;
+pub mod edit;
 pub mod expiry;
+pub mod explain;
 pub mod heads;
 pub mod presence;
+pub mod receipts;
 pub mod refusal;
 pub mod rooms;
 pub mod send;
@@ -18,15 +22,18 @@ pub mod typing;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use chat_core::ports::{Accounts, Clock, Conversations, IdSource, MessageLog, Vitals};
+use chat_core::ports::{Accounts, Clock, Conversations, DeliveryLog, IdSource, MessageLog, Vitals};
 use chat_core::{ConversationId, Role, UserId};
 use rollcall_protocol::event::ConversationView;
 use rollcall_protocol::{ErrorCode, UserView, WireError};
 use tokio_util::task::TaskTracker;
 
 use self::directory::{Directory, Entry};
+use self::receipts::MovedCursors;
 use self::refusal::from_store;
 use self::typing::TypingMarks;
+use crate::delivery::RollCall;
+use crate::delivery::evidence::Collector;
 use crate::fanout::Fanout;
 use crate::fanout::tally::Totals;
 use crate::hub::{Hub, LiveSocket};
@@ -79,6 +86,8 @@ pub struct Ports {
     pub conversations: Arc<dyn Conversations>,
     /// Messages.
     pub log: Arc<dyn MessageLog>,
+    /// What is written down about deliveries.
+    pub deliveries: Arc<dyn DeliveryLog>,
     /// The store's own state.
     pub vitals: Arc<dyn Vitals>,
     /// The time of stored facts.
@@ -94,6 +103,9 @@ pub struct Chat {
     hub: Arc<Hub>,
     fanout: Arc<Fanout>,
     rates: Arc<RateLimits>,
+    roll_call: Arc<RollCall>,
+    collector: Collector,
+    moved_cursors: MovedCursors,
     typing: TypingMarks,
     message_bytes_max: usize,
     closing: AtomicBool,
@@ -122,6 +134,10 @@ pub struct Parts {
     pub fanout: Arc<Fanout>,
     /// How often is too often.
     pub rates: Arc<RateLimits>,
+    /// What happens to messages.
+    pub roll_call: Arc<RollCall>,
+    /// The evidence of it.
+    pub collector: Collector,
     /// A message's content, in bytes.
     pub message_bytes_max: usize,
     /// What the use cases count.
@@ -139,6 +155,9 @@ impl Chat {
             hub: parts.hub,
             fanout: parts.fanout,
             rates: parts.rates,
+            collector: parts.collector,
+            roll_call: parts.roll_call,
+            moved_cursors: MovedCursors::default(),
             typing: TypingMarks::default(),
             message_bytes_max: parts.message_bytes_max,
             closing: AtomicBool::new(false),
@@ -188,6 +207,7 @@ impl Chat {
     /// The conversation as `user` sees it now. A service that is no participant sees it without cursors.
     pub(crate) async fn view(&self, entry: &Entry, user: &UserId) -> Result<ConversationView, WireError> {
         let conversation = entry.conversation();
+        self.save_cursors_of(user).await;
         let online = |id: &UserId| self.hub.is_online(id);
         let seen = self.ports.conversations.conversation_of(&conversation.id, user).await;
         Ok(match seen.map_err(|error| from_store(&error))? {

@@ -8,19 +8,23 @@ pub mod closed;
 pub mod evidence;
 pub mod ledger;
 pub mod recorder;
-pub mod retries;
+pub mod refusals;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use chat_core::delivery::{ConnectionEvent, ConnectionEventKind, DeliveryException, ExceptionKind};
 use chat_core::{ConversationId, NodeId, Seq, Sid, Timestamp, UserId};
+use parking_lot::Mutex;
 
 use self::closed::ClosedSockets;
 use self::ledger::{Broadcast, Ledger};
 use self::recorder::Recorder;
+use self::refusals::Refusals;
 use crate::hub::LiveSocket;
-use crate::telemetry::DeliveryMetrics;
-use crate::telemetry::labels::DeliveryOutcome;
+use crate::telemetry::labels::{DeliveryOutcome, RetryResult};
+use crate::telemetry::{CounterBy, DeliveryMetrics};
 
 /// Notes what happens, for whoever asks later.
 pub struct RollCall {
@@ -29,9 +33,54 @@ pub struct RollCall {
     /// The newest closed sockets.
     pub closed: ClosedSockets,
     /// Writes evidence down.
-    pub recorder: Recorder,
+    pub recorder: Arc<Recorder>,
+    /// The newest messages that were refused.
+    pub refusals: Refusals,
     node_id: NodeId,
+    confirmed: AtomicU64,
+    unconfirmed: AtomicUsize,
+    latencies: Mutex<Latencies>,
     metrics: DeliveryMetrics,
+    metrics_retries: CounterBy<RetryResult>,
+}
+
+/// Figures for the Overview.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Figures {
+    /// Given up, now.
+    pub unconfirmed: usize,
+    /// Confirmed since the start.
+    pub confirmed: u64,
+    /// The middle and the slowest hundredth of the newest confirmations, in milliseconds.
+    pub latencies: Option<(f64, f64)>,
+}
+
+/// The newest times from hand-over to receipt.
+#[derive(Debug, Default)]
+struct Latencies(VecDeque<u64>);
+
+/// Enough for a p99 that means something.
+const LATENCIES_MAX: usize = 2_048;
+
+impl Latencies {
+    fn note(&mut self, millis: u64) {
+        if self.0.len() >= LATENCIES_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back(millis);
+    }
+
+    fn percentiles(&self) -> Option<(f64, f64)> {
+        let mut sorted: Vec<u64> = self.0.iter().copied().collect();
+        sorted.sort_unstable();
+        let last = sorted.len().checked_sub(1)?;
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "milliseconds of a connection's life are far below 2^52"
+        )]
+        let at = |share: usize| sorted[last * share / 100] as f64;
+        Some((at(50), at(99)))
+    }
 }
 
 impl std::fmt::Debug for RollCall {
@@ -42,8 +91,24 @@ impl std::fmt::Debug for RollCall {
 
 impl RollCall {
     /// An empty one, that stores through `recorder`.
-    pub fn new(node_id: NodeId, recorder: Recorder, metrics: DeliveryMetrics) -> Self {
-        Self { ledger: Ledger::new(metrics.clone()), closed: ClosedSockets::default(), recorder, node_id, metrics }
+    pub fn new(
+        node_id: NodeId,
+        recorder: Arc<Recorder>,
+        metrics: DeliveryMetrics,
+        metrics_retries: CounterBy<RetryResult>,
+    ) -> Self {
+        Self {
+            ledger: Ledger::new(metrics.clone()),
+            closed: ClosedSockets::default(),
+            refusals: Refusals::default(),
+            recorder,
+            node_id,
+            confirmed: AtomicU64::new(0),
+            unconfirmed: AtomicUsize::new(0),
+            latencies: Mutex::default(),
+            metrics,
+            metrics_retries,
+        }
     }
 
     /// A message was announced.
@@ -51,12 +116,41 @@ impl RollCall {
         self.ledger.note(conversation, broadcast);
     }
 
+    /// So many hand-overs are given up at this moment.
+    pub fn unconfirmed_now(&self, count: usize) {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a gauge takes f64; counts of hand-overs are far below 2^52"
+        )]
+        self.metrics.deliveries_unconfirmed.set(count as f64);
+        self.unconfirmed.store(count, Ordering::Relaxed);
+    }
+
+    /// Hand-overs that are given up now, and those that were confirmed since the start.
+    pub fn figures(&self) -> Figures {
+        Figures {
+            unconfirmed: self.unconfirmed.load(Ordering::Relaxed),
+            confirmed: self.confirmed.load(Ordering::Relaxed),
+            latencies: self.latencies.lock().percentiles(),
+        }
+    }
+
     /// A receipt of this socket came.
     pub fn confirmed(&self, socket: &LiveSocket, conversation: &ConversationId, upto: Seq, at: Timestamp) {
         for closed in socket.confirm(conversation, upto, at) {
             self.metrics.deliveries.increment(DeliveryOutcome::Confirmed);
-            #[expect(clippy::cast_precision_loss, reason = "milliseconds of a connection's life are far below 2^52")]
-            self.metrics.delivery_confirm_seconds.record(at.millis_since(closed.first_at) as f64 / 1_000.0);
+            if closed.attempts > 1 {
+                self.metrics_retries.increment(RetryResult::Confirmed);
+            }
+            self.confirmed.fetch_add(1, Ordering::Relaxed);
+            self.latencies.lock().note(at.millis_since(closed.first_at));
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "milliseconds of a connection's life are far below 2^52"
+            )]
+            self.metrics
+                .delivery_confirm_seconds
+                .record(at.millis_since(closed.first_at) as f64 / 1_000.0);
         }
     }
 
@@ -107,10 +201,24 @@ impl RollCall {
         self.connection(user, Some(&socket.sid), ConnectionEventKind::Disconnected, reason, at);
         let lanes = socket.lanes();
         for (conversation, lane) in &lanes {
+            for _ in lane
+                .outstanding
+                .iter()
+                .filter(|waits| waits.attempts > 1 && !waits.given_up)
+            {
+                self.metrics_retries.increment(RetryResult::Closed);
+            }
             if let (Some(first), Some(last)) = (lane.outstanding.front(), lane.outstanding.back()) {
-                self.exception(socket, conversation, (first.seq, last.seq), ExceptionKind::Disconnected, at);
+                self.exception(
+                    socket,
+                    conversation,
+                    (first.seq, last.seq),
+                    ExceptionKind::Disconnected,
+                    at,
+                );
             }
         }
-        self.closed.remember(closed::ClosedSocket::of(socket, lanes, reason, at));
+        self.closed
+            .remember(closed::ClosedSocket::of(socket, lanes, reason, at));
     }
 }

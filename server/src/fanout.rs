@@ -6,6 +6,7 @@
 //! every message; a full buffer is a delay, never a loss.
 
 pub mod feeder;
+pub mod retries;
 pub mod sequencer;
 pub mod tally;
 
@@ -13,8 +14,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use chat_core::delivery::ExceptionKind;
 use chat_core::ids::conversation_room;
-use chat_core::{Conversation, Message, Seq};
+use chat_core::ports::Clock;
+use chat_core::{Conversation, Message, Seq, Timestamp};
 use rollcall_protocol::reply::Delivery;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -23,7 +26,9 @@ use tokio::time::Instant;
 use self::feeder::Feeder;
 use self::tally::{Tally, Totals};
 use crate::chat::directory::Entry;
-use crate::hub::lane::Offer;
+use crate::delivery::RollCall;
+use crate::delivery::ledger::Broadcast;
+use crate::hub::lane::{Offer, Path};
 use crate::hub::socket::Wait;
 use crate::hub::{CloseReason, Hub, LiveSocket};
 use crate::limits::SEQ_GAP_WAIT;
@@ -31,18 +36,32 @@ use crate::telemetry::labels::DeliveryOutcome;
 use crate::telemetry::{FanoutMetrics, GatewayMetrics};
 
 /// Hands committed messages, and everything else that is said to a conversation, to its sockets.
-#[derive(Debug)]
 pub struct Fanout {
     hub: Arc<Hub>,
     feeder: Feeder,
     metrics: FanoutMetrics,
     events: GatewayMetrics,
     tally: Arc<Tally>,
+    roll_call: Arc<RollCall>,
+    clock: Arc<dyn Clock>,
+}
+
+impl std::fmt::Debug for Fanout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fanout").field("hub", &self.hub).finish_non_exhaustive()
+    }
 }
 
 impl Fanout {
     /// A fan-out over the hub's sockets; `feeder` catches up those that cannot take a message at once.
-    pub fn new(hub: Arc<Hub>, feeder: Feeder, metrics: FanoutMetrics, events: GatewayMetrics) -> Self {
+    pub fn new(
+        hub: Arc<Hub>,
+        feeder: Feeder,
+        roll_call: Arc<RollCall>,
+        clock: Arc<dyn Clock>,
+        metrics: FanoutMetrics,
+        events: GatewayMetrics,
+    ) -> Self {
         let tally = Arc::clone(feeder.tally());
         Self {
             hub,
@@ -50,6 +69,8 @@ impl Fanout {
             metrics,
             events,
             tally,
+            roll_call,
+            clock,
         }
     }
 
@@ -137,11 +158,14 @@ impl Fanout {
             online: of_users.len(),
             ..Delivery::default()
         };
+        let at = self.clock.now();
         for socket in of_users.iter().flatten() {
             delivery.sockets += 1;
-            self.hand_over(socket, message, &payload, &in_room, &room, &mut delivery);
+            let room = (room.as_str(), &in_room);
+            self.hand_over(socket, message, &payload, room, at, &mut delivery);
         }
         entry.published(message.seq);
+        self.note(message, &room, !in_room.is_empty(), at, delivery);
         self.count(&delivery, started);
         delivery
     }
@@ -151,25 +175,56 @@ impl Fanout {
         socket: &Arc<LiveSocket>,
         message: &Message,
         payload: &RawValue,
-        in_room: &HashSet<socketioxide_core::Sid>,
-        room: &str,
+        (room, in_room): (&str, &HashSet<socketioxide_core::Sid>),
+        at: Timestamp,
         delivery: &mut Delivery,
     ) {
         let conversation = &message.conversation_id;
         let outside = !in_room.contains(&socket.room_key());
         let repaired = outside && socket.needs_repair(conversation) && self.repair(socket, message, room);
-        match socket.offer(conversation, message.seq, payload) {
+        let path = if repaired { Path::Repair } else { Path::Room };
+        let exception = |kind| {
+            let seqs = (message.seq, message.seq);
+            self.roll_call.exception(socket, conversation, seqs, kind, at);
+        };
+        match socket.offer(conversation, message.seq, payload, (path, at)) {
             Offer::HandedOff => {
                 delivery.handed_off += 1;
-                delivery.repaired += usize::from(repaired);
+                if repaired {
+                    delivery.repaired += 1;
+                    exception(ExceptionKind::Repaired);
+                }
             }
             Offer::Lagging => {
                 self.metrics.deliveries.increment(DeliveryOutcome::Lagging);
+                exception(ExceptionKind::Lagging);
                 self.feeder.wake(socket);
             }
             Offer::Later | Offer::Already | Offer::Left => {}
-            Offer::NoLane | Offer::Closed => delivery.failed += 1,
+            Offer::NoLane | Offer::Closed => {
+                delivery.failed += 1;
+                exception(ExceptionKind::Failed);
+            }
         }
+    }
+
+    /// Notes the broadcast for whoever asks later.
+    fn note(&self, message: &Message, room: &str, room_existed: bool, at: Timestamp, delivery: Delivery) {
+        let broadcast = Broadcast {
+            message_id: message.id.clone(),
+            seq: message.seq,
+            at,
+            room_existed,
+            rooms_in_namespace: self.hub.rooms_lately(),
+            // Looked for only when the room is nothing: that is when a name was mistaken.
+            similar_rooms: if room_existed {
+                Vec::new()
+            } else {
+                self.hub.similar_rooms(room, SIMILAR_ROOMS_MAX)
+            },
+            delivery,
+        };
+        self.roll_call.announced(&message.conversation_id, broadcast);
     }
 
     /// The socket's user is a participant and online, but the socket is not in the room: puts it there.
@@ -286,6 +341,9 @@ impl Fanout {
         self.feeder.feed_now(socket).await;
     }
 }
+
+/// Names of live rooms that are kept with a broadcast to a room that was nothing.
+const SIMILAR_ROOMS_MAX: usize = 5;
 
 /// Encodes once for all sockets.
 fn encode<T: Serialize>(data: &T) -> Option<Box<RawValue>> {

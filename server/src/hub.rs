@@ -18,6 +18,7 @@ use parking_lot::{Mutex, RwLock};
 use socketioxide::SocketIo;
 use socketioxide::extract::SocketRef;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
 pub use self::socket::{Caller, EmitError, LiveSocket};
 use crate::gateway::listener::Line;
@@ -52,6 +53,9 @@ struct Registry {
 /// cut that connection hard.
 const EARLY_LINES_MAX: usize = 1_024;
 
+/// How long a count of the live rooms is good enough to be noted with a broadcast.
+const ROOMS_COUNT_KEPT: std::time::Duration = std::time::Duration::from_secs(1);
+
 /// The one door to live sockets.
 pub struct Hub {
     node_id: NodeId,
@@ -63,6 +67,8 @@ pub struct Hub {
     changes: watch::Sender<u64>,
     presence: PresenceChanges,
     metrics: HubMetrics,
+    /// The number of live rooms as it was counted last, and when: counting walks every socket, and each broadcast notes it.
+    rooms_counted: Mutex<(usize, Option<Instant>)>,
 }
 
 impl std::fmt::Debug for Hub {
@@ -110,6 +116,7 @@ impl Hub {
             changes: watch::Sender::new(0),
             presence: PresenceChanges::default(),
             metrics,
+            rooms_counted: Mutex::new((0, None)),
         }
     }
 
@@ -167,7 +174,7 @@ impl Hub {
     }
 
     /// A connection ended, for `reason` unless the server itself closed it for another.
-    pub fn unregister(&self, sid: &Sid, reason: DisconnectReason) -> Option<Arc<LiveSocket>> {
+    pub fn unregister(&self, sid: &Sid, reason: DisconnectReason) -> Option<(Arc<LiveSocket>, DisconnectReason)> {
         let mut registry = self.registry.write();
         registry.early_lines.remove(sid);
         let socket = registry.sockets.remove(sid)?;
@@ -192,7 +199,7 @@ impl Hub {
         self.metrics.disconnections.increment(reason);
         tracing::debug!(sid = %sid, user.id = %socket.user_id(), ?reason, "socket closed");
         self.changed();
-        Some(socket)
+        Some((socket, reason))
     }
 
     /// The WebSocket of an upgrade: the line that can be cut, in place of the polling request's.
@@ -231,16 +238,18 @@ impl Hub {
         }
     }
 
-    /// Ends every connection, transports included.
-    pub async fn close_all(&self) {
+    /// Ends every connection, transports included, and returns those that had not ended by themselves.
+    pub async fn close_all(&self) -> Vec<Arc<LiveSocket>> {
         for socket in self.sockets() {
             socket.close_because(CloseReason::Shutdown);
         }
         self.io.close().await;
         // The library forgets its namespaces first, so that no disconnect handler runs any more.
-        for socket in self.sockets() {
+        let left = self.sockets();
+        for socket in &left {
             self.unregister(&socket.sid, DisconnectReason::Shutdown);
         }
+        left
     }
 
     /// Sockets that were written to and have taken nothing for `patience`: their clients are gone without a word, or stopped reading.
@@ -305,6 +314,18 @@ impl Hub {
             .into_iter()
             .map(|socket| socket.id)
             .collect()
+    }
+
+    /// Live rooms of namespace `/`, counted not longer than a second ago.
+    pub fn rooms_lately(&self) -> usize {
+        let mut counted = self.rooms_counted.lock();
+        let (count, at) = *counted;
+        if at.is_some_and(|at| at.elapsed() < ROOMS_COUNT_KEPT) {
+            return count;
+        }
+        let count = self.rooms_by_name().len();
+        *counted = (count, Some(Instant::now()));
+        count
     }
 
     // === looking up ===

@@ -10,6 +10,7 @@ pub mod app;
 pub mod chat;
 pub mod clock;
 pub mod commands;
+pub mod delivery;
 pub mod demo;
 pub mod fanout;
 pub mod gateway;

@@ -151,6 +151,7 @@ impl Inspect for Inspector {
 
     fn overview(&self) -> OverviewFigures {
         let totals = self.parts.chat.totals();
+        let figures = self.parts.roll_call.figures();
         let sockets = self.parts.hub.sockets();
         OverviewFigures {
             connections: sockets.len(),
@@ -158,17 +159,17 @@ impl Inspect for Inspector {
             rooms: self.conversation_rooms(),
             messages_total: totals.messages,
             handed_over_total: totals.handed_over,
-            receipts_due_total: 0,
-            confirmed_total: 0,
+            receipts_due_total: figures.confirmed + figures.unconfirmed as u64,
+            confirmed_total: figures.confirmed,
             failed_total: totals.failed,
             repaired_total: totals.repaired,
             retried_total: 0,
             broadcasts_empty_total: totals.empty,
             rejected_total: self.parts.rejected.total(),
-            unconfirmed: 0,
+            unconfirmed: figures.unconfirmed,
             lagging: sockets.iter().filter(|socket| socket.is_lagging()).count(),
-            confirm_p50_ms: None,
-            confirm_p99_ms: None,
+            confirm_p50_ms: figures.latencies.map(|(p50, _)| p50),
+            confirm_p99_ms: figures.latencies.map(|(_, p99)| p99),
             canary_ms: None,
             store: if self.store_up.load(Ordering::Relaxed) {
                 Vital::Up

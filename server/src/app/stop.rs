@@ -9,6 +9,8 @@ use tokio_util::sync::CancellationToken;
 use super::App;
 use crate::hub::Hub;
 use crate::limits::{SHUTDOWN_CLOSE, SHUTDOWN_DRAIN, SHUTDOWN_FAREWELL, SHUTDOWN_RETRY_AFTER_MS};
+use crate::telemetry::label::Label as _;
+use crate::telemetry::labels::DisconnectReason;
 
 /// Serves until SIGTERM, SIGINT or `until`, then stops.
 pub(super) async fn serve_until(app: App, until: impl Future<Output = ()> + Send) -> std::io::Result<()> {
@@ -48,7 +50,13 @@ pub(super) async fn serve_until(app: App, until: impl Future<Output = ()> + Send
     in_time(SHUTDOWN_CLOSE, "last_seen", parts.chat.note_everybody_seen()).await;
     no_more.cancel();
     background.cancel();
-    in_time(SHUTDOWN_CLOSE, "sockets", parts.hub.close_all()).await;
+    in_time(SHUTDOWN_CLOSE, "sockets", async {
+        for socket in parts.hub.close_all().await {
+            parts.chat.gone(&socket, DisconnectReason::Shutdown.as_str());
+        }
+    })
+    .await;
+    in_time(SHUTDOWN_CLOSE, "cursors and evidence", parts.chat.write_down()).await;
     in_time(SHUTDOWN_CLOSE, "requests", async {
         while serving.join_next().await.is_some() {}
     })
@@ -82,6 +90,6 @@ mod tests {
     #[test]
     fn the_stop_fits_its_time() {
         use crate::limits::{SHUTDOWN_CLOSE, SHUTDOWN_DRAIN, SHUTDOWN_FAREWELL};
-        assert!(SHUTDOWN_DRAIN + SHUTDOWN_FAREWELL + 3 * SHUTDOWN_CLOSE < std::time::Duration::from_secs(14));
+        assert!(SHUTDOWN_DRAIN + SHUTDOWN_FAREWELL + 4 * SHUTDOWN_CLOSE < std::time::Duration::from_secs(14));
     }
 }

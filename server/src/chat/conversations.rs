@@ -19,6 +19,7 @@ use super::{Actor, Chat, to_its_end};
 impl Chat {
     /// Every conversation of the actor.
     pub async fn list_conversations(&self, actor: &Actor) -> Result<Vec<ConversationView>, WireError> {
+        self.save_cursors_of(actor.id()).await;
         let seen = self
             .ports
             .conversations

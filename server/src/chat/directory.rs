@@ -79,7 +79,9 @@ impl Entry {
             .get_or_try_init(|| async {
                 let id = self.conversation().id.clone();
                 let stored = log.cursors(&id).await?;
-                let cursors = stored.into_iter().map(|cursor| (cursor.user_id, (cursor.received, cursor.read)));
+                let cursors = stored
+                    .into_iter()
+                    .map(|cursor| (cursor.user_id, (cursor.received, cursor.read)));
                 Ok(EntryCursors(Mutex::new(cursors.collect())))
             })
             .await

@@ -31,8 +31,14 @@ pub struct MovedCursors {
 
 impl MovedCursors {
     fn note(&self, conversation: &ConversationId, user: &UserId, received: Seq, read: Seq) {
-        self.unsaved.lock().insert((conversation.clone(), user.clone()), (received, read));
-        self.untold.lock().entry(conversation.clone()).or_default().insert(user.clone());
+        self.unsaved
+            .lock()
+            .insert((conversation.clone(), user.clone()), (received, read));
+        self.untold
+            .lock()
+            .entry(conversation.clone())
+            .or_default()
+            .insert(user.clone());
     }
 
     /// Stores what is not stored yet: everybody's, or one user's. What could not be stored stays.
@@ -46,7 +52,12 @@ impl MovedCursors {
             .unsaved
             .lock()
             .extract_if(|key, _| wanted(key))
-            .map(|((conversation_id, user_id), (received, read))| Cursor { conversation_id, user_id, received, read })
+            .map(|((conversation_id, user_id), (received, read))| Cursor {
+                conversation_id,
+                user_id,
+                received,
+                read,
+            })
             .collect();
         if batch.is_empty() {
             return;
@@ -74,12 +85,15 @@ impl Chat {
         let head = entry.head();
         let read = receipt.read.unwrap_or_default().min(head);
         let received = receipt.received.unwrap_or_default().min(head).max(read);
-        let cursors = entry.cursors(&*self.ports.deliveries).await.map_err(|error| from_store(&error))?;
+        let cursors = entry
+            .cursors(&*self.ports.deliveries)
+            .await
+            .map_err(|error| from_store(&error))?;
         if let Some((received, read)) = cursors.advance(actor.id(), received, read) {
             self.moved_cursors.note(&id, actor.id(), received, read);
             entry.cursors_moved();
         }
-        self.delivery.confirmed(socket, &id, received, self.ports.clock.now());
+        self.roll_call.confirmed(socket, &id, received, self.ports.clock.now());
         Ok(())
     }
 
@@ -119,21 +133,43 @@ impl Chat {
             .iter()
             .filter_map(|user| {
                 let (received, read) = entry.cursor_of(user)?;
-                Some(CursorView { user_id: user.clone(), received, read })
+                Some(CursorView {
+                    user_id: user.clone(),
+                    received,
+                    read,
+                })
             })
             .collect();
         let told = |notice: &Receipts, hearers: Vec<Vec<Arc<LiveSocket>>>| {
-            let hearers: Vec<_> = hearers.into_iter().flatten().filter(|socket| !socket.is_opening()).collect();
+            let hearers: Vec<_> = hearers
+                .into_iter()
+                .flatten()
+                .filter(|socket| !socket.is_opening())
+                .collect();
             self.fanout.say_if_room(&hearers, name::RECEIPTS, notice);
         };
         if conversation.participants.len() <= RECEIPTS_PARTICIPANTS_MAX {
-            let everybody = self.hub.sockets_of_all(conversation.participants.iter().map(|p| &p.user_id));
-            told(&Receipts { conversation_id: conversation.id.clone(), users }, everybody);
+            let everybody = self
+                .hub
+                .sockets_of_all(conversation.participants.iter().map(|p| &p.user_id));
+            told(
+                &Receipts {
+                    conversation_id: conversation.id.clone(),
+                    users,
+                },
+                everybody,
+            );
         } else {
             // In a crowd each user's own sockets still agree on what is unread.
             for user in users {
                 let own = vec![self.hub.sockets_of(&user.user_id)];
-                told(&Receipts { conversation_id: conversation.id.clone(), users: vec![user] }, own);
+                told(
+                    &Receipts {
+                        conversation_id: conversation.id.clone(),
+                        users: vec![user],
+                    },
+                    own,
+                );
             }
         }
     }

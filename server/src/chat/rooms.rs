@@ -170,6 +170,7 @@ impl Chat {
 
     /// What the server believes of this socket.
     pub async fn whoami(&self, actor: &Actor, socket: &LiveSocket) -> Result<Whoami, WireError> {
+        self.save_cursors_of(actor.id()).await;
         let seen = self
             .ports
             .conversations

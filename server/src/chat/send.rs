@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use chat_core::explain::{Person, Refusal};
+use chat_core::ids::ClientMessageId;
 use chat_core::message::{ContentRefused, check_content};
 use chat_core::ports::{AppendError, Appended, Appending};
 use chat_core::{ConversationId, Draft, Role, UserId};
@@ -27,6 +29,7 @@ pub struct Prepared {
 pub struct Queued {
     entry: Arc<Entry>,
     conversation_id: ConversationId,
+    sender: (UserId, Option<ClientMessageId>),
     via: Via,
     began: Instant,
     appending: Appending,
@@ -48,8 +51,10 @@ impl Chat {
 
     /// The rules: who may say what where, and how often.
     pub async fn prepare(&self, actor: &Actor, send: SendMessage) -> Result<Prepared, WireError> {
+        let asked = (send.conversation_id.clone(), send.client_message_id.clone());
         let prepared = self.authorise(actor, send).await;
         if let Err(error) = &prepared {
+            self.note_refusal(actor.id(), &actor.user.username, asked, error);
             let failed = matches!(error.code, ErrorCode::StorageUnavailable | ErrorCode::Internal);
             let result = if failed {
                 MessageResult::Failed
@@ -59,6 +64,31 @@ impl Chat {
             self.metrics.messages.increment((actor.via, result));
         }
         prepared
+    }
+
+    /// Remembers why a message was not saved, if its sender gave it an id to ask for.
+    fn note_refusal(
+        &self,
+        sender: &UserId,
+        username: &str,
+        (conversation_id, client_message_id): (ConversationId, Option<ClientMessageId>),
+        error: &WireError,
+    ) {
+        if client_message_id.is_none() {
+            return;
+        }
+        self.roll_call.refusals.note(Refusal {
+            conversation_id,
+            sender: Person {
+                id: sender.clone(),
+                username: username.to_owned(),
+            },
+            client_message_id,
+            at: self.ports.clock.now(),
+            code: error.code.as_str().to_owned(),
+            message: error.message.clone(),
+            hint: error.hint.clone(),
+        });
     }
 
     async fn authorise(&self, actor: &Actor, send: SendMessage) -> Result<Prepared, WireError> {
@@ -114,6 +144,7 @@ impl Chat {
         Queued {
             entry,
             conversation_id: draft.conversation_id.clone(),
+            sender: (draft.sender_id.clone(), draft.client_message_id.clone()),
             via,
             began: Instant::now(),
             _in_flight: self.in_flight.token(),
@@ -126,6 +157,7 @@ impl Chat {
         let Queued {
             entry,
             conversation_id,
+            sender,
             via,
             began,
             appending,
@@ -161,7 +193,12 @@ impl Chat {
                     MessageResult::Rejected
                 };
                 self.metrics.messages.increment((via, result));
-                Err(refusal::from_append(&error, &conversation_id))
+                let refused = refusal::from_append(&error, &conversation_id);
+                let (sender, client_message_id) = sender;
+                let username = entry.conversation().participant(&sender).map(|p| p.username.clone());
+                let asked = (conversation_id, client_message_id);
+                self.note_refusal(&sender, &username.unwrap_or_default(), asked, &refused);
+                Err(refused)
             }
         }
     }
@@ -184,7 +221,7 @@ fn sender(actor: &Actor, named: Option<UserId>) -> Result<UserId, WireError> {
     }
 }
 
-fn content_refused(refused: &ContentRefused) -> WireError {
+pub(super) fn content_refused(refused: &ContentRefused) -> WireError {
     match refused {
         ContentRefused::Blank => WireError::new(ErrorCode::BadRequest, refused.to_string()),
         ContentRefused::TooLarge { .. } => WireError::new(ErrorCode::TooLarge, refused.to_string())

@@ -26,6 +26,7 @@ impl Chat {
     pub async fn open_session(&self, socket: &Arc<LiveSocket>, hello: &Hello) -> Result<(), WireError> {
         self.hub.join(socket, socket.sid.as_str());
         self.hub.join(socket, &user_room(socket.user_id()));
+        self.save_cursors_of(socket.user_id()).await;
         let seen = self.ports.conversations.conversations_of(socket.user_id()).await;
         let seen = seen.map_err(|error| from_store(&error))?;
         let plan = plan_resume(hello, &seen, self.ports.vitals.epoch());

@@ -73,7 +73,9 @@ impl ClosedSockets {
         }
         while held.order.len() > CLOSED_SOCKETS_USERS_MAX {
             let Some(oldest) = held.order.pop_front() else { break };
-            let Some(of_user) = held.by_user.get_mut(&oldest) else { continue };
+            let Some(of_user) = held.by_user.get_mut(&oldest) else {
+                continue;
+            };
             of_user.pop_front();
             if of_user.is_empty() {
                 held.by_user.remove(&oldest);
@@ -83,6 +85,11 @@ impl ClosedSockets {
 
     /// A user's closed sockets, the oldest first.
     pub fn of(&self, user: &UserId) -> Vec<Arc<ClosedSocket>> {
-        self.held.lock().by_user.get(user).map(|sockets| sockets.iter().cloned().collect()).unwrap_or_default()
+        self.held
+            .lock()
+            .by_user
+            .get(user)
+            .map(|sockets| sockets.iter().cloned().collect())
+            .unwrap_or_default()
     }
 }

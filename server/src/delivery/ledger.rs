@@ -32,7 +32,11 @@ pub struct Broadcast {
 impl Broadcast {
     /// About what it takes in memory.
     fn bytes(&self) -> usize {
-        let names: usize = self.similar_rooms.iter().map(|name| name.len() + size_of::<String>()).sum();
+        let names: usize = self
+            .similar_rooms
+            .iter()
+            .map(|name| name.len() + size_of::<String>())
+            .sum();
         // The reference in the conversation's queue and the one in the order, and the id's own allocation.
         size_of::<Self>() + self.message_id.as_str().len() + names + 64
     }
@@ -57,7 +61,11 @@ pub struct Ledger {
 impl Ledger {
     /// An empty ledger.
     pub fn new(metrics: DeliveryMetrics) -> Self {
-        Self { held: Mutex::default(), bytes_max: LEDGER_BYTES_MAX, metrics }
+        Self {
+            held: Mutex::default(),
+            bytes_max: LEDGER_BYTES_MAX,
+            metrics,
+        }
     }
 
     /// Notes a broadcast; the oldest ones make room for it.
@@ -65,11 +73,16 @@ impl Ledger {
         let mut held = self.held.lock();
         held.bytes += broadcast.bytes();
         held.order.push_back(conversation.clone());
-        held.by_conversation.entry(conversation.clone()).or_default().push_back(Arc::new(broadcast));
+        held.by_conversation
+            .entry(conversation.clone())
+            .or_default()
+            .push_back(Arc::new(broadcast));
         let mut evicted = 0;
         while held.bytes > self.bytes_max {
             let Some(oldest) = held.order.pop_front() else { break };
-            let Some(queue) = held.by_conversation.get_mut(&oldest) else { continue };
+            let Some(queue) = held.by_conversation.get_mut(&oldest) else {
+                continue;
+            };
             if let Some(dropped) = queue.pop_front() {
                 evicted += 1;
                 let bytes = dropped.bytes();
@@ -79,7 +92,10 @@ impl Ledger {
                 held.bytes = held.bytes.saturating_sub(bytes);
             }
         }
-        #[expect(clippy::cast_precision_loss, reason = "a gauge takes f64; the ledger is bounded far below 2^52")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a gauge takes f64; the ledger is bounded far below 2^52"
+        )]
         {
             self.metrics.ledger_entries.set(held.order.len() as f64);
             self.metrics.ledger_bytes.set(held.bytes as f64);
@@ -117,7 +133,10 @@ mod tests {
     #[test]
     fn bytes_stay_below_the_bound_and_the_newest_stay() {
         let metrics = Metrics::new().unwrap();
-        let ledger = Ledger { bytes_max: 10_000, ..Ledger::new(metrics.delivery.clone()) };
+        let ledger = Ledger {
+            bytes_max: 10_000,
+            ..Ledger::new(metrics.delivery.clone())
+        };
         let (a, b) = (ConversationId::parse("a").unwrap(), ConversationId::parse("b").unwrap());
         for seq in 1..=1_000 {
             ledger.note(if seq % 3 == 0 { &b } else { &a }, broadcast(seq));
@@ -128,6 +147,9 @@ mod tests {
         assert_eq!(ledger.broadcast(&a, Seq(1)), None);
         assert!(metrics.render().contains("rollcall_ledger_evicted_total"));
         let held = ledger.held.lock();
-        assert_eq!(held.order.len(), held.by_conversation.values().map(VecDeque::len).sum::<usize>());
+        assert_eq!(
+            held.order.len(),
+            held.by_conversation.values().map(VecDeque::len).sum::<usize>()
+        );
     }
 }

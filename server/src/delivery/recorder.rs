@@ -26,7 +26,11 @@ pub struct Recorder {
 impl Recorder {
     /// Stores in `log`.
     pub fn new(log: Arc<dyn DeliveryLog>) -> Self {
-        Self { log, waiting: Mutex::default(), writing: tokio::sync::Mutex::new(()) }
+        Self {
+            log,
+            waiting: Mutex::default(),
+            writing: tokio::sync::Mutex::new(()),
+        }
     }
 
     /// Takes an exception.
@@ -54,7 +58,10 @@ impl Recorder {
         let _one_at_a_time = self.writing.lock().await;
         let taken = std::mem::take(&mut *self.waiting.lock());
         if taken.dropped > 0 {
-            tracing::warn!(dropped = taken.dropped, "evidence was dropped: more came than could be stored");
+            tracing::warn!(
+                dropped = taken.dropped,
+                "evidence was dropped: more came than could be stored"
+            );
         }
         if !taken.exceptions.is_empty()
             && let Err(error) = self.log.note_exceptions(&taken.exceptions).await
@@ -92,7 +99,10 @@ impl Recorder {
             self.flush().await;
             count = (count + 1) % PRUNE_EVERY;
             if count == 0
-                && let Err(error) = self.log.prune_evidence(clock.now().plus_millis(-EVIDENCE_KEPT_MS)).await
+                && let Err(error) = self
+                    .log
+                    .prune_evidence(clock.now().plus_millis(-EVIDENCE_KEPT_MS))
+                    .await
             {
                 tracing::warn!(%error, "old evidence could not be forgotten yet");
             }

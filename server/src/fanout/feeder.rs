@@ -78,12 +78,13 @@ impl Patience {
 
 impl Feeder {
     /// Reads from `log`.
-    pub fn new(log: Arc<dyn MessageLog>, hub: Arc<Hub>, metrics: ChatMetrics) -> Self {
+    pub fn new(log: Arc<dyn MessageLog>, hub: Arc<Hub>, clock: Arc<dyn Clock>, metrics: ChatMetrics) -> Self {
         Self {
             log,
             hub,
             metrics,
             tally: Arc::default(),
+            clock,
         }
     }
 

@@ -30,6 +30,7 @@ use crate::identity::{AuthError, Authority, Identity, TokenError, presented_toke
 use crate::limits::{SESSION_PATIENCE, SESSION_RETRY_FIRST, USER_AGENT_CHARS_MAX};
 use crate::settings::{TrustedProxies, client_address};
 use crate::telemetry::GatewayMetrics;
+use crate::telemetry::label::Label as _;
 use crate::telemetry::labels;
 
 /// Admits connections and carries out their events.
@@ -201,7 +202,7 @@ impl Gateway {
         let (gateway, events) = (Arc::clone(self), Arc::clone(inbox));
         socket.on_disconnect(move |socket: SocketRef, reason: DisconnectReason| async move {
             events.close();
-            gateway.gone(&socket, reason);
+            gateway.gone(&socket, reason_label(reason));
         });
     }
 
@@ -216,8 +217,7 @@ impl Gateway {
         };
         // It may have gone before it was registered; then nobody else takes it out again.
         if inbox.is_closed() || !link.connected() {
-            self.hub
-                .unregister(&socket.sid, labels::DisconnectReason::TransportClose);
+            self.gone(&link, labels::DisconnectReason::TransportClose);
             return;
         }
         if !self.open_session(&socket, &hello, &inbox).await {
@@ -271,9 +271,9 @@ impl Gateway {
         }
     }
 
-    fn gone(&self, link: &SocketRef, reason: DisconnectReason) {
-        if let Some(socket) = self.hub.unregister(&chat_sid(link), reason_label(reason)) {
-            self.chat.typing_gone(&socket.sid);
+    fn gone(&self, link: &SocketRef, reason: labels::DisconnectReason) {
+        if let Some((socket, reason)) = self.hub.unregister(&chat_sid(link), reason) {
+            self.chat.gone(&socket, reason.as_str());
         }
     }
 
@@ -283,12 +283,17 @@ impl Gateway {
     }
 
     fn reject(&self, link: &SocketRef, fault: Fault, token: Option<&str>) {
+        let user = token.and_then(|token| self.authority.owner(token));
         let rejection = Rejection::of(link.req_parts(), self.address(link), fault);
-        self.rejected
-            .note(match token.and_then(|token| self.authority.owner(token)) {
-                Some(user) => rejection.by(user),
-                None => rejection,
-            });
+        self.rejected.note(match user {
+            Some(user) => {
+                let fault = &rejection.fault;
+                self.chat
+                    .turned_away(&user, fault.reason().as_str(), &fault.detail(), fault.remedy());
+                rejection.by(user)
+            }
+            None => rejection,
+        });
     }
 
     fn count_error(&self, error: &WireError) {

@@ -160,7 +160,13 @@ impl Lane {
             // The newest matter most; what falls out is still known to be unconfirmed, only no longer since when.
             self.outstanding.pop_front();
         }
-        let first = Outstanding { seq, first_at: at, path, attempts: 1, given_up: false };
+        let first = Outstanding {
+            seq,
+            first_at: at,
+            path,
+            attempts: 1,
+            given_up: false,
+        };
         self.outstanding.push_back(first);
     }
 

@@ -61,7 +61,8 @@ pub struct LiveSocket {
     opening: AtomicBool,
     /// One feeder at a time.
     feeding: AtomicBool,
-    lagging: AtomicBool,
+    /// In milliseconds since the epoch; 0: it is not lagging.
+    lagging_since: AtomicI64,
     // Guards order: a message is put into the buffer under this lock. Never held across an await.
     lanes: Mutex<HashMap<ConversationId, Lane>>,
     joined: Mutex<HashMap<String, Timestamp>>,
@@ -81,7 +82,7 @@ impl LiveSocket {
             link,
             opening: AtomicBool::new(true),
             feeding: AtomicBool::new(false),
-            lagging: AtomicBool::new(false),
+            lagging_since: AtomicI64::new(0),
             lanes: Mutex::default(),
             joined: Mutex::default(),
             backlog: Mutex::default(),
@@ -117,7 +118,29 @@ impl LiveSocket {
 
     /// Its buffer was full and it is being fed from the store.
     pub fn is_lagging(&self) -> bool {
-        self.lagging.load(Ordering::Relaxed)
+        self.lagging_since.load(Ordering::Relaxed) != 0
+    }
+
+    /// Since when its buffer has been full.
+    pub fn lagging_since(&self) -> Option<Timestamp> {
+        let since = self.lagging_since.load(Ordering::Relaxed);
+        (since != 0).then(|| Timestamp::from_millis(since))
+    }
+
+    fn lags(&self, at: Timestamp) {
+        let _since = self
+            .lagging_since
+            .compare_exchange(0, at.as_millis(), Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// The kernel has taken what was written to it, as far as can be seen: it reads.
+    pub fn reads(&self) -> bool {
+        self.is_connected()
+            && self
+                .line
+                .lock()
+                .as_ref()
+                .is_none_or(|line| line.stalled_for().is_none())
     }
 
     /// `polling` or `websocket`.
@@ -250,7 +273,7 @@ impl LiveSocket {
                 }
                 Err(EmitError::Full) => {
                     lane.mode = Mode::Behind;
-                    self.lagging.store(true, Ordering::Relaxed);
+                    self.lags(how.1);
                     Offer::Lagging
                 }
                 Err(EmitError::Closed) => Offer::Closed,
@@ -305,7 +328,7 @@ impl LiveSocket {
                     lane.awaits(seq, Path::Resume, at);
                 }
             }
-            Err(EmitError::Full) => self.lagging.store(true, Ordering::Relaxed),
+            Err(EmitError::Full) => self.lags(at),
             Err(EmitError::Closed) => {}
         }
         Some(outcome)
@@ -330,7 +353,7 @@ impl LiveSocket {
         let lanes = self.lanes.lock();
         let backlog = self.backlog.lock();
         if backlog.is_empty() && lanes.values().all(|lane| lane.mode != Mode::Behind) {
-            self.lagging.store(false, Ordering::Relaxed);
+            self.lagging_since.store(0, Ordering::Relaxed);
             self.feeding.store(false, Ordering::Release);
             return true;
         }
@@ -365,7 +388,10 @@ impl LiveSocket {
     pub(crate) fn begin_lane(&self, conversation: &ConversationId, handed: Seq, head: Seq) {
         let mut lanes = self.lanes.lock();
         let lane = lanes.entry(conversation.clone()).or_insert(Lane::held(handed));
-        *lane = Lane { head: lane.head.max(head).max(handed), ..Lane::held(handed) };
+        *lane = Lane {
+            head: lane.head.max(head).max(handed),
+            ..Lane::held(handed)
+        };
     }
 
     /// Ends the hold on one lane; true when the feeder has work now.
@@ -419,7 +445,11 @@ impl LiveSocket {
 
     /// The client confirms everything up to `upto`; what that closes is returned.
     pub(crate) fn confirm(&self, conversation: &ConversationId, upto: Seq, at: Timestamp) -> Vec<Outstanding> {
-        self.lanes.lock().get_mut(conversation).map(|lane| lane.confirm(upto, at)).unwrap_or_default()
+        self.lanes
+            .lock()
+            .get_mut(conversation)
+            .map(|lane| lane.confirm(upto, at))
+            .unwrap_or_default()
     }
 
     /// Runs `look` over the lanes in which something waits for a receipt.
@@ -431,9 +461,21 @@ impl LiveSocket {
         }
     }
 
-    /// Hands a message over again that the client has not confirmed. The client knows it by its seq if it has it.
-    pub(crate) fn again(&self, payload: &RawValue) -> Result<(), EmitError> {
-        self.emit(name::NEW_MESSAGE, payload)
+    /// Hands a message over again that the client has not confirmed; `None` when it has meanwhile.
+    pub(crate) fn again(
+        &self,
+        conversation: &ConversationId,
+        seq: Seq,
+        payload: &RawValue,
+    ) -> Option<Result<(), EmitError>> {
+        let mut lanes = self.lanes.lock();
+        let lane = lanes.get_mut(conversation)?;
+        let waits = lane.outstanding.iter_mut().find(|waits| waits.seq == seq)?;
+        let outcome = self.emit(name::NEW_MESSAGE, payload);
+        if outcome.is_ok() {
+            waits.attempts = waits.attempts.saturating_add(1);
+        }
+        Some(outcome)
     }
 
     /// A copy of the lane, for whoever explains.

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::FuturesUnordered;
-use rollcall_protocol::reply::{Changed, Done, Left, Listed, Nothing, Refreshed, Refused, Sent};
+use rollcall_protocol::reply::{Changed, Done, Left, Listed, Nothing, Refreshed, Refused, Sent, Updated};
 use rollcall_protocol::request::SendMessage;
-use rollcall_protocol::{ErrorCode, Request, WireError};
+use rollcall_protocol::{Request, WireError};
 use serde::Serialize;
 
 use super::Gateway;
@@ -144,6 +144,10 @@ impl Gateway {
                 self.answer::<Left>(turn, chat.leave_conversation(actor, socket, &id).await)
                     .await;
             }
+            Request::Receipt(receipt) => {
+                let taken = chat.receipt(actor, socket, receipt).await;
+                self.answer(turn, taken.map(|()| Nothing {})).await;
+            }
             Request::Typing(typing) => {
                 let typed = chat.typing(actor, socket, typing).await;
                 self.answer(turn, typed.map(|()| Nothing {})).await;
@@ -180,7 +184,16 @@ impl Gateway {
                 self.answer(turn, removed.map(|conversation| Changed { conversation }))
                     .await;
             }
-            other => self.refuse(turn, not_here_yet(&other)).await,
+            Request::EditMessage(edit) => {
+                let edited = chat.edit_message(actor, edit).await;
+                self.answer(turn, edited.map(|message| Updated { message })).await;
+            }
+            Request::DeleteMessage(id) => {
+                let deleted = chat.delete_message(actor, &id).await;
+                self.answer(turn, deleted.map(|message| Updated { message })).await;
+            }
+            // Carried out before it came here.
+            _ => {}
         }
     }
 
@@ -214,18 +227,4 @@ async fn survive(what: &str, task: impl Future<Output = ()>) {
     if std::panic::AssertUnwindSafe(task).catch_unwind().await.is_err() {
         tracing::error!("{what} met a defect of the server and was given up");
     }
-}
-
-/// Events of the contract that this version of the server does not carry out.
-fn not_here_yet(request: &Request) -> WireError {
-    let event = match request {
-        Request::Receipt(_) => "receipt",
-        Request::EditMessage(_) => "edit_message",
-        Request::DeleteMessage(_) => "delete_message",
-        _ => "this event",
-    };
-    WireError::new(
-        ErrorCode::BadRequest,
-        format!("event: {event} is not carried out by this version of the server"),
-    )
 }
