@@ -323,6 +323,13 @@ pub trait MessageLog: Send + Sync {
     /// At most `limit` messages, in rising seq whatever the direction.
     async fn page(&self, id: &ConversationId, from: PageFrom, limit: u32) -> Result<Page<Message>, StoreError>;
 
+    /// Replaces a message's content and sets `edited_at`. `None`: there is no such message, or it is deleted.
+    async fn edit(&self, id: &MessageId, content: &str, at: Timestamp) -> Result<Option<Message>, StoreError>;
+
+    /// Empties a message and sets `deleted_at`; its number stays taken. Deleting again changes nothing. `None`: there is no such
+    /// message.
+    async fn delete(&self, id: &MessageId, at: Timestamp) -> Result<Option<Message>, StoreError>;
+
     /// One message.
     async fn message(&self, id: &MessageId) -> Result<Option<Message>, StoreError>;
 
