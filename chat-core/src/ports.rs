@@ -352,7 +352,7 @@ pub trait DeliveryLog: Send + Sync {
     /// The cursors of everybody who is in the conversation now, by user id.
     async fn cursors(&self, conversation: &ConversationId) -> Result<Vec<Cursor>, StoreError>;
 
-    /// Stores exceptions.
+    /// Stores exceptions; those of unknown users or conversations are skipped.
     async fn note_exceptions(&self, exceptions: &[DeliveryException]) -> Result<(), StoreError>;
 
     /// The exceptions that are about message `seq`, by time; of one user, or of everybody.
@@ -363,7 +363,7 @@ pub trait DeliveryLog: Send + Sync {
         user: Option<&UserId>,
     ) -> Result<Vec<DeliveryException>, StoreError>;
 
-    /// Stores entries of connection histories.
+    /// Stores entries of connection histories; those of unknown users are skipped.
     async fn note_connections(&self, events: &[ConnectionEvent]) -> Result<(), StoreError>;
 
     /// A user's connection history within `from..=to`, the newest first, at most `limit` entries.
@@ -402,6 +402,6 @@ pub trait Vitals: Send + Sync {
 }
 
 /// Everything. Only the composition root names it; each part of the server takes the ports that it needs.
-pub trait Store: Accounts + Conversations + MessageLog + Vitals {}
+pub trait Store: Accounts + Conversations + MessageLog + DeliveryLog + Vitals {}
 
-impl<T: Accounts + Conversations + MessageLog + Vitals> Store for T {}
+impl<T: Accounts + Conversations + MessageLog + DeliveryLog + Vitals> Store for T {}

@@ -4,19 +4,18 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use chat_core::conversation::ConversationOfUser;
-use chat_core::ids::ClientMessageId;
+use chat_core::delivery::{ConnectionEvent, DeliveryException, MembershipSpan};
 use chat_core::limits::{UNREAD_MAX, UNREAD_SCAN_MAX, USERNAME_CHARS_MAX};
-use chat_core::ports::{
-    Accounts, AppendError, Appended, Appending, CreateUserError, Credentials, MessageLog, NewUser, Page, PageFrom,
-    StoreError, StoreTrouble, Vitals,
-};
+use chat_core::ports::{Accounts, CreateUserError, Credentials, NewUser, Page, StoreError, StoreTrouble, Vitals};
 use chat_core::{
-    Conversation, ConversationId, ConversationKind, Draft, Epoch, Message, MessageId, Participant, ParticipantRole,
-    Seq, Timestamp, User, UserId,
+    Conversation, ConversationId, ConversationKind, Epoch, Message, Participant, ParticipantRole, Seq, Timestamp, User,
+    UserId,
 };
 use parking_lot::Mutex;
 
 mod conversations;
+mod delivery;
+mod messages;
 
 /// A store that forgets everything.
 pub(crate) struct MemoryStore {
@@ -29,6 +28,8 @@ pub(crate) struct MemoryStore {
 struct State {
     users: BTreeMap<UserId, Account>,
     conversations: BTreeMap<ConversationId, Held>,
+    exceptions: Vec<DeliveryException>,
+    connections: Vec<ConnectionEvent>,
     trouble: Option<StoreTrouble>,
 }
 
@@ -42,6 +43,7 @@ struct Held {
     title: Option<String>,
     created_at: Timestamp,
     participants: BTreeMap<UserId, Membership>,
+    past: Vec<(UserId, MembershipSpan)>,
     /// At index `seq - 1`.
     messages: Vec<Message>,
 }
@@ -206,104 +208,6 @@ impl Accounts for MemoryStore {
             }
         }
         Ok(())
-    }
-}
-
-impl MemoryStore {
-    fn append_now(&self, draft: Draft) -> Result<Appended, AppendError> {
-        let mut state = self.state.lock();
-        state.ready()?;
-        let conversation = state
-            .conversations
-            .get(&draft.conversation_id)
-            .ok_or(AppendError::NotFound)?;
-        let Some(sender) = state.users.get(&draft.sender_id) else {
-            return Err(constraint("the sender is no account").into());
-        };
-        let earlier = conversation.messages.iter().find(|m| {
-            m.sender_id == draft.sender_id
-                && m.client_message_id.is_some()
-                && m.client_message_id == draft.client_message_id
-        });
-        if let Some(earlier) = earlier {
-            return Ok(Appended::Repeat(state.shown(earlier)));
-        }
-        let answers = |id: &MessageId| conversation.messages.iter().any(|m| m.id == *id);
-        if draft.reply_to.as_ref().is_some_and(|id| !answers(id)) {
-            return Err(AppendError::BadReply);
-        }
-        if state
-            .conversations
-            .values()
-            .any(|c| c.messages.iter().any(|m| m.id == draft.id))
-        {
-            return Err(constraint("the message's id exists").into());
-        }
-        let message = Message {
-            id: draft.id,
-            conversation_id: draft.conversation_id.clone(),
-            seq: conversation.last_seq().next(),
-            sender_id: draft.sender_id,
-            sender_name: sender.user.display_name.as_str().into(),
-            content: draft.content,
-            created_at: draft.at,
-            client_message_id: draft.client_message_id,
-            reply_to: draft.reply_to,
-            edited_at: None,
-            deleted_at: None,
-        };
-        if let Some(conversation) = state.conversations.get_mut(&draft.conversation_id) {
-            conversation.messages.push(message.clone());
-        }
-        Ok(Appended::New(message))
-    }
-}
-
-#[async_trait]
-impl MessageLog for MemoryStore {
-    async fn queue(&self, draft: Draft) -> Appending {
-        let appended = self.append_now(draft);
-        Box::pin(std::future::ready(appended))
-    }
-
-    async fn page(&self, id: &ConversationId, from: PageFrom, limit: u32) -> Result<Page<Message>, StoreError> {
-        let state = self.state.lock();
-        state.ready()?;
-        let all = state.conversations.get(id).map_or(&[][..], |c| &c.messages[..]).iter();
-        let shown = |m: &Message| state.shown(m);
-        Ok(match from {
-            PageFrom::After(seq) => page(all.filter(|m| m.seq > seq).map(shown).collect(), limit),
-            PageFrom::Before(_) | PageFrom::Newest => {
-                let below = |m: &&Message| !matches!(from, PageFrom::Before(seq) if m.seq >= seq);
-                let mut newest_first = page(all.rev().filter(below).map(shown).collect(), limit);
-                newest_first.items.reverse();
-                newest_first
-            }
-        })
-    }
-
-    async fn message(&self, id: &MessageId) -> Result<Option<Message>, StoreError> {
-        let state = self.state.lock();
-        state.ready()?;
-        let mut all = state.conversations.values().flat_map(|c| &c.messages);
-        Ok(all.find(|m| m.id == *id).map(|m| state.shown(m)))
-    }
-
-    async fn message_by_client_id(
-        &self,
-        conversation: &ConversationId,
-        sender: &UserId,
-        client_message_id: &ClientMessageId,
-    ) -> Result<Option<Message>, StoreError> {
-        let state = self.state.lock();
-        state.ready()?;
-        let mut all = state
-            .conversations
-            .get(conversation)
-            .into_iter()
-            .flat_map(|c| &c.messages);
-        let found = all.find(|m| m.sender_id == *sender && m.client_message_id.as_ref() == Some(client_message_id));
-        Ok(found.map(|m| state.shown(m)))
     }
 }
 

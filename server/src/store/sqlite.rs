@@ -7,7 +7,10 @@
 mod accounts;
 mod append;
 mod conversations;
+mod delivery;
+mod edits;
 mod errors;
+mod evidence;
 mod identity;
 mod messages;
 mod open;

@@ -123,6 +123,7 @@ impl Conversations for MemoryStore {
             participants: participants
                 .map(|id| (id.clone(), member(role(id), new.at, Seq::ZERO)))
                 .collect(),
+            past: Vec::new(),
             messages: Vec::new(),
         };
         state.conversations.insert(new.id.clone(), held);
@@ -188,12 +189,16 @@ impl Conversations for MemoryStore {
         &self,
         id: &ConversationId,
         user: &UserId,
-        _at: Timestamp,
+        at: Timestamp,
     ) -> Result<Conversation, ConversationError> {
         let mut state = self.state.lock();
         state.ready()?;
         let held = state.conversations.get_mut(id).ok_or(ConversationError::NotFound)?;
-        held.participants.remove(user);
+        let last_seq = held.last_seq();
+        if let Some(membership) = held.participants.remove(user) {
+            let span = membership.span(Some((at, last_seq)));
+            held.past.push((user.clone(), span));
+        }
         Ok(state.whole(id).expect("found before"))
     }
 

@@ -261,13 +261,10 @@ impl Plan {
     /// The rows as JSON, and all contents in one blob that the rows point into: SQLite's JSON functions end a string
     /// at its first NUL, and the contents need no escaping this way.
     fn as_parameters(&self) -> Result<(String, Vec<u8>), StoreError> {
-        // Never empty: sqlx binds an empty blob as NULL.
-        let mut contents = vec![0];
+        let mut contents = rows::Texts::new();
         let mut rows = Vec::with_capacity(self.messages.len());
         for (conversation, sender, m) in &self.messages {
-            // substr() counts from 1.
-            let (start, length) = (contents.len() + 1, m.content.len());
-            contents.extend_from_slice(m.content.as_bytes());
+            let (start, length) = contents.push(&m.content);
             let place = (conversation, m.seq, &m.id, sender);
             rows.push((
                 place,
@@ -278,7 +275,7 @@ impl Plan {
                 &m.reply_to,
             ));
         }
-        Ok((rows::to_json(&rows)?, contents))
+        Ok((rows::to_json(&rows)?, contents.into_blob()))
     }
 }
 

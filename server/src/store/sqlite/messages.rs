@@ -1,13 +1,14 @@
-//! Reading the log of messages.
+//! The log of messages.
 
 use async_trait::async_trait;
 use chat_core::ids::ClientMessageId;
 use chat_core::ports::{AppendError, Appending, MessageLog, Page, PageFrom, StoreError};
-use chat_core::{ConversationId, Draft, Message, MessageId, Seq, UserId};
+use chat_core::{ConversationId, Draft, Message, MessageId, Seq, Timestamp, UserId};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use super::SqliteStore;
+use super::edits::{Delete, Edit};
 use super::errors::unavailable;
 use super::rows::{self, Columns, message_columns};
 use super::writer::closed;
@@ -43,6 +44,16 @@ pub(super) async fn stored(db: &mut SqliteConnection, conversation: i64, seq: Se
         .await
         .map_err(|error| unavailable(&error))?;
     read(&row)
+}
+
+/// The message with this id.
+pub(super) async fn find(db: &mut SqliteConnection, id: &MessageId) -> Result<Option<Message>, StoreError> {
+    let row = sqlx::query(BY_ID)
+        .bind(id.as_str())
+        .fetch_optional(db)
+        .await
+        .map_err(|error| unavailable(&error))?;
+    row.as_ref().map(read).transpose()
 }
 
 #[async_trait]
@@ -88,17 +99,18 @@ impl MessageLog for SqliteStore {
         .await
     }
 
+    async fn edit(&self, id: &MessageId, content: &str, at: Timestamp) -> Result<Option<Message>, StoreError> {
+        let (id, content) = (id.clone(), content.to_owned());
+        self.counted(self.writer.change(Edit { id, content, at })).await
+    }
+
+    async fn delete(&self, id: &MessageId, at: Timestamp) -> Result<Option<Message>, StoreError> {
+        let id = id.clone();
+        self.counted(self.writer.change(Delete { id, at })).await
+    }
+
     async fn message(&self, id: &MessageId) -> Result<Option<Message>, StoreError> {
-        self.counted(async {
-            let mut db = self.reader().await?;
-            let row = sqlx::query(BY_ID)
-                .bind(id.as_str())
-                .fetch_optional(&mut *db)
-                .await
-                .map_err(|error| unavailable(&error))?;
-            row.as_ref().map(read).transpose()
-        })
-        .await
+        self.counted(async { find(&mut *self.reader().await?, id).await }).await
     }
 
     async fn message_by_client_id(

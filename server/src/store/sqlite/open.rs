@@ -82,11 +82,18 @@ fn migrator() -> Migrator {
         let description = Cow::Borrowed(description);
         Migration::new(version, description, MigrationType::Simple, sql.into_sql_str(), false)
     };
-    Migrator::with_migrations(vec![simple(
-        1,
-        "accounts conversations messages",
-        include_str!("../../../../migrations/sqlite/0001_accounts_conversations_messages.sql"),
-    )])
+    Migrator::with_migrations(vec![
+        simple(
+            1,
+            "accounts conversations messages",
+            include_str!("../../../../migrations/sqlite/0001_accounts_conversations_messages.sql"),
+        ),
+        simple(
+            2,
+            "delivery evidence",
+            include_str!("../../../../migrations/sqlite/0002_delivery_evidence.sql"),
+        ),
+    ])
 }
 
 /// Settings that every connection shares.
@@ -160,10 +167,14 @@ pub(super) async fn first_connection(path: &Path, busy_timeout: Duration) -> Res
     }
     let mut db = writer_options(path, busy_timeout).connect().await.map_err(told)?;
     // `run_direct` is what `run` calls; `run` itself cannot be part of a future that moves between threads.
-    let mut migrated = migrator().run_direct(None, &mut db, false).await;
-    if migrated.is_err() {
-        // Another process may be at it too; what it has done by now is then found done.
-        migrated = migrator().run_direct(None, &mut db, false).await;
+    let migrator = migrator();
+    let mut migrated = migrator.run_direct(None, &mut db, false).await;
+    for _ in migrator.iter() {
+        if migrated.is_ok() {
+            break;
+        }
+        // Another process may be at it too; what it has done by now is then found done. It may come first once for each.
+        migrated = migrator.run_direct(None, &mut db, false).await;
     }
     migrated.map_err(|reason| {
         let path = path.to_owned();
@@ -177,12 +188,13 @@ pub(super) async fn first_connection(path: &Path, busy_timeout: Duration) -> Res
 
 /// Is the file empty, or made by us?
 async fn is_ours(db: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    let application_id: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *db).await?;
-    let foreign_tables: i64 =
+    // The tables first: another process that makes them now sets the id in the same transaction.
+    let tables: i64 =
         sqlx::query_scalar("SELECT count(*) FROM sqlite_schema WHERE name <> '_sqlx_migrations' AND type = 'table'")
             .fetch_one(&mut *db)
             .await?;
-    Ok(application_id == APPLICATION_ID || (application_id == 0 && foreign_tables == 0))
+    let application_id: i64 = sqlx::query_scalar("PRAGMA application_id").fetch_one(&mut *db).await?;
+    Ok(application_id == APPLICATION_ID || (application_id == 0 && tables == 0))
 }
 
 /// The database's epoch, made now at its first opening.

@@ -4,6 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use chat_core::delivery::{
+    ConnectionEvent, ConnectionEventKind, Cursor, DeliveryException, ExceptionKind, MembershipSpan,
+};
 use chat_core::ports::{StoreError, StoreTrouble};
 use chat_core::{ConversationKind, Message, Participant, ParticipantRole, Role, Seq, Timestamp, User};
 use sqlx::Row as _;
@@ -27,6 +30,27 @@ pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String, StoreErro
         trouble: StoreTrouble::Other,
         detail: error.to_string(),
     })
+}
+
+/// Texts of any content beside the rows of [`to_json`], which point into them.
+pub(super) struct Texts(Vec<u8>);
+
+impl Texts {
+    pub(super) fn new() -> Self {
+        // Never empty: sqlx binds an empty blob as NULL.
+        Self(vec![0])
+    }
+
+    /// Where `substr()` finds this text, which counts from 1, and its length.
+    pub(super) fn push(&mut self, text: &str) -> (usize, usize) {
+        let start = self.0.len() + 1;
+        self.0.extend_from_slice(text.as_bytes());
+        (start, text.len())
+    }
+
+    pub(super) fn into_blob(self) -> Vec<u8> {
+        self.0
+    }
 }
 
 /// Reads the columns of one row, from left to right.
@@ -191,4 +215,67 @@ pub(super) fn kind(columns: &mut Columns<'_>) -> Result<ConversationKind, StoreE
         "group" => Ok(ConversationKind::Group),
         other => Err(columns.inconsistent(&format_args!("{other:?} is no kind of conversation"))),
     }
+}
+
+/// A row of a cursor: conversation, user, received, read.
+pub(super) fn cursor(row: &SqliteRow) -> Result<Cursor, StoreError> {
+    let mut columns = Columns::of(row, "participants");
+    Ok(Cursor {
+        conversation_id: columns.parse()?,
+        user_id: columns.parse()?,
+        received: columns.seq()?,
+        read: columns.seq()?,
+    })
+}
+
+/// A row of an exception, in the order of its fields.
+pub(super) fn exception(row: &SqliteRow) -> Result<DeliveryException, StoreError> {
+    let mut columns = Columns::of(row, "delivery_exceptions");
+    Ok(DeliveryException {
+        conversation_id: columns.parse()?,
+        first_seq: columns.seq()?,
+        last_seq: columns.seq()?,
+        user_id: columns.parse()?,
+        sid: columns.parse()?,
+        node_id: columns.parse()?,
+        kind: one_of(&mut columns, ExceptionKind::ALL, ExceptionKind::as_str)?,
+        at: columns.time()?,
+        detail: columns.take()?,
+    })
+}
+
+/// A row of a connection's history, in the order of its fields.
+pub(super) fn connection_event(row: &SqliteRow) -> Result<ConnectionEvent, StoreError> {
+    let mut columns = Columns::of(row, "connection_events");
+    Ok(ConnectionEvent {
+        user_id: columns.parse()?,
+        at: columns.time()?,
+        kind: one_of(&mut columns, ConnectionEventKind::ALL, ConnectionEventKind::as_str)?,
+        sid: columns.parse_option()?,
+        node_id: columns.parse()?,
+        detail: columns.take()?,
+    })
+}
+
+/// A row of a membership: joined at and after which seq, left at and after which seq or twice NULL.
+pub(super) fn membership(row: &SqliteRow) -> Result<MembershipSpan, StoreError> {
+    let mut columns = Columns::of(row, "past_memberships");
+    let (joined_at, joined_seq) = (columns.time()?, columns.seq()?);
+    let (left_at, left_seq) = (columns.time_option()?, columns.take::<Option<i64>>()?);
+    Ok(MembershipSpan {
+        joined_at,
+        joined_seq,
+        left: left_at.zip(left_seq.map(seq)),
+    })
+}
+
+/// The next column as one of a closed set.
+fn one_of<T: Copy, const N: usize>(
+    columns: &mut Columns<'_>,
+    all: [T; N],
+    as_str: fn(T) -> &'static str,
+) -> Result<T, StoreError> {
+    let text: &str = columns.take()?;
+    let known = all.into_iter().find(|one| as_str(*one) == text);
+    known.ok_or_else(|| columns.inconsistent(&format_args!("{text:?} is no kind that this version knows")))
 }
