@@ -13,6 +13,7 @@ mod asked;
 pub mod assets;
 pub mod audit;
 mod chart;
+mod evidence;
 mod headers;
 pub mod history;
 pub mod inspect;
@@ -45,6 +46,7 @@ use self::live::LiveStreams;
 use self::pages::trouble;
 use self::refusal::Refusal;
 use self::session::Sessions;
+use crate::chat::Chat;
 use crate::gateway::rejected::RejectedRing;
 use crate::identity::{Authority, RateLimits};
 use crate::settings::TrustedProxies;
@@ -89,6 +91,16 @@ pub fn router(deps: AdminDeps) -> Router {
         .merge(api().layer(from_fn_with_state(deps.clone(), viewer::guard_api)))
         .layer(map_response(headers::guarded))
         .with_state(deps)
+}
+
+/// The roll call as JSON, for the same people: what became of a message, and why.
+pub fn roll_call(deps: &AdminDeps, chat: Arc<Chat>) -> Router {
+    Router::new()
+        .route("/admin/api/messages/{message_id}/delivery", get(evidence::delivery))
+        .route("/admin/api/explain", get(evidence::explain))
+        .layer(from_fn_with_state(deps.clone(), viewer::guard_api))
+        .layer(map_response(headers::guarded))
+        .with_state(chat)
 }
 
 /// The page at `/`, until there is more to see there.

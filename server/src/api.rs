@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::FromRef;
 use axum::middleware::map_response;
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, patch, post};
 use chat_core::ports::Accounts;
 use rollcall_protocol::Fields;
 
@@ -92,6 +92,8 @@ pub fn routes(api: Api) -> Router {
             get(conversations::messages),
         )
         .route("/messages", post(messages::send))
+        .route("/messages/{message_id}", patch(messages::edit).delete(messages::delete))
+        .route("/messages/{message_id}/delivery", get(messages::delivery))
         .layer(map_response(frame::never_kept));
     Router::new()
         .nest("/api/v1", v1)

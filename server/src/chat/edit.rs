@@ -25,12 +25,22 @@ impl Chat {
     async fn edit(&self, actor: &Actor, edit: &EditMessage) -> Result<Message, WireError> {
         let (entry, message) = self.message_for(actor, &edit.message_id).await?;
         if message.sender_id != *actor.id() && actor.role != Role::Service {
-            return Err(WireError::new(ErrorCode::Forbidden, "message_id: only its sender edits a message"));
+            return Err(WireError::new(
+                ErrorCode::Forbidden,
+                "message_id: only its sender edits a message",
+            ));
         }
         if message.deleted_at.is_some() {
-            return Err(WireError::new(ErrorCode::Conflict, "message_id: a deleted message cannot be edited"));
+            return Err(WireError::new(
+                ErrorCode::Conflict,
+                "message_id: a deleted message cannot be edited",
+            ));
         }
-        let edited = self.ports.log.edit(&edit.message_id, &edit.content, self.ports.clock.now()).await;
+        let edited = self
+            .ports
+            .log
+            .edit(&edit.message_id, &edit.content, self.ports.clock.now())
+            .await;
         self.tell_updated(&entry, edited.map_err(|error| from_store(&error))?, &edit.message_id)
     }
 
@@ -44,10 +54,15 @@ impl Chat {
     async fn delete(&self, actor: &Actor, id: &MessageId) -> Result<Message, WireError> {
         let (entry, message) = self.message_for(actor, id).await?;
         let conversation = entry.conversation();
-        let owner = conversation.participant(actor.id()).is_some_and(|p| p.role == ParticipantRole::Owner);
+        let owner = conversation
+            .participant(actor.id())
+            .is_some_and(|p| p.role == ParticipantRole::Owner);
         let may = message.sender_id == *actor.id() || owner || matches!(actor.role, Role::Admin | Role::Service);
         if !may {
-            return Err(WireError::new(ErrorCode::Forbidden, "message_id: only its sender or an owner deletes a message"));
+            return Err(WireError::new(
+                ErrorCode::Forbidden,
+                "message_id: only its sender or an owner deletes a message",
+            ));
         }
         if message.deleted_at.is_some() {
             return Ok(message);
@@ -59,8 +74,18 @@ impl Chat {
     /// The message and its conversation, for somebody who may read it. An admin may look anywhere.
     async fn message_for(&self, actor: &Actor, id: &MessageId) -> Result<(Arc<Entry>, Message), WireError> {
         let missing = || WireError::new(ErrorCode::NotFound, format!("message_id: there is no message {id}"));
-        let message = self.ports.log.message(id).await.map_err(|error| from_store(&error))?.ok_or_else(missing)?;
-        let entry = self.directory.get(&message.conversation_id).await.map_err(|error| from_store(&error))?;
+        let message = self
+            .ports
+            .log
+            .message(id)
+            .await
+            .map_err(|error| from_store(&error))?
+            .ok_or_else(missing)?;
+        let entry = self
+            .directory
+            .get(&message.conversation_id)
+            .await
+            .map_err(|error| from_store(&error))?;
         let entry = entry.ok_or_else(missing)?;
         if actor.role != Role::Admin && !entry.conversation().may_take_part(actor.id(), actor.role) {
             return Err(super::refusal::not_participant(&message.conversation_id));
@@ -72,8 +97,14 @@ impl Chat {
         let message = updated
             .ok_or_else(|| WireError::new(ErrorCode::Conflict, format!("message_id: {id} was deleted meanwhile")))?;
         let conversation = entry.conversation();
-        let everybody = self.hub.sockets_of_all(conversation.participants.iter().map(|p| &p.user_id));
-        for socket in everybody.iter().flatten().filter(|socket| !socket.has_left(&conversation.id)) {
+        let everybody = self
+            .hub
+            .sockets_of_all(conversation.participants.iter().map(|p| &p.user_id));
+        for socket in everybody
+            .iter()
+            .flatten()
+            .filter(|socket| !socket.has_left(&conversation.id))
+        {
             self.fanout.say(socket, name::MESSAGE_UPDATED, &message);
         }
         Ok(message)

@@ -73,8 +73,13 @@ impl Chat {
         self.delivery(message).await
     }
 
-    /// What became of a message.
-    pub async fn delivery(&self, message: Message) -> Result<DeliveryReport, WireError> {
+    /// What became of a message, for somebody who may see every one.
+    pub async fn delivery_of(&self, id: &MessageId) -> Result<DeliveryReport, WireError> {
+        let message = self.stored(id).await?;
+        self.delivery(message).await
+    }
+
+    async fn delivery(&self, message: Message) -> Result<DeliveryReport, WireError> {
         let log = &self.ports.deliveries;
         let there = log.participants_at(&message.conversation_id, message.seq).await;
         let there = there.map_err(|error| from_store(&error))?;
