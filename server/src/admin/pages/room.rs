@@ -12,7 +12,7 @@ use crate::admin::inspect::Inspect;
 use crate::admin::refusal::Refusal;
 use crate::admin::scene::{Chrome, Scene, Tab, html};
 use crate::admin::similar::similar;
-use crate::admin::words::{Id, Sentence, Stamp, Status, count, counted};
+use crate::admin::words::{Id, Sentence, Stamp, Status, count, counted, visible};
 use crate::hub::view::{MissingView, RoomDetail, RoomKind};
 
 /// Members that the page lists; the JSON has them all. A page of more would take longer to lay out than to read.
@@ -66,7 +66,7 @@ fn compose(scene: &Scene, detail: RoomDetail) -> RoomPage {
     let cut = members.len().saturating_sub(MEMBERS_SHOWN);
     let members = members.into_iter().take(MEMBERS_SHOWN).map(|member| Member {
         user_href: super::sockets_href(&member.username),
-        username: member.username,
+        username: visible(&member.username).into_owned(),
         href: super::socket_href(member.sid.as_str()),
         sid: Id::new(&member.sid),
         transport: member.transport,
@@ -97,7 +97,7 @@ fn missing_row(missing: MissingView) -> Missing {
     Missing {
         user_href: super::sockets_href(&missing.username),
         sids: missing.sids.iter().map(socket).collect(),
-        username: missing.username,
+        username: visible(&missing.username).into_owned(),
     }
 }
 

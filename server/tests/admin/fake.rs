@@ -1,0 +1,280 @@
+//! A running server that is none: sockets and rooms in memory, changed by hand. For the tests of the admin over HTTP, and
+//! for `examples/admin_preview.rs`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use chat_core::ports::{Clock, StoreError, StoreTrouble};
+use chat_core::{ConversationId, NodeId, Sid, Timestamp, UserId};
+use rollcall_server::admin::inspect::{Inspect, NodeView, NotReached, OverviewFigures, Vital};
+use rollcall_server::clock::SystemClock;
+use rollcall_server::hub::inspect::kind_of;
+use rollcall_server::hub::view::{MemberView, MissingView, NamespaceView, RoomDetail, RoomKind, RoomView, SocketView};
+use tokio::sync::watch;
+
+/// The node that every socket is on.
+pub(crate) const NODE: &str = "0197c31f-5a00-7000-8000-0000000000d1";
+
+/// A server in memory.
+pub(crate) struct FakeServer {
+    started: Timestamp,
+    sockets: Mutex<BTreeMap<String, SocketView>>,
+    /// Conversations and the users who should be in their rooms.
+    conversations: BTreeMap<String, BTreeSet<String>>,
+    changes: watch::Sender<u64>,
+    messages: AtomicU64,
+    /// Its store answers nothing any more.
+    pub(crate) broken: std::sync::atomic::AtomicBool,
+}
+
+impl FakeServer {
+    /// Nobody is here; these conversations exist.
+    pub(crate) fn with(conversations: &[(&str, &[&str])]) -> Arc<Self> {
+        let conversations = conversations
+            .iter()
+            .map(|(id, users)| ((*id).to_owned(), users.iter().map(|user| (*user).to_owned()).collect()))
+            .collect();
+        Arc::new(Self {
+            started: SystemClock.now(),
+            sockets: Mutex::default(),
+            conversations,
+            changes: watch::Sender::new(0),
+            messages: AtomicU64::new(0),
+            broken: false.into(),
+        })
+    }
+
+    /// A socket as it usually is: in its own room, its user's, and those of the user's conversations.
+    pub(crate) fn usual(&self, sid: &str, user: &str) -> SocketView {
+        let own = [sid.to_owned(), format!("user:{user}")];
+        let theirs = self.conversations.iter().filter(|(_, users)| users.contains(user));
+        SocketView {
+            sid: Sid::parse(sid).unwrap(),
+            namespace: "/".to_owned(),
+            user_id: UserId::parse(user).unwrap(),
+            username: user.to_owned(),
+            transport: "websocket",
+            node_id: NodeId::parse(NODE).unwrap(),
+            address: "192.0.2.7".to_owned(),
+            user_agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0".to_owned()),
+            client: Some("rollcall-web/0.1.0".to_owned()),
+            connected_at: SystemClock.now(),
+            rooms: own
+                .into_iter()
+                .chain(theirs.map(|(id, _)| format!("conversation:{id}")))
+                .collect(),
+            receipts: true,
+            lagging: false,
+        }
+    }
+
+    /// Somebody connects.
+    pub(crate) fn connect(&self, socket: SocketView) {
+        self.sockets.lock().unwrap().insert(socket.sid.to_string(), socket);
+        self.changed();
+    }
+
+    /// So many messages are sent.
+    pub(crate) fn send(&self, messages: u64) {
+        self.messages.fetch_add(messages, Ordering::Relaxed);
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    fn change(&self, sid: &str, change: impl FnOnce(&mut SocketView) -> bool) -> bool {
+        let changed = self.sockets.lock().unwrap().get_mut(sid).is_some_and(change);
+        self.changed();
+        changed
+    }
+
+    fn view(&self, namespace: &str, name: &str) -> RoomView {
+        let sockets = self.sockets.lock().unwrap();
+        let inside = sockets.values().filter(|socket| socket.namespace == namespace);
+        RoomView {
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+            kind: if sockets.contains_key(name) {
+                RoomKind::Socket
+            } else {
+                kind_of(name)
+            },
+            sockets: inside
+                .filter(|socket| socket.rooms.iter().any(|room| room == name))
+                .count(),
+            conversation_id: name
+                .strip_prefix("conversation:")
+                .and_then(|id| ConversationId::parse(id).ok()),
+        }
+    }
+}
+
+#[async_trait]
+impl Inspect for FakeServer {
+    fn namespaces(&self) -> Vec<NamespaceView> {
+        let of = |name: &str| {
+            let sockets = self.sockets().iter().filter(|socket| socket.namespace == name).count();
+            let rooms = self.rooms(Some(name)).len();
+            NamespaceView {
+                name: name.to_owned(),
+                sockets,
+                rooms,
+            }
+        };
+        vec![of("/"), of("/admin")]
+    }
+
+    fn rooms(&self, namespace: Option<&str>) -> Vec<RoomView> {
+        let names: BTreeSet<(String, String)> = {
+            let sockets = self.sockets.lock().unwrap();
+            let wanted = sockets
+                .values()
+                .filter(|socket| namespace.is_none_or(|wanted| socket.namespace == wanted));
+            wanted
+                .flat_map(|socket| socket.rooms.iter().map(|room| (socket.namespace.clone(), room.clone())))
+                .collect()
+        };
+        names
+            .iter()
+            .map(|(namespace, name)| self.view(namespace, name))
+            .collect()
+    }
+
+    async fn room(&self, namespace: &str, room: &str) -> Result<Option<RoomDetail>, StoreError> {
+        if self.broken.load(Ordering::Relaxed) {
+            let detail = "disk I/O error at /secret/path".to_owned();
+            return Err(StoreError::Unavailable {
+                trouble: StoreTrouble::Other,
+                detail,
+            });
+        }
+        let view = self.view(namespace, room);
+        let participants = room
+            .strip_prefix("conversation:")
+            .and_then(|id| self.conversations.get(id));
+        if view.sockets == 0 && participants.is_none() {
+            return Ok(None);
+        }
+        let sockets = self.sockets.lock().unwrap();
+        let (inside, outside): (Vec<&SocketView>, Vec<&SocketView>) = sockets
+            .values()
+            .filter(|socket| socket.namespace == namespace)
+            .partition(|socket| socket.rooms.iter().any(|name| name == room));
+        let members = inside.into_iter().map(|socket| MemberView {
+            sid: socket.sid.clone(),
+            user_id: socket.user_id.clone(),
+            username: socket.username.clone(),
+            transport: socket.transport,
+            node_id: socket.node_id.clone(),
+            joined_at: socket.connected_at,
+        });
+        let mut missing: BTreeMap<&str, MissingView> = BTreeMap::new();
+        for socket in outside {
+            if participants.is_some_and(|users| users.contains(&socket.username)) {
+                let entry = missing.entry(&socket.username).or_insert_with(|| MissingView {
+                    user_id: socket.user_id.clone(),
+                    username: socket.username.clone(),
+                    sids: Vec::new(),
+                });
+                entry.sids.push(socket.sid.clone());
+            }
+        }
+        Ok(Some(RoomDetail {
+            room: view,
+            members: members.collect(),
+            missing: missing.into_values().collect(),
+        }))
+    }
+
+    fn sockets(&self) -> Vec<SocketView> {
+        self.sockets.lock().unwrap().values().cloned().collect()
+    }
+
+    fn socket(&self, sid: &str) -> Option<SocketView> {
+        self.sockets.lock().unwrap().get(sid).cloned()
+    }
+
+    async fn disconnect(&self, sid: &str) -> bool {
+        let gone = self.sockets.lock().unwrap().remove(sid).is_some();
+        self.changed();
+        gone
+    }
+
+    async fn join(&self, sid: &str, room: &str) -> bool {
+        self.change(sid, |socket| {
+            socket.rooms.push(room.to_owned());
+            true
+        })
+    }
+
+    async fn leave(&self, sid: &str, room: &str) -> bool {
+        self.change(sid, |socket| {
+            let before = socket.rooms.len();
+            socket.rooms.retain(|name| name != room);
+            socket.rooms.len() < before
+        })
+    }
+
+    fn nodes(&self) -> Vec<NodeView> {
+        vec![NodeView {
+            node_id: NodeId::parse(NODE).unwrap(),
+            started_at: self.started,
+            version: "0.1.0".to_owned(),
+            sockets: self.sockets().len(),
+            rooms: self
+                .rooms(Some("/"))
+                .iter()
+                .filter(|room| room.kind == RoomKind::Conversation)
+                .count(),
+            healthy: true,
+        }]
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    fn overview(&self) -> OverviewFigures {
+        let sockets = self.sockets();
+        let users: BTreeSet<&str> = sockets.iter().map(|socket| socket.username.as_str()).collect();
+        let messages = self.messages.load(Ordering::Relaxed);
+        let silent = users.contains("bob").then(|| NotReached {
+            user_id: UserId::parse("bob").unwrap(),
+            username: "bob".to_owned(),
+            cause: "no_receipt",
+            summary: "handed over, never confirmed (no listener?)".to_owned(),
+            messages: 41,
+            since: self.started,
+        });
+        OverviewFigures {
+            connections: sockets.len(),
+            users_online: users.len(),
+            rooms: self
+                .rooms(Some("/"))
+                .iter()
+                .filter(|room| room.kind == RoomKind::Conversation)
+                .count(),
+            messages_total: messages,
+            handed_over_total: messages * 4,
+            receipts_due_total: messages * 3,
+            confirmed_total: messages * 3 - messages / 1000,
+            failed_total: 0,
+            repaired_total: 3,
+            retried_total: messages / 500,
+            broadcasts_empty_total: messages / 700,
+            rejected_total: 12 + messages / 300,
+            unconfirmed: 0,
+            lagging: sockets.iter().filter(|socket| socket.lagging).count(),
+            confirm_p50_ms: Some(11.0),
+            confirm_p99_ms: Some(84.0),
+            canary_ms: Some(9.0),
+            store: Vital::Up,
+            bus: Vital::Unused,
+            not_reached_total: usize::from(silent.is_some()),
+            not_reached: silent.into_iter().collect(),
+        }
+    }
+}

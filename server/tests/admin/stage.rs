@@ -1,0 +1,113 @@
+//! The admin over a [`FakeServer`], with real accounts in a real database.
+
+use std::sync::Arc;
+
+use axum::Router;
+use chat_core::Role;
+use chat_core::ports::{Clock, IdSource};
+use rollcall_server::admin::audit::AuditRing;
+use rollcall_server::admin::history::History;
+use rollcall_server::admin::inspect::Inspect;
+use rollcall_server::admin::{AdminDeps, landing, router};
+use rollcall_server::clock::{SystemClock, UuidSource};
+use rollcall_server::gateway::rejected::RejectedRing;
+use rollcall_server::identity::{
+    AccountPolicy, Authority, NewAccount, NewPassword, PasswordCost, Passwords, RateLimits, Tokens,
+};
+use rollcall_server::settings::{Rate, Rates, Registration, Secret, TrustedProxies};
+use rollcall_server::store::{SqliteStore, StoreMetrics};
+use rollcall_server::telemetry::Metrics;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use crate::fake::FakeServer;
+
+/// The password of everybody.
+pub(crate) const PASSWORD: &str = "correct horse";
+
+/// Everything that a test needs to hold.
+pub(crate) struct Stage {
+    pub(crate) server: Arc<FakeServer>,
+    pub(crate) rejected: Arc<RejectedRing>,
+    pub(crate) authority: Arc<Authority>,
+    pub(crate) history: Arc<History>,
+    pub(crate) router: Router,
+    _folder: TempDir,
+}
+
+impl Stage {
+    /// With `admin`, `watcher` (an observer) and `alice` (a user); so many sign-ins a minute.
+    pub(crate) async fn set(server: Arc<FakeServer>, logins: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let ids: Arc<dyn IdSource> = Arc::new(UuidSource);
+        let path = folder.path().join("rollcall.db");
+        let store = Arc::new(
+            SqliteStore::open(&path, &*clock, &*ids, StoreMetrics::noop())
+                .await
+                .unwrap(),
+        );
+        let tokens = Tokens::new(&Secret::new("0123456789abcdef0123456789abcdef"), Arc::clone(&clock));
+        let policy = AccountPolicy {
+            registration: Registration::Open,
+            auto_provision: false,
+        };
+        let passwords = Passwords::new(PasswordCost::FOR_TESTS);
+        let authority = Arc::new(Authority::new(
+            store.clone(),
+            Arc::clone(&clock),
+            ids,
+            passwords,
+            tokens,
+            policy,
+        ));
+        for (username, role) in [
+            ("admin", Role::Admin),
+            ("watcher", Role::Observer),
+            ("alice", Role::User),
+        ] {
+            let password = NewPassword::parse(PASSWORD).unwrap();
+            authority
+                .add(NewAccount {
+                    username: username.to_owned(),
+                    display_name: None,
+                    password,
+                    role,
+                })
+                .await
+                .unwrap();
+        }
+        let metrics = Metrics::new().unwrap();
+        let rejected = Arc::new(RejectedRing::new(Arc::clone(&clock), &metrics.gateway));
+        let rates = Rates {
+            messages: Rate::Off,
+            connects: Rate::Off,
+            logins: Rate::parse(logins).unwrap(),
+        };
+        let history: Arc<History> = Arc::default();
+        let deps = AdminDeps {
+            inspect: Arc::clone(&server) as Arc<dyn Inspect>,
+            authority: Arc::clone(&authority),
+            accounts: store,
+            limits: Arc::new(RateLimits::new(&rates)),
+            metrics: metrics.gateway.clone(),
+            proxies: TrustedProxies::default(),
+            rejected: Arc::clone(&rejected),
+            audit: Arc::new(AuditRing::default()),
+            history: Arc::clone(&history),
+            sessions: Arc::default(),
+            streams: rollcall_server::admin::live::LiveStreams::default(),
+            clock,
+            stop: CancellationToken::new(),
+        };
+        let router = router(deps).merge(landing());
+        Self {
+            server,
+            rejected,
+            authority,
+            history,
+            router,
+            _folder: folder,
+        }
+    }
+}
