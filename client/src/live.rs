@@ -270,7 +270,13 @@ impl<'a> Live<'a> {
             Ok(Incoming::Event { name, args, ack }) => self.event(name, args, ack, text),
             Ok(Incoming::Ack { id, args }) => self.acknowledged(id, args),
             Ok(Incoming::Disconnected | Incoming::Close) => return Err(DownReason::DisconnectedByServer),
-            Ok(Incoming::ConnectError(message)) => return Err(DownReason::from_connect_error(&message)),
+            // It was let in before, so this is not the last word on whether it may come in.
+            Ok(Incoming::ConnectError(message)) => {
+                return Err(DownReason::Lost(format!(
+                    "refused after the handshake: {}",
+                    preview(&message)
+                )));
+            }
             Ok(Incoming::Noop | Incoming::Partial) => {}
             Ok(Incoming::Open(_) | Incoming::Connected(_)) => {
                 self.unreadable(Unreadable::new("a second handshake"), text);

@@ -196,7 +196,7 @@ fn free_port() -> Result<u16> {
 /// `ROLLCALL_BIN`, or the binary in the target folder that the running test lies in.
 fn binary() -> Result<PathBuf> {
     let named = std::env::var_os("ROLLCALL_BIN").map(PathBuf::from);
-    let found = named.map_or_else(beside_the_test, Ok)?;
+    let found = named.map_or_else(|| beside_the_test("rollcall"), Ok)?;
     ensure!(
         found.is_file(),
         "no server at {}: cargo build first, or set ROLLCALL_BIN",
@@ -205,10 +205,11 @@ fn binary() -> Result<PathBuf> {
     Ok(found)
 }
 
-fn beside_the_test() -> Result<PathBuf> {
+/// The binary of that name in the target folder that the running test lies in.
+pub fn beside_the_test(name: &str) -> Result<PathBuf> {
     let test = std::env::current_exe()?;
     let profile = test.ancestors().find(|folder| folder.join("deps").is_dir());
-    Ok(profile.context("the test lies in no target folder")?.join("rollcall"))
+    Ok(profile.context("the test lies in no target folder")?.join(name))
 }
 
 /// Starts the process and waits until it is ready.

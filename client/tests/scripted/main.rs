@@ -6,6 +6,7 @@
     reason = "a test ends by panicking, its helpers too"
 )]
 
+mod damage;
 mod secrets;
 mod server;
 
@@ -219,19 +220,37 @@ async fn a_consumer_that_takes_nothing_stops_the_reading_and_nothing_else() {
     let (client, mut events) = server.client().event_capacity(4).start().unwrap();
     let mut connection = server.accept().await;
     connection.emit("session", session(0, &json!({}))).await;
-    for seq in 1..=50 {
-        connection.message(seq).await;
-    }
+    // Much more than the kernel's buffers hold: at some point the server cannot write any more.
+    let mut written = 0;
+    let stuck = loop {
+        written += 1;
+        let mut large = message(written);
+        large["content"] = "x".repeat(1 << 18).into();
+        let write = connection.emit("new_message", large);
+        if tokio::time::timeout(Duration::from_millis(500), write).await.is_err() {
+            break true;
+        }
+        if written == 400 {
+            break false;
+        }
+    };
+    assert!(
+        stuck,
+        "{written} messages of 256 KiB were read for a consumer that took none"
+    );
+    // Meanwhile calls are still written.
     client.wait_for(State::is_connected).await.unwrap();
-    // The link stands before a full channel now or soon; what is written still goes out.
     client
         .emit("typing", json!({"conversation_id": "c", "typing": true}))
         .await
         .unwrap();
     assert_eq!(connection.read_event().await.0, "typing");
-    for seq in 1..=50 {
-        assert_eq!(next_seq(&mut events).await, seq);
-    }
+    let taking = async {
+        for seq in 1..=written {
+            assert_eq!(next_seq(&mut events).await, seq);
+        }
+    };
+    tokio::join!(taking, async { connection.write("6").await });
 }
 
 #[tokio::test]
@@ -243,10 +262,11 @@ async fn nobody_who_listens_is_no_reason_to_stop() {
     for seq in 1..=20 {
         connection.message(seq).await;
     }
-    client.wait_for(State::is_connected).await.unwrap();
+    connection.write("2").await;
+    assert_eq!(connection.read().await, "3", "no receipt for what nobody got");
     let asking = tokio::spawn(async move { client.emit_with_ack("x", Value::Null).await });
     let (event, _, ack) = connection.read_event().await;
-    assert_eq!(event, "x", "no receipt for what nobody got");
+    assert_eq!(event, "x");
     connection.answer(ack.unwrap(), json!(7)).await;
     assert_eq!(asking.await.unwrap(), Ok(json!(7)));
 }

@@ -1,0 +1,141 @@
+//! The terminal client in real terminals, against the real server.
+
+use anyhow::Result;
+use rollcall_tests::{Server, Terminal, beside_the_test};
+
+/// The 80 × 24 of old, and of most terminals when they open.
+const SIZE: (u16, u16) = (80, 24);
+
+async fn client(server: &Server, name: &str, password: &str) -> Result<Terminal> {
+    let program = beside_the_test("rollcall-tui")?;
+    let args = ["--url", &server.url(), "--as", name];
+    Terminal::run(&program, &args, &[("ROLLCALL_PASSWORD", password)], SIZE).await
+}
+
+/// Opens the demo's group; in the list it stands where its newest message puts it.
+async fn open_group(terminal: &Terminal) -> Result<()> {
+    let list = terminal.shows("Ops night shift").await?;
+    let rows = list.lines().skip_while(|line| !line.contains("Conversations")).skip(1);
+    let at = rows.take_while(|line| !line.contains("Ops night shift")).count();
+    for _ in 0..at {
+        terminal.press("Down").await?;
+    }
+    terminal.press("Enter").await?;
+    terminal.shows("✓ verified").await.map(drop)
+}
+
+async fn say(terminal: &Terminal, text: &str) -> Result<()> {
+    terminal.type_text(text).await?;
+    terminal.press("Enter").await
+}
+
+#[tokio::test]
+async fn two_people_chat_and_a_restart_loses_nothing() -> Result<()> {
+    let mut server = Server::setup().demo().start().await?;
+    let alice = client(&server, "alice", "demo").await?;
+    let bob = client(&server, "bob", "demo").await?;
+    open_group(&alice).await?;
+    open_group(&bob).await?;
+
+    alice.type_text("grüße, 日本語 👋").await?;
+    bob.shows("Alice is typing").await?;
+    alice.press("Enter").await?;
+    bob.shows("grüße, 日本語 👋").await?;
+    alice
+        .becomes("the message is saved", |screen| {
+            ["handed over 2 of 2", "● received", "● read"]
+                .iter()
+                .any(|state| screen.contains(state))
+        })
+        .await?;
+
+    assert_eq!(server.terminate().await?.code(), Some(0));
+    let screen = alice.shows("▲ reconnecting").await?;
+    assert!(screen.contains("attempt"), "{screen}");
+    bob.shows("▲ reconnecting").await?;
+    say(&alice, "said while the server was away").await?;
+    alice.shows("waiting for the connection").await?;
+
+    server.restart().await?;
+    for terminal in [&alice, &bob] {
+        terminal.shows("● connected").await?;
+        let screen = terminal.shows("said while the server was away").await?;
+        assert_eq!(screen.matches("said while the server was away").count(), 1, "{screen}");
+    }
+    say(&bob, "and heard").await?;
+    alice.shows("and heard").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_missed_while_away_is_there_in_order() -> Result<()> {
+    let mut server = Server::setup().demo().start().await?;
+    let bob = client(&server, "bob", "demo").await?;
+    open_group(&bob).await?;
+    server.restart().await?;
+    // Carol is quicker than bob's client, which waits before it comes back; if not, these come live.
+    let carol = server.rest().login("carol", "demo").await?;
+    let rest = server.rest().as_user(&carol);
+    let conversations = rest.get("/api/v1/conversations").await?;
+    let group = conversations["conversations"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|conversation| conversation["kind"] == "group")
+        .and_then(|group| group["id"].as_str())
+        .unwrap_or_default()
+        .to_owned();
+    for number in 1..=5 {
+        rest.post_message(&group, &format!("missed {number}")).await?;
+    }
+    let screen = bob.shows("missed 5").await?;
+    let places: Vec<_> = (1..=5).map(|number| screen.find(&format!("missed {number}"))).collect();
+    assert!(places.is_sorted() && places[0].is_some(), "{screen}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_terminal_is_given_back_on_every_way_out() -> Result<()> {
+    let server = Server::setup().demo().start().await?;
+    for keys in [&["C-c"][..], &["q"], &[":", "q", "Enter"]] {
+        let terminal = client(&server, "alice", "demo").await?;
+        terminal.shows("● connected").await?;
+        for key in keys {
+            terminal.press(key).await?;
+        }
+        let screen = terminal.shows("ended with 0").await?;
+        assert!(
+            !screen.contains("Conversations"),
+            "the client's screen is gone: {screen}"
+        );
+        terminal
+            .becomes("what is typed is echoed", |screen| {
+                screen.lines().any(|line| line.trim() == "echo")
+            })
+            .await?;
+    }
+    let refused = client(&server, "alice", "wrong").await?;
+    let screen = refused.shows("ended with 1").await?;
+    assert!(screen.contains("signing in as alice was refused"), "{screen}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn any_size_is_lived_with() -> Result<()> {
+    let server = Server::setup().demo().start().await?;
+    let terminal = client(&server, "alice", "demo").await?;
+    open_group(&terminal).await?;
+    terminal.resize(60, 15).await?;
+    terminal
+        .becomes("the narrow screen", |screen| {
+            screen.lines().any(|line| line.starts_with("└────────────────┘"))
+        })
+        .await?;
+    terminal.resize(40, 8).await?;
+    terminal.shows("Rollcall needs 60 x 15 cells").await?;
+    terminal.resize(140, 30).await?;
+    terminal.shows("1 socket").await?;
+    say(&terminal, "still here").await?;
+    terminal.shows("still here").await?;
+    Ok(())
+}
