@@ -23,14 +23,11 @@ use self::welcome::Welcome;
 use crate::admin::history::History;
 use crate::admin::inspect::Inspect;
 use crate::api::Readiness;
-use crate::chat::directory::Directory;
+use crate::chat::assembly::{Assembled, assemble};
 use crate::chat::{Chat, Ports};
 use crate::clock::{SystemClock, UuidSource};
 use crate::delivery::RollCall;
-use crate::delivery::evidence::Collector;
-use crate::delivery::recorder::Recorder;
 use crate::fanout::Fanout;
-use crate::fanout::feeder::Feeder;
 use crate::gateway::rejected::RejectedRing;
 use crate::gateway::socketio::Gateway;
 use crate::hub::Hub;
@@ -227,29 +224,6 @@ async fn build(settings: &Settings, metrics: Metrics, io: &SocketIo) -> Result<P
     let rates = Arc::new(RateLimits::new(&settings.rates));
     let node_id = NodeId::parse(ids.user_id().as_str()).map_err(|error| StartError::Internal(error.to_string()))?;
     let hub = Arc::new(Hub::new(node_id, Arc::clone(&clock), io.clone(), metrics.hub.clone()));
-    let recorder = Arc::new(Recorder::new(store.clone()));
-    let (delivery, retries) = (metrics.delivery.clone(), metrics.fanout.retries.clone());
-    let roll_call = Arc::new(RollCall::new(hub.node_id().clone(), recorder, delivery, retries));
-    let collector = Collector::new(
-        Arc::clone(&hub),
-        Arc::clone(&roll_call),
-        store.clone(),
-        Arc::clone(&clock),
-    );
-    let feeder = Feeder::new(
-        store.clone(),
-        Arc::clone(&hub),
-        Arc::clone(&clock),
-        metrics.chat.clone(),
-    );
-    let fanout = Arc::new(Fanout::new(
-        Arc::clone(&hub),
-        feeder,
-        Arc::clone(&roll_call),
-        Arc::clone(&clock),
-        metrics.fanout.clone(),
-        metrics.gateway.clone(),
-    ));
     let ports = Ports {
         accounts: store.clone(),
         conversations: store.clone(),
@@ -259,18 +233,18 @@ async fn build(settings: &Settings, metrics: Metrics, io: &SocketIo) -> Result<P
         clock: Arc::clone(&clock),
         ids: Arc::clone(&ids),
     };
-    let chat_parts = crate::chat::Parts {
-        directory: Arc::new(Directory::new(store.clone())),
-        hub: Arc::clone(&hub),
-        fanout: Arc::clone(&fanout),
-        rates: Arc::clone(&rates),
-        roll_call: Arc::clone(&roll_call),
-        collector,
-        message_bytes_max: settings.max_message_bytes,
-        metrics: metrics.chat.clone(),
-        events: metrics.gateway.clone(),
-    };
-    let chat = Arc::new(Chat::new(ports, chat_parts));
+    let assembled = assemble(
+        ports,
+        Arc::clone(&hub),
+        Arc::clone(&rates),
+        settings.max_message_bytes,
+        &metrics,
+    );
+    let Assembled {
+        chat,
+        fanout,
+        roll_call,
+    } = assembled;
     let rejected = Arc::new(RejectedRing::new(Arc::clone(&clock), &metrics.gateway));
     let gateway = Gateway::new(crate::gateway::socketio::Parts {
         chat: Arc::clone(&chat),

@@ -5,6 +5,7 @@
 //! reads top-down: authorise, act, announce.
 
 pub mod arrivals;
+pub mod assembly;
 pub mod conversations;
 pub mod directory;
 pub mod edit;

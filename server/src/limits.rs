@@ -62,7 +62,7 @@ pub const TOKEN_EXPIRING_BEFORE: Duration = Duration::from_mins(1);
 /// Clients are asked to come back this long after `server_shutdown`, in milliseconds.
 pub const SHUTDOWN_RETRY_AFTER_MS: u64 = 1_000;
 /// Appends in flight are waited for this long when the server stops; the contract gives the whole stop 15 s.
-pub const SHUTDOWN_DRAIN: Duration = Duration::from_secs(8);
+pub const SHUTDOWN_DRAIN: Duration = Duration::from_secs(7);
 
 /// How long connections stay after `server_shutdown`: two round trips of a slow phone.
 pub const SHUTDOWN_FAREWELL: Duration = Duration::from_millis(700);

@@ -12,11 +12,9 @@ use tower::ServiceExt;
 use chat_core::ports::{Clock, StoreTrouble};
 
 use super::*;
-use crate::chat::directory::Directory;
-use crate::chat::{Parts, Ports};
+use crate::chat::Ports;
+use crate::chat::assembly::assemble;
 use crate::clock::UuidSource;
-use crate::fanout::Fanout;
-use crate::fanout::feeder::Feeder;
 use crate::hub::Hub;
 use crate::identity::AccountPolicy;
 use crate::identity::fake::{HandClock, OPEN, authority};
@@ -127,31 +125,16 @@ fn chat(store: &Arc<MemoryStore>, clock: &Arc<HandClock>, rates: &Arc<RateLimits
     io.ns("/", async || {});
     let node = chat_core::NodeId::parse("node").unwrap();
     let hub = Arc::new(Hub::new(node, Arc::clone(&clock), io, metrics.hub.clone()));
-    let feeder = Feeder::new(Arc::clone(store) as _, Arc::clone(&hub), metrics.chat.clone());
-    let fanout = Fanout::new(
-        Arc::clone(&hub),
-        feeder,
-        metrics.fanout.clone(),
-        metrics.gateway.clone(),
-    );
     let ports = Ports {
         accounts: Arc::clone(store) as _,
         conversations: Arc::clone(store) as _,
         log: Arc::clone(store) as _,
+        deliveries: Arc::clone(store) as _,
         vitals: Arc::clone(store) as _,
         clock,
         ids: Arc::new(UuidSource),
     };
-    let parts = Parts {
-        directory: Arc::new(Directory::new(Arc::clone(store) as _)),
-        hub,
-        fanout: Arc::new(fanout),
-        rates: Arc::clone(rates),
-        message_bytes_max: 100,
-        metrics: metrics.chat.clone(),
-        events: metrics.gateway.clone(),
-    };
-    Arc::new(Chat::new(ports, parts))
+    assemble(ports, hub, Arc::clone(rates), 100, metrics).chat
 }
 
 fn server_with(policy: AccountPolicy, origins: &str, logins: &str) -> Server {

@@ -38,8 +38,7 @@ impl Chat {
         self.view(&entry, actor.id()).await
     }
 
-    /// Makes a conversation, to its end even if the caller goes away; true when it is new, false when the direct one of these two (or, for a service
-    /// that repeats itself, the one with this id) was there.
+    /// Makes a conversation, to its end even if the caller goes away; true when it is new, false when the direct one of these two was there.
     pub async fn create_conversation(
         self: &Arc<Self>,
         actor: &Actor,
@@ -67,13 +66,13 @@ impl Chat {
                 drop(change);
                 Ok((self.view(&entry, actor.id()).await?, true))
             }
-            Created::Existing(conversation) if conversation.kind == wanted => {
+            Created::Existing(conversation) if conversation.kind == wanted && wanted == ConversationKind::Direct => {
                 let entry = self.directory.insert(conversation);
                 Ok((self.view(&entry, actor.id()).await?, false))
             }
             Created::Existing(_) => Err(WireError::new(
                 ErrorCode::Conflict,
-                format!("id: conversation {id} exists and is of the other kind"),
+                format!("id: there is a conversation {id} already"),
             )),
         }
     }

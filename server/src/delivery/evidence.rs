@@ -413,22 +413,23 @@ fn end_reason(label: &str) -> EndReason {
         .unwrap_or(EndReason::TransportError)
 }
 
+const REJECTED_REASONS: [RejectedReason; 6] = [
+    RejectedReason::Token,
+    RejectedReason::Origin,
+    RejectedReason::Path,
+    RejectedReason::Protocol,
+    RejectedReason::Namespace,
+    RejectedReason::Rate,
+];
+
 /// A refused attempt as it was noted: `reason|detail|remedy`.
 fn rejected(event: &ConnectionEvent) -> Option<Rejected> {
     if event.kind != ConnectionEventKind::Rejected {
         return None;
     }
-    const ALL: [RejectedReason; 6] = [
-        RejectedReason::Token,
-        RejectedReason::Origin,
-        RejectedReason::Path,
-        RejectedReason::Protocol,
-        RejectedReason::Namespace,
-        RejectedReason::Rate,
-    ];
     let mut parts = event.detail.splitn(3, '|');
     let label = parts.next()?;
-    let reason = ALL.into_iter().find(|reason| reason.as_str() == label)?;
+    let reason = REJECTED_REASONS.into_iter().find(|reason| reason.as_str() == label)?;
     let (detail, remedy) = (
         parts.next().unwrap_or_default().to_owned(),
         parts.next().unwrap_or_default().to_owned(),

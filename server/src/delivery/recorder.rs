@@ -15,6 +15,9 @@ struct Waiting {
     dropped: u64,
 }
 
+/// Old evidence is forgotten at every so many intervals: about once a minute.
+const PRUNE_EVERY: u32 = 240;
+
 /// Takes evidence and stores it soon.
 pub struct Recorder {
     log: Arc<dyn DeliveryLog>,
@@ -91,8 +94,6 @@ impl Recorder {
     pub async fn run(self: Arc<Self>, clock: Arc<dyn Clock>) {
         let mut ticks = tokio::time::interval(EVIDENCE_INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        // About once a minute.
-        const PRUNE_EVERY: u32 = 240;
         let mut count = 0_u32;
         loop {
             ticks.tick().await;
