@@ -251,11 +251,12 @@ impl<'a> Case<'a> {
             return Finding::MembershipUnknown;
         }
         let complete = self.presence.is_complete_at(at);
-        // The history knows of a connection that nothing else is known of.
-        if self.presence.alive_at(at) > self.sockets.iter().filter(|judged| judged.was_there).count() {
+        let looping = self.presence.looping(at);
+        // The history knows of a connection that nothing else is known of; of one in a loop no more is needed.
+        let known = self.sockets.iter().filter(|judged| judged.was_there).count();
+        if looping.is_none() && self.presence.alive_at(at) > known {
             return Finding::PresenceUnknown;
         }
-        let looping = self.presence.looping(at);
         match self.presence.refused(at) {
             Some(refused) if refused.is_namespace() => return Finding::WrongNamespace(refused),
             Some(refused) if !(refused.is_rate() && looping.is_some()) => return Finding::Rejected(refused),
