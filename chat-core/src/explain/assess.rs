@@ -5,7 +5,7 @@ use super::evidence::{Broadcast, Cursors, Evidence, Membership, Refusal, Subject
 use super::fate::{Fate, Judged, Moment, judge};
 use super::presence::{Presence, ReconnectLoop, Refused};
 use super::verdict::{Cause, Status};
-use crate::{Seq, Timestamp};
+use crate::{NodeId, Seq, Timestamp};
 
 /// The user's place in the conversation when the message came.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +34,8 @@ pub(super) enum Finding<'a> {
         last: &'a Membership,
         again: Option<&'a Membership>,
     },
+    /// It was meant for them, and they left in the moment before it could be handed over.
+    RemovedDuring(&'a Membership),
     JoinedLater(&'a Membership),
     Read(Cursors),
     Delivered(Option<Judged<'a>>),
@@ -47,7 +49,9 @@ pub(super) enum Finding<'a> {
     BufferFull(Judged<'a>),
     Looping(ReconnectLoop),
     NodeLost {
+        node_id: &'a NodeId,
         end: Option<End>,
+        /// The socket that the message was meant for, if it was lost after the message.
         socket: Option<Judged<'a>>,
     },
     Disconnected(Judged<'a>),
@@ -75,7 +79,9 @@ impl Finding<'_> {
             Finding::Unconfirmed(_) => (Status::Unconfirmed, Some(Cause::NoReceipt)),
             Finding::Offline => (Status::Offline, Some(Cause::Offline)),
             Finding::NotSaved(_) => missed(Cause::NotSaved),
-            Finding::NeverParticipant | Finding::Removed { .. } => missed(Cause::NotParticipant),
+            Finding::NeverParticipant | Finding::Removed { .. } | Finding::RemovedDuring(_) => {
+                missed(Cause::NotParticipant)
+            }
             Finding::JoinedLater(_) => missed(Cause::JoinedLater),
             Finding::NotBroadcast { .. } => missed(Cause::NotBroadcast),
             Finding::NotInRoom(_) => missed(Cause::NotInRoom),
@@ -210,10 +216,7 @@ impl<'a> Case<'a> {
     fn on_its_way(&self) -> Option<Finding<'a>> {
         let socket = self.first(Fate::OnItsWay)?;
         Some(match self.place {
-            Place::In(membership) if membership.left.is_some() => Finding::Removed {
-                last: membership,
-                again: None,
-            },
+            Place::In(membership) if membership.left.is_some() => Finding::RemovedDuring(membership),
             Place::Unknown => Finding::MembershipUnknown,
             _ => Finding::OnItsWay(socket),
         })
@@ -226,6 +229,7 @@ impl<'a> Case<'a> {
             Fate::NotInRoom => Finding::NotInRoom(socket),
             Fate::BufferFull => Finding::BufferFull(socket),
             Fate::NodeLost => Finding::NodeLost {
+                node_id: &socket.socket.node_id,
                 end: socket.end,
                 socket: Some(socket),
             },
@@ -272,7 +276,8 @@ impl<'a> Case<'a> {
             return Finding::Elsewhere(other);
         }
         match self.presence.lost_with_node(at) {
-            Some(end) => Finding::NodeLost {
+            Some((node_id, end)) => Finding::NodeLost {
+                node_id,
                 end: Some(end),
                 socket: None,
             },

@@ -1,6 +1,8 @@
 //! What goes in: everything that is known about one message and one user. Whoever collects it leaves out what they do not
 //! know; a gap leads to `unknown`, never to somebody's fault.
 
+use std::sync::Arc;
+
 use crate::explain::connection::{Connection, Elsewhere, End, NodeLoss, Rejected};
 use crate::explain::verdict::Path;
 use crate::ids::{ClientMessageId, conversation_room};
@@ -141,8 +143,8 @@ pub struct Cursors {
 /// What is known of the announcement of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Broadcast {
-    /// It was made.
-    Made(BroadcastRecord),
+    /// It was made. Shared, as every participant's evidence holds the same one.
+    Made(Arc<BroadcastRecord>),
     /// It is certain that none was made.
     NotMade {
         /// When the server that should have made it stopped, if it is known that it did.

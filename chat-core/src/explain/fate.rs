@@ -199,7 +199,7 @@ impl<'a> Judged<'a> {
             (None, _) if lagging => Fate::BufferFull,
             (None, Some(HandOverError::NotJoined)) => Fate::NotInRoom,
             (None, Some(HandOverError::Closed)) => Fate::Disconnected,
-            (None, _) if moment.is_young() => Fate::OnItsWay,
+            (None, _) if self.is_fresh(moment) => Fate::OnItsWay,
             (None, None) if self.socket.in_room == Some(false) => Fate::NotInRoom,
             (None, _) => Fate::Unknown,
         }
@@ -238,6 +238,13 @@ impl<'a> Judged<'a> {
                 .socket
                 .left_by_itself_at
                 .is_some_and(|left| in_time(left) && !rejoined(left))
+    }
+
+    /// Is the message young for this socket? What was missed comes after the connect or the join, not after the commit.
+    fn is_fresh(&self, moment: &Moment) -> bool {
+        let joined = self.socket.joined_room_at.filter(|joined| *joined <= moment.until);
+        let since = self.socket.connected_at.max(joined.unwrap_or(moment.at)).max(moment.at);
+        moment.until.millis_since(since) < ON_ITS_WAY_MILLIS
     }
 
     fn is_overdue(&self, moment: &Moment) -> bool {

@@ -4,12 +4,13 @@ use super::connection::{Connection, Elsewhere, End, EndReason, Rejected, Rejecte
 use super::evidence::Evidence;
 use super::fate::end_of;
 use crate::limits::{COMES_BACK_WITHIN_MILLIS, LOOP_CONNECTS, LOOP_LIFE_MILLIS, LOOP_WITHIN_MILLIS};
-use crate::{Sid, Timestamp};
+use crate::{NodeId, Sid, Timestamp};
 
 /// A connection in `/`, wherever it is known from.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Life<'a> {
     sid: &'a Sid,
+    pub(super) node_id: &'a NodeId,
     pub(super) from: Timestamp,
     pub(super) end: Option<End>,
 }
@@ -53,11 +54,13 @@ impl<'a> Presence<'a> {
         let losses = &evidence.node_losses;
         let sockets = evidence.sockets.iter().map(|socket| Life {
             sid: &socket.sid,
+            node_id: &socket.node_id,
             from: socket.connected_at,
             end: end_of(socket.disconnected, &socket.node_id, socket.connected_at, losses),
         });
         let history = evidence.connections.iter().map(|connection: &Connection| Life {
             sid: &connection.sid,
+            node_id: &connection.node_id,
             from: connection.connected_at,
             end: end_of(
                 connection.disconnected,
@@ -68,7 +71,7 @@ impl<'a> Presence<'a> {
         });
         let mut lives: Vec<Life<'a>> = sockets.chain(history).collect();
         // Of two records of one connection the one that knows its end is the better.
-        lives.sort_by_key(|life| (life.sid, life.end.is_none()));
+        lives.sort_by_key(|life| (life.sid, life.end.is_none(), life.from, life.end.map(|end| end.at)));
         lives.dedup_by_key(|life| life.sid);
         lives.sort_by_key(|life| (life.from, life.sid));
         Self { evidence, lives }
@@ -84,10 +87,14 @@ impl<'a> Presence<'a> {
         self.lives.iter().filter(|life| life.is_alive_at(at)).count()
     }
 
+    fn last_life_before(&self, at: Timestamp) -> Option<(&Life<'a>, End)> {
+        let ended = self.lives.iter().filter_map(|life| Some((life, life.end?)));
+        ended.filter(|(_, end)| end.at <= at).max_by_key(|(_, end)| end.at)
+    }
+
     /// The connection that ended last before `at`.
     pub(super) fn last_before(&self, at: Timestamp) -> Option<End> {
-        let ends = self.lives.iter().filter_map(|life| life.end);
-        ends.filter(|end| end.at <= at).max_by_key(|end| end.at)
+        self.last_life_before(at).map(|(_, end)| end)
     }
 
     /// The first connection after `at`.
@@ -96,9 +103,10 @@ impl<'a> Presence<'a> {
     }
 
     /// The last connection died with its node, so shortly before `at` that the client may still be coming back.
-    pub(super) fn lost_with_node(&self, at: Timestamp) -> Option<End> {
-        self.last_before(at)
-            .filter(|end| end.reason == EndReason::NodeLost && at.millis_since(end.at) < COMES_BACK_WITHIN_MILLIS)
+    pub(super) fn lost_with_node(&self, at: Timestamp) -> Option<(&'a NodeId, End)> {
+        let (life, end) = self.last_life_before(at)?;
+        let lately = at.millis_since(end.at) < COMES_BACK_WITHIN_MILLIS;
+        (end.reason == EndReason::NodeLost && lately).then_some((life.node_id, end))
     }
 
     /// A socket in another namespace at that time.

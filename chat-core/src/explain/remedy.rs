@@ -5,8 +5,8 @@ use super::connection::EndReason;
 use super::fate::Judged;
 
 const MEND: &str = "Mend what the words say.";
-const REMOVED: &str =
-    "Nothing, if that was meant; otherwise add them again. What was sent in between is in the history.";
+const REMOVED: &str = "Nothing, if that was meant; otherwise add them again.";
+const BACK_AGAIN: &str = "Nothing is wrong now: what was sent in between is in the history.";
 const JOINED_LATER: &str = "Nothing is wrong: earlier messages are not sent live, the client loads them as history (event sync, or GET \
      conversations/{id}/messages).";
 const NOT_BROADCAST: &str = "It is not lost: the server makes up for it when it starts. See that a node runs (/admin/nodes) and find out \
@@ -63,7 +63,8 @@ impl Case<'_> {
             Finding::Disconnected(socket) => return Some(disconnected(socket)),
             // The gateway's own words for what it refused.
             Finding::WrongNamespace(refused) | Finding::Rejected(refused) => refused.newest.remedy.as_str(),
-            Finding::Removed { .. } => REMOVED,
+            Finding::Removed { again: Some(_), .. } => BACK_AGAIN,
+            Finding::Removed { again: None, .. } | Finding::RemovedDuring(_) => REMOVED,
             Finding::JoinedLater(_) => JOINED_LATER,
             Finding::Unconfirmed(socket) if is_silent(socket) => SILENT,
             Finding::Unconfirmed(_) => NO_RECEIPT,

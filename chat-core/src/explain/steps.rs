@@ -118,7 +118,7 @@ impl<'a> Case<'a> {
                 "not when it was saved, but again afterwards".to_owned(),
             );
         }
-        let absent = self.presence.is_complete_at(self.moment.at);
+        let complete = self.presence.is_complete_at(self.moment.at);
         match self.finding {
             Finding::Rejected(refused) | Finding::WrongNamespace(refused) => (
                 StepStatus::Failed,
@@ -135,8 +135,14 @@ impl<'a> Case<'a> {
                 end.map(|end| end.at),
                 "the connection died with its node".to_owned(),
             ),
+            Finding::Read(_) | Finding::Delivered(_) => skipped("no socket when it was saved, as far as is on record"),
             Finding::PresenceUnknown | Finding::MembershipUnknown => unknown("not on record"),
-            _ if !absent => unknown("not on record"),
+            _ if self.presence.alive_at(self.moment.at) > 0 => (
+                StepStatus::Failed,
+                None,
+                "only just connecting: its session begins after the message".to_owned(),
+            ),
+            _ if !complete => unknown("not on record"),
             _ => {
                 let last = self.presence.last_before(self.moment.at);
                 (
@@ -150,51 +156,47 @@ impl<'a> Case<'a> {
 
     fn in_room(&self) -> Outcome {
         let room = self.evidence.subject.room();
-        let mut known: Vec<(&Judged<'a>, bool)> = self
+        let similar = || {
+            self.similar_rooms()
+                .map(|names| format!("; rooms with a like name: {names}"))
+        };
+        match self.finding {
+            Finding::LeftBefore(socket) => {
+                let detail = "left by its own leave_conversation".to_owned();
+                return (StepStatus::Failed, socket.socket.left_by_itself_at, detail);
+            }
+            Finding::NotInRoom(_) => {
+                let detail = format!("not in {room}{}", similar().unwrap_or_default());
+                return (StepStatus::Failed, None, detail);
+            }
+            _ if self.meant().next().is_none() => return skipped("no socket"),
+            _ => {}
+        }
+        let known: Vec<(&Judged<'a>, bool)> = self
             .meant()
             .filter_map(|judged| Some((judged, judged.socket.in_room?)))
             .collect();
-        known.sort_by_key(|(_, inside)| !inside);
-        let (total, inside) = (known.len(), known.iter().filter(|(_, inside)| *inside).count());
-        let Some((best, _)) = known.first() else {
-            return if self.meant().next().is_none() {
-                skipped("no socket")
-            } else {
-                unknown("not on record")
-            };
-        };
-        if inside > 0 {
-            return (
-                StepStatus::Ok,
-                best.socket.joined_room_at,
-                format!("{inside} of {total} in {room}"),
-            );
+        let inside: Vec<&Judged<'a>> = known
+            .iter()
+            .filter_map(|(judged, inside)| inside.then_some(*judged))
+            .collect();
+        if let Some(first) = inside.first() {
+            let detail = format!("{} of {} in {room}", inside.len(), known.len());
+            return (StepStatus::Ok, first.socket.joined_room_at, detail);
         }
-        if let Some(left) = self.meant().find(|judged| judged.fate == Fate::LeftBefore) {
-            return (
+        if known.is_empty() {
+            unknown("not on record")
+        } else if self.is_handed() {
+            (StepStatus::Ok, None, format!("was not in {room}; repaired"))
+        } else if matches!(self.finding, Finding::OnItsWay(_)) {
+            (StepStatus::Ok, None, format!("not in {room}; the message repairs that"))
+        } else {
+            (
                 StepStatus::Failed,
-                left.socket.left_by_itself_at,
-                "left by its own leave_conversation".to_owned(),
-            );
+                None,
+                format!("not in {room}{}", similar().unwrap_or_default()),
+            )
         }
-        let would = self.moment.hypothetical && best.fate == Fate::OnItsWay;
-        if would || self.is_handed() {
-            let repaired = if would {
-                "the next message repairs that"
-            } else {
-                "repaired"
-            };
-            return (
-                StepStatus::Ok,
-                best.socket.joined_room_at,
-                format!("was not in {room}; {repaired}"),
-            );
-        }
-        let similar = self
-            .similar_rooms()
-            .map(|names| format!("; rooms with a like name: {names}"))
-            .unwrap_or_default();
-        (StepStatus::Failed, None, format!("not in {room}{similar}"))
     }
 
     fn broadcast(&self) -> Outcome {
@@ -223,11 +225,7 @@ impl<'a> Case<'a> {
                 (StepStatus::Ok, Some(record.at), detail)
             }
             Broadcast::NotMade { .. } if matches!(self.finding, Finding::OnItsWay(_)) => unknown("not yet"),
-            Broadcast::NotMade { stopped_at } => (
-                StepStatus::Failed,
-                *stopped_at,
-                "none was made before the server stopped".to_owned(),
-            ),
+            Broadcast::NotMade { stopped_at } => (StepStatus::Failed, *stopped_at, "none was made".to_owned()),
             Broadcast::Unknown => unknown("not on record"),
         }
     }
@@ -259,7 +257,7 @@ impl<'a> Case<'a> {
                 unknown("no hand-over is on record: it may have come as history")
             }
             Finding::OnItsWay(_) => unknown("not yet"),
-            Finding::Removed { .. } => (
+            Finding::RemovedDuring(_) => (
                 StepStatus::Failed,
                 None,
                 "they left before it could be handed over".to_owned(),
@@ -281,6 +279,13 @@ impl<'a> Case<'a> {
                 StepStatus::Failed,
                 None,
                 "it could not be joined to the room".to_owned(),
+            ),
+            Finding::NodeLost {
+                end, socket: Some(_), ..
+            } => (
+                StepStatus::Failed,
+                end.map(|end| end.at),
+                "the node died before".to_owned(),
             ),
             _ => skipped("not reached"),
         }

@@ -1,11 +1,11 @@
 //! What happened, in one or two sentences with names and times, for somebody at three in the morning.
 
 use super::assess::{Case, Finding};
-use super::connection::{Elsewhere, End};
+use super::connection::Elsewhere;
 use super::evidence::{Membership, Refusal};
 use super::fate::{Fate, Judged};
 use super::presence::{ReconnectLoop, Refused};
-use super::words::{ended_by, span, times};
+use super::words::{ended_by, times};
 use crate::limits::UNCONFIRMED_AFTER_MILLIS;
 use crate::{Seq, Timestamp};
 
@@ -29,6 +29,9 @@ impl Case<'_> {
                 self.evidence.subject.conversation_id()
             ),
             Finding::Removed { last, again } => self.removed(last, *again),
+            Finding::RemovedDuring(membership) => {
+                format!("{}, before {what} could be handed to them", self.left(membership))
+            }
             Finding::JoinedLater(membership) => self.joined_later(membership),
             Finding::Read(cursors) => format!(
                 "{user} has read {what}: their read receipt covers everything up to #{}",
@@ -38,19 +41,20 @@ impl Case<'_> {
             Finding::Sent(socket) => self.sent(socket),
             Finding::OnItsWay(socket) => self.on_its_way_to(socket),
             Finding::Unconfirmed(socket) => self.unconfirmed(socket),
-            Finding::NotBroadcast { stopped_at } => format!(
-                "{what} was saved at {}, and the server stopped{} before it was broadcast",
-                self.clock(self.moment.at),
-                self.at_if_known(*stopped_at)
-            ),
-            Finding::NotInRoom(socket) => format!(
-                "{user} was connected with {}, which was not in room {}, and joining it to the room failed",
-                socket.name(),
-                self.evidence.subject.room()
-            ),
+            Finding::NotBroadcast { stopped_at } => {
+                let stopped =
+                    stopped_at.map(|at| format!("the server stopped at {} before it was broadcast", self.clock(at)));
+                let stopped = stopped.unwrap_or_else(|| "no broadcast followed".to_owned());
+                format!("{what} was saved at {}, and {stopped}", self.clock(self.moment.at))
+            }
+            Finding::NotInRoom(socket) => self.not_in_room(socket),
             Finding::BufferFull(socket) => self.buffer_full(socket),
             Finding::Looping(found) => self.looping(found),
-            Finding::NodeLost { end, socket } => self.node_lost(*end, socket.as_ref()),
+            Finding::NodeLost { node_id, end, .. } => format!(
+                "{user}'s connection was lost with node {node_id}, which died{}, and they have not come back and confirmed \
+                 since",
+                self.at_if_known(end.map(|end| end.at))
+            ),
             Finding::Disconnected(socket) => self.disconnected(socket),
             Finding::LeftBefore(socket) => format!(
                 "{user}'s {} had left the conversation by its own leave_conversation{}, so it gets nothing live",
@@ -85,24 +89,22 @@ impl Case<'_> {
         )
     }
 
-    fn removed(&self, last: &Membership, again: Option<&Membership>) -> String {
-        let left = last.left.map_or_else(String::new, |left| {
+    fn left(&self, membership: &Membership) -> String {
+        let left = membership.left.map_or_else(String::new, |left| {
             format!(" at {} (after message #{})", self.clock(left.at), left.seq)
         });
-        let came = if self.moment.hypothetical {
-            "so it is not for them"
-        } else {
-            "before it could be handed to them"
-        };
+        format!(
+            "{} left conversation {}, or was removed from it,{left}",
+            self.user(),
+            self.evidence.subject.conversation_id()
+        )
+    }
+
+    fn removed(&self, last: &Membership, again: Option<&Membership>) -> String {
         let again = again.map_or_else(String::new, |again| {
             format!("; they joined again at {}", self.clock(again.joined_at))
         });
-        format!(
-            "{} left conversation {}, or was removed from it,{left}, {}: {came}{again}",
-            self.user(),
-            self.evidence.subject.conversation_id(),
-            self.what()
-        )
+        format!("{}, so {} is not for them{again}", self.left(last), self.what())
     }
 
     fn joined_later(&self, membership: &Membership) -> String {
@@ -145,11 +147,11 @@ impl Case<'_> {
         } else if self.moment.until < self.evidence.now {
             let left = self.clock(self.moment.until);
             format!("{handed}, and {user} left the conversation at {left}, before a receipt was due")
-        } else if socket.handed_at().is_none() {
-            format!("{handed}; when is not on record, and no receipt has come")
+        } else if let Some(at) = socket.handed_at() {
+            let due = self.clock(at.plus_millis(UNCONFIRMED_AFTER_MILLIS.cast_signed()));
+            format!("{handed}; its receipt has not come yet and is due by {due}")
         } else {
-            let due = span(UNCONFIRMED_AFTER_MILLIS);
-            format!("{handed}; its receipt has not come yet and is due within {due}")
+            format!("{handed}; when is not on record, and no receipt has come")
         }
     }
 
@@ -207,6 +209,19 @@ impl Case<'_> {
         )
     }
 
+    fn not_in_room(&self, socket: &Judged<'_>) -> String {
+        let tried = match socket.socket.hand_over {
+            Some(_) => "joining it to the room failed",
+            None => "no attempt to join it is on record",
+        };
+        format!(
+            "{} was connected with {}, which was not in room {}, and {tried}",
+            self.user(),
+            socket.name(),
+            self.evidence.subject.room()
+        )
+    }
+
     fn buffer_full(&self, socket: &Judged<'_>) -> String {
         let since = socket
             .socket
@@ -216,14 +231,19 @@ impl Case<'_> {
         let up_to = held.map(|lane| format!(" (handed over up to #{})", lane.handed));
         let (since, up_to) = (since.unwrap_or_default(), up_to.unwrap_or_default());
         let (user, name, what) = (self.user(), socket.name(), self.what());
+        let waits = if self.moment.hypothetical {
+            "would wait"
+        } else {
+            "waits"
+        };
         match socket.end {
             Some(end) => format!(
                 "{user}'s {name} took too slowly what it was sent{since}{up_to}, and the connection {}",
                 self.ended(Some(end))
             ),
             None => format!(
-                "{user}'s {name} takes too slowly what it is sent, its buffer is full{since}{up_to}; {what} waits in the \
-                 store for its turn"
+                "{user}'s {name} takes too slowly what it is sent, its buffer is full{since}{up_to}; {what} {waits} \
+                 in the store for its turn"
             ),
         }
     }
@@ -236,19 +256,6 @@ impl Case<'_> {
             self.clock(found.from),
             self.clock(found.to),
             ended_by(found.last)
-        )
-    }
-
-    fn node_lost(&self, end: Option<End>, socket: Option<&Judged<'_>>) -> String {
-        let node = socket.map_or_else(
-            || "the node that held it".to_owned(),
-            |judged| format!("node {}", judged.socket.node_id),
-        );
-        format!(
-            "{}'s connection was lost with {node}, which died{}; they have not come back and confirmed {}",
-            self.user(),
-            self.at_if_known(end.map(|end| end.at)),
-            self.what()
         )
     }
 

@@ -10,7 +10,7 @@ use crate::Timestamp;
 pub(super) fn clock(at: Timestamp, now: Timestamp) -> String {
     let (text, today) = (at.to_string(), now.to_string());
     let (date, time) = text.split_once('T').unwrap_or(("", &text));
-    let time = time.split('.').next().unwrap_or(time);
+    let time = time.trim_end_matches('Z');
     if today.starts_with(date) {
         format!("{time} UTC")
     } else {

@@ -89,7 +89,7 @@ pub(super) fn evidence() -> Evidence {
         user: person("bob"),
         subject: Subject::Saved(message()),
         membership: Some(vec![member_since(-DAY, 0)]),
-        broadcast: Broadcast::Made(record()),
+        broadcast: Broadcast::Made(record().into()),
         sockets: Vec::new(),
         connections: Vec::new(),
         rejected: Vec::new(),
@@ -340,7 +340,7 @@ impl Membership {
     }
 }
 
-fn end(millis: i64, reason: EndReason) -> End {
+pub(super) fn end(millis: i64, reason: EndReason) -> End {
     End { at: at(millis), reason }
 }
 
