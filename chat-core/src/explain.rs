@@ -12,13 +12,13 @@
 //! | # | evidence | verdict | cause |
 //! |---|---|---|---|
 //! | 1 | the message was refused | missed | `not_saved` |
-//! | 2 | its seq lies in none of the user's memberships: never in it, or left before | missed | `not_participant` |
+//! | 2 | its seq lies in none of the user's memberships: never in it, or left before (or before it could be handed over) | missed | `not_participant` |
 //! | 3 | … or the first membership begins after it; a later cumulative receipt speaks only from there on | missed | `joined_later` |
 //! | 4 | the read cursor of that membership covers it (read implies received) | read | |
 //! | 5 | the received cursor, or any socket's receipt, covers it | delivered | |
 //! | 6 | handed to a socket whose receipt is not due, or that gives none | sent | |
 //! | 7 | certainly not broadcast, and handed to no socket | missed | `not_broadcast` |
-//! | 8 | an open socket will get it: saved less than 5 s ago, or sent now | sent | |
+//! | 8 | an open socket will get it: the message, the connection or the join is younger than 5 s, or it would be sent now | sent | |
 //! | 9 | handed to a socket that promised receipts 45 s ago or earlier, and that lived on for so long | unconfirmed | `no_receipt` |
 //! | 10 | a socket was not in the room, and the repair failed | missed | `not_in_room` |
 //! | 11 | a socket's buffer is full, or it was closed as slow | missed | `buffer_full` |

@@ -90,6 +90,7 @@ fn what_is_under_way() {
             socket("a").handed(3, Room).ends(500, PingTimeout),
             socket("b").came(80_000, 811).handed(80_010, Resume),
         ]) => Sent;
+        "back a moment ago, and being handed what it missed", |e| e.sockets([socket("b").came(58_000, 811)]) => Sent;
         "no receipt, and closed long after the last attempt",
             |e| e.asked(DAY).sockets([socket("a").handed(3, Retry).ends(3_600_000, Client)]) => Unconfirmed, NoReceipt;
     }
@@ -141,6 +142,11 @@ fn what_the_server_failed_at() {
         "the server stopped before the broadcast", |e| e.not_broadcast(Some(1)) => Missed, NotBroadcast;
         "… and the socket died with it",
             |e| e.not_broadcast(Some(1)).sockets([socket("a").ends(1, EndReason::NodeLost)]) => Missed, NotBroadcast;
+        "… a moment ago, and a socket is open", |e| e.asked(40).not_broadcast(Some(1))
+            .sockets([socket("a")]) => Missed, NotBroadcast;
+        "… and made up for at the start, and cut then", |e| e.not_broadcast(Some(1)).sockets([
+            socket("b").came(9_000, 811).handed(9_010, Resume).ends(9_500, TransportClose),
+        ]) => Missed, DisconnectedDuring;
         "… and made up for at the start", |e| e.asked(20_000).not_broadcast(Some(1))
             .sockets([socket("b").came(9_000, 811).handed(9_010, Resume)]) => Sent;
         "not in the room, and the repair failed",
@@ -187,6 +193,8 @@ fn what_happened_to_the_client() {
         "… and the client closed it",
             |e| e.sockets([socket("a").lagging(-9_000).ends(30_000, Client)]) => Missed, BufferFull;
         "left by itself", |e| e.sockets([socket("a").leaves(-60_000)]) => Missed, LeftBefore;
+        "… after the message, before it could be handed over",
+            |e| e.sockets([socket("a").leaves(10_000)]) => Missed, LeftBefore;
         "… and joined again afterwards",
             |e| e.sockets([socket("a").leaves(-60_000).rejoins(20_000, 812)]) => Missed, LeftBefore;
         "… and joined again before", |e| e.asked(9_000)
