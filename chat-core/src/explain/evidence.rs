@@ -1,8 +1,6 @@
 //! What goes in: everything that is known about one message and one user. Whoever collects it leaves out what they do not
 //! know; a gap leads to `unknown`, never to somebody's fault.
 
-use std::sync::Arc;
-
 use crate::explain::connection::{Connection, Elsewhere, End, NodeLoss, Rejected};
 use crate::explain::verdict::Path;
 use crate::ids::{ClientMessageId, conversation_room};
@@ -143,8 +141,8 @@ pub struct Cursors {
 /// What is known of the announcement of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Broadcast {
-    /// It was made. Shared, as every participant's evidence holds the same one.
-    Made(Arc<BroadcastRecord>),
+    /// It was made.
+    Made(BroadcastRecord),
     /// It is certain that none was made.
     NotMade {
         /// When the server that should have made it stopped, if it is known that it did.
@@ -203,7 +201,7 @@ pub struct SocketEvidence {
     pub confirmed: Option<Confirmed>,
     /// Since when its buffer has been full.
     pub lagging_since: Option<Timestamp>,
-    /// When anything was last heard from it, pongs included.
+    /// When anything was last heard from it, pongs included; for one that ended, the last time before its end.
     pub last_alive_at: Option<Timestamp>,
 }
 

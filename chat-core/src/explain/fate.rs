@@ -113,9 +113,17 @@ impl<'a> Judged<'a> {
         self.socket.confirmed.filter(covers)
     }
 
-    /// When it was first put into the socket's buffer, if that is on record.
+    /// When it was first put into the socket's buffer, if that is on record. Never before there was a socket: a time that
+    /// was taken from the broadcast must not make a receipt overdue that was handed over on coming back.
     pub(super) fn handed_at(&self) -> Option<Timestamp> {
-        self.socket.hand_over.as_ref().and_then(|hand_over| hand_over.first_at)
+        let noted = self.socket.hand_over.as_ref().and_then(|hand_over| hand_over.first_at);
+        noted.map(|at| at.max(self.socket.connected_at))
+    }
+
+    /// When it was last certain to be alive. Closing a connection is a sign of life as well.
+    fn last_alive_at(&self) -> Option<Timestamp> {
+        let closed = self.end.filter(|end| end.reason == EndReason::Client).map(|end| end.at);
+        self.socket.last_alive_at.max(closed)
     }
 
     /// Was it put into the socket's buffer?
@@ -255,14 +263,14 @@ impl<'a> Judged<'a> {
     /// Something was heard from it after the receipt was overdue: what was handed over had arrived by then, since a
     /// connection keeps its order. Its end is not what kept the client from confirming.
     fn outlived_every_attempt(&self) -> bool {
-        let heard = self.handed_at().zip(self.socket.last_alive_at);
+        let heard = self.handed_at().zip(self.last_alive_at());
         heard.is_some_and(|(handed, alive)| alive.millis_since(handed) >= UNCONFIRMED_AFTER_MILLIS)
     }
 
     /// The heartbeat found it dead, and nothing was heard from it after the hand-over.
     fn was_dead_already(&self) -> bool {
         let timed_out = self.end.is_some_and(|end| end.reason == EndReason::PingTimeout);
-        let heard = self.handed_at().zip(self.socket.last_alive_at);
+        let heard = self.handed_at().zip(self.last_alive_at());
         timed_out && heard.is_some_and(|(handed, alive)| alive < handed)
     }
 

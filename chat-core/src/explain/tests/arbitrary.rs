@@ -1,8 +1,6 @@
 //! Any evidence at all, also such as no server would collect: values are drawn from near the message, so that they meet, and
 //! from the ends of their types.
 
-use std::sync::Arc;
-
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -117,7 +115,7 @@ fn subject() -> impl Strategy<Value = Subject> {
 fn broadcast() -> impl Strategy<Value = Broadcast> {
     prop_oneof![
         4 => (time(), any::<bool>(), vec(".{0,9}", 0..7)).prop_map(|(at, room_existed, similar_rooms)| {
-            Broadcast::Made(Arc::new(BroadcastRecord { at, room_existed, similar_rooms, ..record() }))
+            Broadcast::Made(BroadcastRecord { at, room_existed, similar_rooms, ..record() })
         }),
         1 => option::of(time()).prop_map(|stopped_at| Broadcast::NotMade { stopped_at }),
         1 => Just(Broadcast::Unknown),

@@ -91,6 +91,11 @@ fn what_is_under_way() {
             socket("b").came(80_000, 811).handed(80_010, Resume),
         ]) => Sent;
         "back a moment ago, and being handed what it missed", |e| e.sockets([socket("b").came(58_000, 811)]) => Sent;
+        "on coming back, with the time of the broadcast",
+            |e| e.sockets([socket("b").came(20_000, 811).handed(3, Resume)]) => Sent;
+        "the client closed it long after the last attempt, and nothing else was noted", |e| e.asked(DAY).sockets([
+            socket("a").handed(3, Room).ends(3_600_000, Client).alive(0),
+        ]) => Unconfirmed, NoReceipt;
         "no receipt, and closed long after the last attempt",
             |e| e.asked(DAY).sockets([socket("a").handed(3, Retry).ends(3_600_000, Client)]) => Unconfirmed, NoReceipt;
     }

@@ -89,7 +89,7 @@ pub(super) fn evidence() -> Evidence {
         user: person("bob"),
         subject: Subject::Saved(message()),
         membership: Some(vec![member_since(-DAY, 0)]),
-        broadcast: Broadcast::Made(record().into()),
+        broadcast: Broadcast::Made(record()),
         sockets: Vec::new(),
         connections: Vec::new(),
         rejected: Vec::new(),
