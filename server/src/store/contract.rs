@@ -4,6 +4,8 @@
 
 mod accounts;
 mod conversations;
+mod delivery;
+mod edits;
 mod messages;
 mod participants;
 mod same;
@@ -131,6 +133,21 @@ hold_all_to_the_contract! {
         unread_counts_the_messages_of_others,
         unread_is_counted_up_to_a_bound,
         peers_are_named_once,
+    },
+    delivery::{
+        cursors_only_move_forward,
+        a_batch_of_cursors_skips_those_of_strangers,
+        an_exception_comes_back_as_it_was,
+        exceptions_are_found_by_any_message_of_their_run,
+        a_connections_history_comes_back_as_it_was,
+        a_connections_history_is_read_by_time,
+        who_was_in_when_a_message_came,
+        old_evidence_is_forgotten_in_bites,
+    },
+    edits::{
+        an_edit_replaces_the_content_only,
+        a_deleted_message_keeps_its_place,
+        unknown_messages_are_not_changed,
     },
     messages::{
         seqs_have_no_gaps_under_concurrency,

@@ -40,6 +40,8 @@ struct Account {
 
 struct Held {
     kind: ConversationKind,
+    /// Both users of a direct one, as it was made.
+    direct_key: Option<String>,
     title: Option<String>,
     created_at: Timestamp,
     participants: BTreeMap<UserId, Membership>,

@@ -1,5 +1,7 @@
 //! Whatever is done to SQLite and to the fake, both come to the same.
 
+mod evidence;
+
 use std::fmt::Debug;
 
 use chat_core::ids::ClientMessageId;
@@ -28,6 +30,15 @@ enum Operation {
     Remove(usize, usize),
     /// Together, so that SQLite may take them as one group.
     Append(Vec<Wanted>),
+    /// The message, and what it says from now on; `None` deletes it.
+    Change(u8, Option<String>),
+    /// Conversation, user, received, read.
+    Cursors(Vec<(usize, usize, u64, u64)>),
+    /// Conversation, user, first, last, time.
+    Exceptions(Vec<(usize, usize, u64, u64, i64)>),
+    /// User, time, detail.
+    Connections(Vec<(usize, i64, String)>),
+    Prune(i64),
 }
 
 #[derive(Debug, Clone)]
@@ -41,13 +52,17 @@ struct Wanted {
     millis: i64,
 }
 
+fn text() -> impl Strategy<Value = String> {
+    "\\PC{0,8}|[\0'\"\\\\]{1,4}"
+}
+
 fn wanted() -> impl Strategy<Value = Wanted> {
     let rarely = |most: u8| prop::option::weighted(0.2, 0..most);
     (
         rarely(30),
         0..4_usize,
         0..5_usize,
-        "\\PC{0,8}|[\0'\"\\\\]{1,4}",
+        text(),
         rarely(3),
         rarely(30),
         0..5_i64,
@@ -76,8 +91,13 @@ fn operation() -> impl Strategy<Value = Operation> {
         2 => (conversation.clone(), users()).prop_map(|(id, users)| Operation::Group(id, users)),
         1 => (conversation.clone(), user.clone(), user.clone()).prop_map(|(id, a, b)| Operation::Direct(id, a, b)),
         2 => (conversation.clone(), users()).prop_map(|(id, users)| Operation::Add(id, users)),
-        1 => (conversation, user).prop_map(|(id, user)| Operation::Remove(id, user)),
+        1 => (conversation.clone(), user.clone()).prop_map(|(id, user)| Operation::Remove(id, user)),
         6 => vec(wanted(), 1..8).prop_map(Operation::Append),
+        2 => (0..30_u8, prop::option::of(text())).prop_map(|(id, content)| Operation::Change(id, content)),
+        2 => vec((conversation.clone(), user.clone(), 0..9_u64, 0..9_u64), 0..6).prop_map(Operation::Cursors),
+        2 => vec((conversation, user.clone(), 0..9_u64, 0..70_u64, 0..9_i64), 0..6).prop_map(Operation::Exceptions),
+        1 => vec((user, 0..9_i64, text()), 0..6).prop_map(Operation::Connections),
+        1 => (0..9_i64).prop_map(Operation::Prune),
     ]
 }
 
@@ -184,6 +204,16 @@ async fn carry_out(store: &impl Store, operation: &Operation, fresh: usize) -> V
                 .map(|(n, wanted)| store.append(draft(wanted, fresh + n)));
             join_all(appends).await.into_iter().map(outcome).collect()
         }
+        Operation::Change(id, content) => {
+            let id = MessageId::parse(format!("m{id}")).unwrap();
+            one(match content {
+                Some(content) => outcome(store.edit(&id, content, at(7)).await),
+                None => outcome(store.delete(&id, at(8)).await),
+            })
+        }
+        Operation::Cursors(_) | Operation::Exceptions(_) | Operation::Connections(_) | Operation::Prune(_) => {
+            one(evidence::write_down(store, operation).await)
+        }
     }
 }
 
@@ -217,6 +247,7 @@ async fn everything(store: &impl Store) -> Vec<String> {
             seen.push(outcome(store.page(&conversation, from, 4).await));
         }
     }
+    seen.extend(evidence::all(store).await);
     for n in 0..30 {
         seen.push(outcome(
             store.message(&MessageId::parse(format!("m{n}")).unwrap()).await,

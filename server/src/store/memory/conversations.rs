@@ -96,15 +96,11 @@ impl Conversations for MemoryStore {
     async fn create_conversation(&self, new: NewConversation) -> Result<Created, ConversationError> {
         let mut state = self.state.lock();
         state.ready()?;
-        let pair = |held: &Held| direct_key(&held.participants.keys().cloned().collect::<Vec<_>>());
-        let wanted = direct_key(&new.participant_ids);
-        let same_pair = |held: &Held| {
-            new.kind == ConversationKind::Direct && held.kind == ConversationKind::Direct && pair(held) == wanted
-        };
+        let direct_key = (new.kind == ConversationKind::Direct).then(|| direct_key(&new.participant_ids));
         let direct = state
             .conversations
             .iter()
-            .find(|(_, held)| same_pair(held))
+            .find(|(_, held)| direct_key.is_some() && held.direct_key == direct_key)
             .map(|(id, _)| id.clone());
         if let Some(existing) = state.whole(direct.as_ref().unwrap_or(&new.id)) {
             return Ok(Created::Existing(existing));
@@ -118,6 +114,7 @@ impl Conversations for MemoryStore {
         let participants = new.participant_ids.iter();
         let held = Held {
             kind: new.kind,
+            direct_key,
             title: new.title.clone(),
             created_at: new.at,
             participants: participants

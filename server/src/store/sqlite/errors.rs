@@ -47,6 +47,11 @@ pub(super) fn is_no_database(error: &sqlx::Error) -> bool {
     extended_code(error).is_some_and(|code| code & 0xff == code::NOTADB)
 }
 
+/// Does somebody else hold a lock?
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
+    extended_code(error).is_some_and(|code| trouble_of(code) == StoreTrouble::Busy)
+}
+
 /// The kind of trouble that a result code means.
 fn trouble_of(extended_code: i32) -> StoreTrouble {
     // The low byte is the primary code; the rest says more precisely which of its cases it was.

@@ -10,11 +10,15 @@ use chat_core::{Epoch, Timestamp};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _, SqliteConnection};
+use tokio::time::Instant;
 
 use super::errors;
 
 /// The letters `RoCa`, as the first migration sets it.
 const APPLICATION_ID: i64 = 1_383_023_457;
+
+/// Between two tries at a lock that SQLite does not wait for.
+const BETWEEN_TRIES: Duration = Duration::from_millis(10);
 
 /// Why the database cannot be opened. Each is a sentence for whoever started the server.
 #[derive(Debug, thiserror::Error)]
@@ -165,7 +169,7 @@ pub(super) async fn first_connection(path: &Path, busy_timeout: Duration) -> Res
     if !ours {
         return Err(OpenError::Foreign { path: path.to_owned() });
     }
-    let mut db = writer_options(path, busy_timeout).connect().await.map_err(told)?;
+    let mut db = connect_writer(path, busy_timeout).await.map_err(told)?;
     // `run_direct` is what `run` calls; `run` itself cannot be part of a future that moves between threads.
     let migrator = migrator();
     let mut migrated = migrator.run_direct(None, &mut db, false).await;
@@ -184,6 +188,20 @@ pub(super) async fn first_connection(path: &Path, busy_timeout: Duration) -> Res
         }
     })?;
     Ok(db)
+}
+
+/// The writer's connection. Two who turn the same new file to WAL are told at once that it is locked, whatever their
+/// patience.
+async fn connect_writer(path: &Path, busy_timeout: Duration) -> Result<SqliteConnection, sqlx::Error> {
+    let patient_until = Instant::now() + busy_timeout;
+    loop {
+        match writer_options(path, busy_timeout).connect().await {
+            Err(error) if errors::is_busy(&error) && Instant::now() < patient_until => {
+                tokio::time::sleep(BETWEEN_TRIES).await;
+            }
+            connected => return connected,
+        }
+    }
 }
 
 /// Is the file empty, or made by us?

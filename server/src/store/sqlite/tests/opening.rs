@@ -134,10 +134,9 @@ async fn readers_cannot_write() {
 async fn a_new_database_may_be_opened_by_several_at_once() {
     for _ in 0..5 {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("rollcall.db");
         let openings = (0..4).map(|_| {
-            let path = path.clone();
-            tokio::spawn(async move { open_impatient(&path, StoreMetrics::noop()).await })
+            let folder = folder.path().to_owned();
+            tokio::spawn(async move { open_in(&folder).await })
         });
         let mut epochs = Vec::new();
         for opening in openings.collect::<Vec<_>>() {
