@@ -1,7 +1,8 @@
 //! The terminal client in real terminals, against the real server.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use rollcall_tests::{Server, Terminal, beside_the_test};
+use rustix::process::{Pid, Signal, kill_process};
 
 /// The 80 × 24 of old, and of most terminals when they open.
 const SIZE: (u16, u16) = (80, 24);
@@ -114,6 +115,13 @@ async fn the_terminal_is_given_back_on_every_way_out() -> Result<()> {
             })
             .await?;
     }
+    let terminated = client(&server, "alice", "demo").await?;
+    terminated.shows("● connected").await?;
+    let pid = Pid::from_raw(i32::try_from(terminated.pid().await?)?).context("no process")?;
+    kill_process(pid, Signal::TERM)?;
+    let screen = terminated.shows("ended with 0").await?;
+    assert!(!screen.contains("Conversations"), "{screen}");
+
     let refused = client(&server, "alice", "wrong").await?;
     let screen = refused.shows("ended with 1").await?;
     assert!(screen.contains("signing in as alice was refused"), "{screen}");
