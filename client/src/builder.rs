@@ -27,12 +27,16 @@ pub struct InvalidUrl {
 }
 
 impl InvalidUrl {
+    pub(crate) fn new(url: &str, why: impl Into<String>) -> Self {
+        Self {
+            url: url.to_owned(),
+            why: why.into(),
+        }
+    }
+
     /// Reads `url`; the scheme becomes `http` or `https`.
     pub(crate) fn check(url: &str) -> Result<Url, InvalidUrl> {
-        let invalid = |why: &str| InvalidUrl {
-            url: url.to_owned(),
-            why: why.to_owned(),
-        };
+        let invalid = |why: &str| InvalidUrl::new(url, why);
         let mut parsed = Url::parse(url.trim()).map_err(|error| invalid(&error.to_string()))?;
         let scheme = match parsed.scheme() {
             "http" | "ws" => "http",
@@ -219,10 +223,7 @@ impl Builder {
 
     fn target(&self) -> Result<Target, InvalidUrl> {
         let mut url = InvalidUrl::check(&self.url)?;
-        let invalid = |why: String| InvalidUrl {
-            url: self.url.clone(),
-            why,
-        };
+        let invalid = |why: String| InvalidUrl::new(&self.url, why);
         let is_tls = url.scheme() == "https";
         let tls = is_tls
             .then(tls_config)

@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rollcall_protocol::chat_core::limits::CONVERSATIONS_PER_USER_MAX;
 use rollcall_protocol::chat_core::{ConversationId, Seq};
 use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -257,7 +258,8 @@ fn hello(options: &Options, held: &Held, token: Option<&str>) -> Value {
         auth.insert("token".into(), token.into());
     }
     if !held.seqs.is_empty() {
-        let seqs = held.seqs.iter();
+        // More than a user can be in would be refused as a whole.
+        let seqs = held.seqs.iter().take(CONVERSATIONS_PER_USER_MAX);
         let resume: Map<String, Value> = seqs.map(|(id, seq)| (id.to_string(), json!(seq))).collect();
         auth.insert("resume".into(), resume.into());
     }

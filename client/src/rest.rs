@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::builder::InvalidUrl;
 use crate::limits::{CALL_TIMEOUT, CONNECT_TIMEOUT, PREVIEW_CHARS_MAX};
+use crate::transport::tls_config;
 
 /// Why a request gave no result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -89,12 +90,15 @@ impl Rest {
     /// For the server at `url`, the same as for [`crate::Client::builder`].
     pub fn new(url: &str) -> Result<Self, InvalidUrl> {
         let base = InvalidUrl::check(url)?;
+        let unusable = |error: &dyn std::error::Error| InvalidUrl::new(url, format!("TLS cannot be set up: {error}"));
+        // The same roots as the WebSocket's. reqwest's own way fails where a system has none, also for plain HTTP.
+        let tls = tls_config().map_err(|error| unusable(&error))?;
         let http = reqwest::Client::builder()
+            .tls_backend_preconfigured((*tls).clone())
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(CALL_TIMEOUT + Duration::from_secs(5))
             .build()
-            // Only when TLS cannot be set up at all; the default client says the same on its first request.
-            .unwrap_or_default();
+            .map_err(|error| unusable(&error))?;
         Ok(Self { http, base })
     }
 

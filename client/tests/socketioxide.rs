@@ -42,18 +42,23 @@ async fn on_connect(socket: SocketRef) {
 }
 
 async fn serve() -> (SocketIo, Builder) {
-    let (layer, io) = SocketIo::new_layer();
-    io.ns("/", on_connect.with(check_token));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (io, address) = serve_at().await;
     let backoff = Backoff {
         first: Duration::from_millis(20),
         most: Duration::from_millis(50),
         attempts_max: None,
     };
-    let builder = Client::builder(format!("http://{}", listener.local_addr().unwrap())).reconnect(backoff);
+    (io, Client::builder(address).reconnect(backoff))
+}
+
+async fn serve_at() -> (SocketIo, String) {
+    let (layer, io) = SocketIo::new_layer();
+    io.ns("/", on_connect.with(check_token));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
     let app = axum::Router::new().layer(layer);
     tokio::spawn(async move { axum::serve(listener, app).await });
-    (io, builder)
+    (io, address)
 }
 
 async fn next<T>(events: &mut Events, mut pick: impl FnMut(ClientEvent) -> Option<T>) -> T {
@@ -122,7 +127,8 @@ async fn a_token_that_is_refused_ends_it() {
 
 #[tokio::test]
 async fn wrong_addresses_are_said_in_words() {
-    let (_io, builder) = serve().await;
+    let (_io, address) = serve_at().await;
+    let builder = Client::builder(&address);
     let wrong_path = builder
         .clone()
         .token("good")
@@ -139,6 +145,11 @@ async fn wrong_addresses_are_said_in_words() {
         matches!(wrong_namespace, DownReason::RefusedInWords(_)),
         "{wrong_namespace}"
     );
+    let no_tls = Client::builder(address.replace("http:", "https:"))
+        .connect()
+        .await
+        .unwrap_err();
+    assert!(matches!(no_tls, DownReason::Unreachable(_)), "{no_tls}");
     let nobody = Client::builder("http://127.0.0.1:1").connect().await.unwrap_err();
     assert!(matches!(nobody, DownReason::Unreachable(_)), "{nobody}");
 }

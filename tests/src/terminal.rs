@@ -2,12 +2,16 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::{PATIENCE, eventually};
+
+/// Between two looks at whether the program has gone.
+const POLL: Duration = Duration::from_millis(10);
 
 /// One terminal. The program, its shell and tmux end with this value.
 #[derive(Debug)]
@@ -66,6 +70,14 @@ impl Terminal {
         said(command).await.map(drop)
     }
 
+    /// The process of the program itself.
+    pub async fn pid(&self) -> Result<u32> {
+        let mut command = self.tmux();
+        command.args(["list-panes", "-F", "#{pane_pid}"]);
+        let shell = said(command).await?.trim().to_owned();
+        Ok(child_of(&shell).context("the program has ended")?.parse()?)
+    }
+
     /// What stands on the screen.
     pub async fn screen(&self) -> Result<String> {
         let mut command = self.tmux();
@@ -98,13 +110,31 @@ impl Terminal {
 impl Drop for Terminal {
     fn drop(&mut self) {
         // Without a runtime's help: a drop cannot wait for a future.
-        let _ = std::process::Command::new("tmux")
-            .arg("-S")
-            .arg(self.folder.path().join("tmux"))
-            .arg("kill-server")
-            .stderr(Stdio::null())
-            .status();
+        let tmux = |args: &[&str]| {
+            let mut command = std::process::Command::new("tmux");
+            command.arg("-S").arg(self.folder.path().join("tmux")).args(args);
+            command.output().map(|output| output.stdout).unwrap_or_default()
+        };
+        let shell = tmux(&["list-panes", "-F", "#{pane_pid}"]);
+        let shell = String::from_utf8_lossy(&shell).trim().to_owned();
+        let program = child_of(&shell).unwrap_or_default();
+        tmux(&["kill-server"]);
+        // It says goodbye to the server first. What still lives when the suite ends counts as left behind.
+        let looks = PATIENCE.as_millis() / POLL.as_millis();
+        for _ in 0..looks {
+            // One that has ended, and that nobody has asked for its status yet, has no program any more.
+            if program.is_empty() || std::fs::read_link(format!("/proc/{program}/exe")).is_err() {
+                return;
+            }
+            std::thread::sleep(POLL);
+        }
     }
+}
+
+/// The first child of a process, as the kernel spells it.
+fn child_of(pid: &str) -> Option<String> {
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+    children.split_whitespace().next().map(ToOwned::to_owned)
 }
 
 async fn said(mut command: Command) -> Result<String> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use rollcall_client::protocol::chat_core::ConversationId;
 use rollcall_client::protocol::{ErrorCode, ServerEvent};
-use rollcall_client::{Auth, Backoff, Builder, Client, ClientEvent, Events, GapOutcome, State};
+use rollcall_client::{Auth, Backoff, Builder, Client, ClientEvent, Events, GapOutcome, Page, Rest, RestError, State};
 use rollcall_tests::{PATIENCE, Server, User};
 
 const MESSAGES: u64 = 300;
@@ -150,8 +150,8 @@ async fn refusals_are_typed() -> Result<()> {
 #[tokio::test]
 async fn a_password_is_enough() -> Result<()> {
     let server = Server::setup().demo().start().await?;
-    let rest = rollcall_client::Rest::new(&server.url())?;
-    let auth = Auth::password(rest, "alice", "demo");
+    let rest = Rest::new(&server.url())?;
+    let auth = Auth::password(rest.clone(), "alice", "demo");
     let (alice, _events) = Client::builder(server.url()).auth(auth).connect().await?;
     let whoami = alice.whoami().await?;
     assert_eq!(
@@ -159,5 +159,28 @@ async fn a_password_is_enough() -> Result<()> {
         ("alice", "websocket")
     );
     assert!(whoami.conversations.iter().all(|conversation| conversation.in_room));
+
+    let login = rest.login("alice", "demo").await?;
+    let Err(refused) = rest.login("alice", "wrong").await else {
+        bail!("signed in with a wrong password")
+    };
+    assert!(matches!(refused, RestError::Refused { status: 401, .. }), "{refused}");
+    let group = &whoami
+        .conversations
+        .iter()
+        .max_by_key(|one| one.last_seq)
+        .context("no conversation")?;
+    let newest = rest.history(&login.token, &group.id, Page::Newest, 1).await?;
+    assert_eq!(
+        (newest.messages.len(), newest.messages[0].seq, newest.more),
+        (1, group.last_seq, true)
+    );
+    let before = rest
+        .history(&login.token, &group.id, Page::Before(group.last_seq), 50)
+        .await?;
+    assert_eq!(
+        (before.messages.len() as u64, before.more),
+        (group.last_seq.0 - 1, false)
+    );
     Ok(())
 }

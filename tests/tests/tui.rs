@@ -1,7 +1,11 @@
 //! The terminal client in real terminals, against the real server.
 
-use anyhow::Result;
+use std::process::Stdio;
+
+use anyhow::{Context, Result};
 use rollcall_tests::{Server, Terminal, beside_the_test};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::Command;
 
 /// The 80 × 24 of old, and of most terminals when they open.
 const SIZE: (u16, u16) = (80, 24);
@@ -9,7 +13,13 @@ const SIZE: (u16, u16) = (80, 24);
 async fn client(server: &Server, name: &str, password: &str) -> Result<Terminal> {
     let program = beside_the_test("rollcall-tui")?;
     let args = ["--url", &server.url(), "--as", name];
-    Terminal::run(&program, &args, &[("ROLLCALL_PASSWORD", password)], SIZE).await
+    let env = [
+        ("ROLLCALL_PASSWORD", password),
+        // As in a small container: plain HTTP must not need certificates.
+        ("SSL_CERT_FILE", "/nonexistent"),
+        ("SSL_CERT_DIR", "/nonexistent"),
+    ];
+    Terminal::run(&program, &args, &env, SIZE).await
 }
 
 /// Opens the demo's group; in the list it stands where its newest message puts it.
@@ -114,9 +124,25 @@ async fn the_terminal_is_given_back_on_every_way_out() -> Result<()> {
             })
             .await?;
     }
+    let terminated = client(&server, "alice", "demo").await?;
+    terminated.shows("● connected").await?;
+    let pid = Pid::from_raw(i32::try_from(terminated.pid().await?)?).context("no process")?;
+    kill_process(pid, Signal::TERM)?;
+    let screen = terminated.shows("ended with 0").await?;
+    assert!(!screen.contains("Conversations"), "{screen}");
+
     let refused = client(&server, "alice", "wrong").await?;
     let screen = refused.shows("ended with 1").await?;
     assert!(screen.contains("signing in as alice was refused"), "{screen}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_a_terminal_it_says_so() -> Result<()> {
+    let mut command = Command::new(beside_the_test("rollcall-tui")?);
+    let output = command.args(["--as", "alice"]).stdin(Stdio::null()).output().await?;
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(1) && words.contains("terminal"), "{words}");
     Ok(())
 }
 

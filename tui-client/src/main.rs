@@ -19,9 +19,10 @@ mod theme;
 mod update;
 mod view;
 
+use std::io::IsTerminal;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Parser;
 use jiff::tz::TimeZone;
 use rollcall_client::Client;
@@ -36,6 +37,10 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
+    // What reads the keys panics without one.
+    if !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
+        bail!("this draws on a terminal, and its input or output is none");
+    }
     let server = Url::parse(&args.url).with_context(|| format!("--url {:?} is no address", args.url))?;
     let (name, auth) = sign_in::sign_in(&args).await?;
     let (client, events) = Client::builder(&args.url)

@@ -1,6 +1,5 @@
 //! Who one is, found out before the screen is taken, so that a wrong password is a plain line.
 
-use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,10 +16,7 @@ pub(crate) async fn sign_in(args: &Args) -> anyhow::Result<(String, Auth)> {
     }
     let password = match &args.password {
         Some(password) => password.clone(),
-        None if std::io::stdin().is_terminal() => {
-            rpassword::prompt_password(format!("Password of {name}: ")).context("cannot ask for the password")?
-        }
-        None => bail!("no password: give ROLLCALL_PASSWORD, or run this in a terminal"),
+        None => rpassword::prompt_password(format!("Password of {name}: ")).context("cannot ask for the password")?,
     };
     let rest = Rest::new(&args.url)?;
     match rest.login(&name, &password).await {
@@ -28,8 +24,11 @@ pub(crate) async fn sign_in(args: &Args) -> anyhow::Result<(String, Auth)> {
             login.user.username.clone(),
             after_first(login.token, rest, name, password),
         )),
-        Err(RestError::Refused { error, .. }) => bail!("signing in as {name} was refused: {error}"),
-        // The screen says that it is trying, and goes on trying.
+        Err(RestError::Refused {
+            error,
+            status: 400..=404,
+        }) => bail!("signing in as {name} was refused: {error}"),
+        // Not reached, too busy or stopping: the screen says that it is trying, and goes on trying.
         Err(_) => Ok((name.clone(), Auth::password(rest, name, password))),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Stdout, Write};
+use std::mem::ManuallyDrop;
 use std::panic;
 
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
@@ -17,7 +18,8 @@ use crate::view;
 
 /// The terminal while it is ours. Dropping it gives it back.
 pub(crate) struct Screen {
-    terminal: Terminal<CrosstermBackend<Stdout>>,
+    /// Never dropped: its own drop prints when the terminal has gone (a closed window), and printing panics then.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>,
     /// What [`joined_cells`] said of the last frame.
     joined_cells: u64,
 }
@@ -36,7 +38,7 @@ impl Screen {
         let terminal = taken.and_then(|()| Terminal::new(CrosstermBackend::new(io::stdout())));
         match terminal {
             Ok(terminal) => Ok(Self {
-                terminal,
+                terminal: ManuallyDrop::new(terminal),
                 joined_cells: 0,
             }),
             Err(error) => {

@@ -4,7 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 
 use super::{opening, write};
 use crate::effect::Effect;
-use crate::model::{Mode, Model};
+use crate::model::{Link, Mode, Model};
 
 /// A command is a word or two.
 const COMMAND_BYTES_MAX: usize = 200;
@@ -32,12 +32,15 @@ fn leave(model: &mut Model) {
     model.mode = Mode::List;
 }
 
-/// Carries a command out, by its name or a beginning that is enough.
+/// Carries a command out.
 pub(super) fn run(model: &mut Model, command: &str) -> Vec<Effect> {
     match command {
         "" => {}
         "q" | "quit" => model.quit = true,
         "h" | "help" => model.help = true,
+        "reconnect" if matches!(model.link, Link::Closed(_)) => {
+            model.say("this connection is closed for good: start anew");
+        }
         "reconnect" => return vec![Effect::Reconnect],
         "retry" => return opening::retry(model),
         other => model.say(format!("there is no command {other:?}: quit, help, reconnect, retry")),
