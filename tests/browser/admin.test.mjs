@@ -195,7 +195,7 @@ test("everything works without JavaScript", async (t) => {
   const sid = await subject.connect();
   await signIn(page, `/admin/sockets/${sid}`);
   assert.equal(new URL(page.url()).pathname, `/admin/sockets/${sid}`);
-  await page.getByLabel("Room").fill("lobby");
+  await page.getByRole("textbox", { name: "Room" }).fill("lobby");
   await page.getByRole("button", { name: "Join socket to room" }).click();
   await page.getByText("The socket was joined to the room.").waitFor();
   await page.getByLabel("Take the socket out of lobby…").click();

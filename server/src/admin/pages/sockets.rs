@@ -183,7 +183,7 @@ fn sentence(sockets: &[SocketView]) -> Sentence {
             Status::Late,
             format!("{} lagging.", counted(lagging, "socket is", "sockets are")),
         )
-        .and(format!("They are fed from the store as they drain. {lead} {silent}")),
+        .and(format!("Nothing is lost: the store feeds what a full buffer could not take. {lead} {silent}")),
     }
 }
 
