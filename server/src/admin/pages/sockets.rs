@@ -173,7 +173,7 @@ fn sentence(sockets: &[SocketView]) -> Sentence {
     let silent = match silent {
         0 => "All of them give receipts.".to_owned(),
         _ => format!(
-            "{} no receipts, so their deliveries stay “sent”.",
+            "{} no receipts: deliveries there stay “sent”.",
             counted(silent, "gives", "give")
         ),
     };
