@@ -7,6 +7,7 @@
 #[path = "../tests/admin/fake.rs"]
 mod fake;
 #[path = "../tests/admin/stage.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
 mod stage;
 
 use std::collections::HashMap;

@@ -195,11 +195,11 @@ test("everything works without JavaScript", async (t) => {
   const sid = await subject.connect();
   await signIn(page, `/admin/sockets/${sid}`);
   assert.equal(new URL(page.url()).pathname, `/admin/sockets/${sid}`);
-  await page.getByLabel("Room").fill("lobby");
+  await page.getByRole("textbox", { name: "Room" }).fill("lobby");
   await page.getByRole("button", { name: "Join socket to room" }).click();
   await page.getByText("The socket was joined to the room.").waitFor();
-  await page.getByLabel("Take the socket out of lobby…").click();
-  await page.getByRole("button", { name: "Take the socket out of lobby", exact: true }).click();
+  await page.locator("summary", { hasText: "lobby" }).click();
+  await page.getByRole("button", { name: "Take out of room lobby", exact: true }).click();
   await page.getByText("The socket was taken out of the room.").waitFor();
   for (const path of await everyPage()) {
     await page.goto(path);

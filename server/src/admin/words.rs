@@ -86,8 +86,8 @@ impl Id {
     }
 }
 
-/// The longest id that is shown whole.
-const SHOWN_WHOLE: usize = 14;
+/// The longest name that is shown whole: a SID is, a UUID is not.
+const SHOWN_WHOLE: usize = 20;
 const HEAD: usize = 4;
 const TAIL: usize = 4;
 
@@ -225,7 +225,7 @@ mod tests {
         assert_eq!(of("lobby"), "lobby");
         assert_eq!(of(""), "");
         assert_eq!(of("ends with:"), "ends with:");
-        assert_eq!(of("日本語日本語日本語日本語日本語"), "日本語日…語日本語");
+        assert_eq!(of("日本語日本語日本語日本語日本語日本語日本語"), "日本語日…語日本語");
     }
 
     #[test]

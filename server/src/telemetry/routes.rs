@@ -62,7 +62,7 @@ pub(super) const SOCKET_IO: &str = "/socket.io/";
 pub(super) const OTHER: &str = "other";
 
 /// Every route. Placeholders are compared by position, not by name.
-pub(super) static TABLE: [Row; 59] = [
+pub(super) static TABLE: [Row; 64] = [
     admin("/", FILE),
     admin("/assets/{file}", FILE),
     api(SOCKET_IO, &[(Method::Get, &[101, 200]), (Method::Post, &[200])]),
@@ -113,6 +113,10 @@ pub(super) static TABLE: [Row; 59] = [
     admin("/admin/traffic", PAGE),
     admin("/admin/rejected", PAGE),
     admin("/admin/nodes", PAGE),
+    admin("/admin/audit", PAGE),
+    admin("/admin/search", &[(Method::Get, &[303])]),
+    admin("/admin/sockets/{sid}/{action}", &[(Method::Post, &[303])]),
+    admin("/admin/assets/{file}", FILE),
     admin("/admin/api/overview", GET),
     admin("/admin/api/audit", GET),
     admin("/admin/api/namespaces", GET),
@@ -127,6 +131,7 @@ pub(super) static TABLE: [Row; 59] = [
     admin("/admin/api/explain", GET),
     admin("/admin/api/rejected", GET),
     admin("/admin/api/nodes", GET),
+    admin("/admin/api/live", GET),
     admin("/admin/api/traffic", GET),
     admin("/admin/api/probe", POST),
     admin("/admin/{page}", PAGE),

@@ -58,8 +58,8 @@ struct Part {
 struct Figure {
     label: &'static str,
     value: String,
-    /// Not zero, and should be.
-    bad: bool,
+    /// What it is when it is not zero, and should be.
+    bad: Option<Status>,
 }
 
 /// The JSON.
@@ -304,12 +304,12 @@ fn figure_list(figures: &OverviewFigures) -> Vec<Figure> {
     let good = |label, value: u64| Figure {
         label,
         value: count(value),
-        bad: false,
+        bad: None,
     };
-    let bad = |label, value: u64| Figure {
+    let bad = |label, value: u64, status| Figure {
         label,
         value: count(value),
-        bad: value > 0,
+        bad: (value > 0).then_some(status),
     };
     vec![
         good("People online", figures.users_online as u64),
@@ -319,9 +319,9 @@ fn figure_list(figures: &OverviewFigures) -> Vec<Figure> {
         good("Confirmed", figures.confirmed_total),
         good("Repaired", figures.repaired_total),
         good("Sent again", figures.retried_total),
-        bad("Failed", figures.failed_total),
-        bad("Unconfirmed now", figures.unconfirmed as u64),
-        bad("Lagging now", figures.lagging as u64),
+        bad("Failed", figures.failed_total, Status::Failed),
+        bad("Unconfirmed now", figures.unconfirmed as u64, Status::Failed),
+        bad("Lagging now", figures.lagging as u64, Status::Late),
     ]
 }
 

@@ -137,10 +137,8 @@ fn sentence(rooms: &[RoomView], hidden: usize) -> Sentence {
         .count();
     let hidden = match hidden {
         0 => String::new(),
-        _ => format!(
-            "{} of users and single sockets not listed.",
-            counted(hidden, "room is", "rooms are")
-        ),
+        1 => "1 room of a user or a single socket is not listed.".to_owned(),
+        _ => format!("{} rooms of users and single sockets are not listed.", count(hidden)),
     };
     if occupied == 0 && others == 0 {
         return Sentence::new(Status::Offline, "Nobody is in a conversation's room.").and(hidden);

@@ -173,7 +173,7 @@ fn sentence(sockets: &[SocketView]) -> Sentence {
     let silent = match silent {
         0 => "All of them give receipts.".to_owned(),
         _ => format!(
-            "{} no receipts, so their deliveries stay “sent”.",
+            "{} no receipts: deliveries there stay “sent”.",
             counted(silent, "gives", "give")
         ),
     };
@@ -183,7 +183,7 @@ fn sentence(sockets: &[SocketView]) -> Sentence {
             Status::Late,
             format!("{} lagging.", counted(lagging, "socket is", "sockets are")),
         )
-        .and(format!("They are fed from the store as they drain. {lead} {silent}")),
+        .and(format!("Nothing is lost: the store feeds what a full buffer could not take. {lead} {silent}")),
     }
 }
 
