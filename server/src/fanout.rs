@@ -180,7 +180,9 @@ impl Fanout {
         delivery: &mut Delivery,
     ) {
         let conversation = &message.conversation_id;
-        let outside = !in_room.contains(&socket.room_key());
+        // The look at the room is older than this moment: who is not in it is asked again, before their lane is. A leaving
+        // client's lane ends before its place in the room does, so that a leave is never taken for a fault.
+        let outside = !in_room.contains(&socket.room_key()) && !socket.is_in(room);
         let repaired = outside && socket.needs_repair(conversation) && self.repair(socket, message, room);
         let path = if repaired { Path::Repair } else { Path::Room };
         let exception = |kind| {
@@ -230,6 +232,11 @@ impl Fanout {
     /// The socket's user is a participant and online, but the socket is not in the room: puts it there.
     fn repair(&self, socket: &LiveSocket, message: &Message, room: &str) -> bool {
         let joined = self.hub.join_conversation_room(socket, room);
+        if socket.has_left(&message.conversation_id) {
+            // By its own wish, while this looked at it.
+            self.hub.leave(socket, room);
+            return false;
+        }
         let before = Seq(message.seq.0.saturating_sub(1));
         socket.open_lane(&message.conversation_id, before, before);
         if joined {

@@ -213,13 +213,19 @@ impl LiveSocket {
     /// While the session is being made everything but `session` itself waits: it is the first event on every connection.
     pub(crate) fn emit_surely(&self, event: &'static str, data: &RawValue) -> Result<Wait, EmitError> {
         let mut backlog = self.backlog.lock();
-        let waits = self.opening.load(Ordering::Relaxed) && event != name::SESSION;
-        if backlog.is_empty() && !waits {
+        let is_session = event == name::SESSION;
+        let waits = self.opening.load(Ordering::Relaxed) && !is_session;
+        // Everything that waits waits for the session, so that it goes past them.
+        if (backlog.is_empty() || is_session) && !waits {
             match self.emit(event, data) {
                 Ok(()) => return Ok(Wait::None),
                 Err(EmitError::Closed) => return Err(EmitError::Closed),
                 Err(EmitError::Full) => {}
             }
+        }
+        if is_session {
+            backlog.push_front((event, data.to_owned()));
+            return Ok(Wait::ForFeeder);
         }
         if backlog.len() >= BACKLOG_EVENTS_MAX {
             return Err(EmitError::Full);
