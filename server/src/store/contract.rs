@@ -141,7 +141,6 @@ hold_all_to_the_contract! {
         exceptions_are_found_by_any_message_of_their_run,
         a_connections_history_comes_back_as_it_was,
         a_connections_history_is_read_by_time,
-        who_was_in_when_a_message_came,
         old_evidence_is_forgotten_in_bites,
     },
     edits::{
@@ -171,6 +170,7 @@ hold_all_to_the_contract! {
         a_removed_participant_sees_nothing,
         joining_again_begins_anew,
         everyone_may_leave,
+        who_was_in_when_a_message_came,
         a_user_has_a_bounded_number_of_conversations,
         a_group_has_a_bounded_number_of_participants,
     },

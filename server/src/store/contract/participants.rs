@@ -1,5 +1,6 @@
+use chat_core::delivery::MembershipSpan;
 use chat_core::limits::{CONVERSATIONS_PER_USER_MAX, PARTICIPANTS_MAX};
-use chat_core::ports::{Accounts as _, ConversationError, Conversations as _};
+use chat_core::ports::{Accounts as _, ConversationError, Conversations as _, DeliveryLog as _};
 use chat_core::{ParticipantRole, Seq, UserId};
 
 use super::{Place, at, cid, make_group, make_users, new_direct, new_group, new_user, say, uid};
@@ -163,4 +164,68 @@ pub(super) async fn a_group_has_a_bounded_number_of_participants<P: Place>() {
     let names: Vec<&str> = ids.iter().map(UserId::as_str).chain(["bob", "carol"]).collect();
     let refused = store.create_conversation(new_group("other", &names)).await;
     assert!(matches!(refused, Err(ConversationError::TooMany(_))), "{refused:?}");
+}
+
+fn names(users: Vec<chat_core::User>) -> Vec<UserId> {
+    users.into_iter().map(|user| user.id).collect()
+}
+
+pub(super) async fn who_was_in_when_a_message_came<P: Place>() {
+    let place = P::new().await;
+    let store = &**place.store();
+    make_users(store, &["alice", "bob", "carol"]).await;
+    make_group(store, "a", &["alice", "bob"]).await;
+    say(store, "a", "alice", "1").await;
+    say(store, "a", "alice", "2").await;
+    let carol = [uid("carol")];
+    store.add_participants(&cid("a"), &carol, at(10)).await.unwrap(); // gets 3 and 4
+    say(store, "a", "alice", "3").await;
+    say(store, "a", "alice", "4").await;
+    store
+        .remove_participant(&cid("a"), &uid("carol"), at(20))
+        .await
+        .unwrap();
+    say(store, "a", "alice", "5").await;
+    store.add_participants(&cid("a"), &carol, at(30)).await.unwrap(); // gets nothing
+    store
+        .remove_participant(&cid("a"), &uid("carol"), at(30))
+        .await
+        .unwrap();
+    store.add_participants(&cid("a"), &carol, at(5)).await.unwrap(); // gets 6; the clock went back
+    store.remove_participant(&cid("a"), &uid("bob"), at(40)).await.unwrap();
+    say(store, "a", "alice", "6").await;
+
+    let span = |joined: i64, seq, left: Option<(i64, u64)>| MembershipSpan {
+        joined_at: at(joined),
+        joined_seq: Seq(seq),
+        left: left.map(|(millis, seq)| (at(millis), Seq(seq))),
+    };
+    let spans = store.memberships(&cid("a"), &uid("carol")).await.unwrap();
+    assert_eq!(
+        spans,
+        [span(10, 2, Some((20, 4))), span(30, 5, Some((30, 5))), span(5, 5, None)]
+    );
+    let spans = store.memberships(&cid("a"), &uid("bob")).await.unwrap();
+    assert_eq!(spans, [span(0, 0, Some((40, 5)))]);
+    for (conversation, user) in [("a", "nobody"), ("nowhere", "bob")] {
+        assert_eq!(store.memberships(&cid(conversation), &uid(user)).await.unwrap(), []);
+    }
+
+    let everybody = ["alice", "bob", "carol"].map(uid);
+    let expected: [(u64, &[UserId]); 9] = [
+        (0, &[]),
+        (1, &everybody[..2]),
+        (2, &everybody[..2]),
+        (3, &everybody),
+        (4, &everybody),
+        (5, &everybody[..2]),
+        (6, &[uid("alice"), uid("carol")]),
+        (7, &[uid("alice"), uid("carol")]),
+        (u64::MAX, &[uid("alice"), uid("carol")]),
+    ];
+    for (seq, users) in expected {
+        let found = store.participants_at(&cid("a"), Seq(seq)).await.unwrap();
+        assert_eq!(names(found), users, "message {seq}");
+    }
+    assert_eq!(store.participants_at(&cid("nowhere"), Seq(1)).await.unwrap(), []);
 }
