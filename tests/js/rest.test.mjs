@@ -131,7 +131,7 @@ it("conversations by REST reach sockets like those made by event", async (t) => 
   assert.deepEqual([nowhere.status, nowhere.body.code], [404, "not_found"]);
 });
 
-it("edit, delete, delivery and search", async (t) => {
+it("edit, delete and delivery", async (t) => {
   const [alice, bob, outsider] = await server.users("alice", "bob", "outsider");
   const group = await server.group(alice, bob);
   const b = await Peer.connect(t, server, bob);
@@ -141,9 +141,7 @@ it("edit, delete, delivery and search", async (t) => {
   assert.equal(edited.content, "the slow brown fox");
   await b.hears("message_updated", (data) => data.id === message.id);
 
-  const found = await server.ask("GET", "/api/v1/search?q=slow", { token: bob.token });
   assert.deepEqual(found.messages.map((one) => one.id), [message.id]);
-  assert.deepEqual((await server.ask("GET", "/api/v1/search?q=slow", { token: outsider.token })).messages, []);
 
   const delivery = await server.ask("GET", `${where}/delivery`, { token: alice.token });
   assert.equal(delivery.message.id, message.id);
@@ -155,7 +153,6 @@ it("edit, delete, delivery and search", async (t) => {
 
   assert.equal((await server.rest("DELETE", where, { token: bob.token })).status, 403);
   assert.equal((await server.rest("DELETE", where, { token: alice.token })).status, 204);
-  assert.deepEqual((await server.ask("GET", "/api/v1/search?q=slow", { token: bob.token })).messages, []);
 });
 
 it("users are found by name", async () => {
