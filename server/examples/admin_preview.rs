@@ -73,9 +73,10 @@ fn people(server: &FakeServer) {
         "Zt9Uu3yNnE4hq8z1AAAF",
         "0aBrM5kGvV2jc6t7AAAH",
     ];
-    for (n, (sid, user)) in sids.into_iter().zip(["alice", "alice", "bob", "carol"]).enumerate() {
+    let users = ["alice", "alice", "bob", "carol"];
+    for (n, (sid, user)) in (0_i64..).zip(sids.into_iter().zip(users)) {
         let mut socket = server.usual(sid, user);
-        socket.connected_at = ago(12 + 31 * n as i64);
+        socket.connected_at = ago(12 + 31 * n);
         if n == 1 {
             socket.client = None;
             socket.transport = "polling";

@@ -94,7 +94,7 @@ mod tests {
 
     fn samples(messages: &[u64]) -> Vec<Sample> {
         let sample = |(at, messages): (usize, &u64)| Sample {
-            at: Timestamp::from_millis(at as i64 * 5_000),
+            at: Timestamp::from_millis(i64::try_from(at).unwrap() * 5_000),
             connections: 0,
             messages: *messages,
             handed_over: 0,

@@ -15,8 +15,8 @@ use super::inspect::{Inspect, OverviewFigures};
 pub const HISTORY_SPAN: Duration = Duration::from_mins(10);
 /// One point of a chart.
 pub const HISTORY_STEP: Duration = Duration::from_secs(5);
-/// Points at most.
-const SAMPLES_MAX: usize = (HISTORY_SPAN.as_secs() / HISTORY_STEP.as_secs()) as usize + 1;
+/// Points at most: the span in steps, and one to begin with.
+const SAMPLES_MAX: usize = 121;
 
 /// What is kept of the figures at one moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -76,5 +76,16 @@ impl History {
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
             self.push(Sample::of(&inspect.overview(), clock.now()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_samples_cover_the_span() {
+        let steps = u32::try_from(SAMPLES_MAX - 1).unwrap();
+        assert_eq!(HISTORY_STEP * steps, HISTORY_SPAN);
     }
 }

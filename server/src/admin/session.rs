@@ -9,6 +9,8 @@ use parking_lot::Mutex;
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
+use crate::settings::hex;
+
 /// Somebody who looks, as far as pages and the audit log need to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Account {
@@ -44,13 +46,7 @@ pub(crate) struct Secret(Arc<str>);
 impl Secret {
     fn new() -> Self {
         let bytes: [u8; 32] = rand::random();
-        Self(
-            bytes
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect::<String>()
-                .into(),
-        )
+        Self(hex(&bytes).into())
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -182,7 +178,7 @@ mod tests {
     async fn ends_when_it_is_not_used() {
         let sessions = Sessions::default();
         let id = sessions.begin(account("admin"));
-        tokio::time::advance(SESSION_IDLE - Duration::from_secs(1)).await;
+        tokio::time::advance(SESSION_IDLE.saturating_sub(Duration::from_secs(1))).await;
         assert!(sessions.touch(id.as_str()).is_some());
         tokio::time::advance(SESSION_IDLE).await;
         assert!(sessions.touch(id.as_str()).is_none());

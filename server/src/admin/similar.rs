@@ -4,6 +4,8 @@
 pub const SIMILAR_MAX: usize = 5;
 /// Letters that may differ.
 const EDITS_MAX: usize = 2;
+/// A distance that is too far to be told from a farther one.
+const FAR: usize = EDITS_MAX + 1;
 
 /// Those of `candidates` that `name` may have meant, the likeliest first.
 pub fn similar<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<String> {
@@ -58,7 +60,6 @@ fn edits(a: &[u8], b: &[u8]) -> Option<usize> {
     if a.len().abs_diff(b.len()) > EDITS_MAX {
         return None;
     }
-    const FAR: usize = EDITS_MAX + 1;
     let mut previous: Vec<usize> = (0..=b.len()).map(|column| column.min(FAR)).collect();
     for (row, letter) in a.iter().enumerate() {
         let mut current = vec![FAR; b.len() + 1];

@@ -61,22 +61,7 @@ impl Stage {
             tokens,
             policy,
         ));
-        for (username, role) in [
-            ("admin", Role::Admin),
-            ("watcher", Role::Observer),
-            ("alice", Role::User),
-        ] {
-            let password = NewPassword::parse(PASSWORD).unwrap();
-            authority
-                .add(NewAccount {
-                    username: username.to_owned(),
-                    display_name: None,
-                    password,
-                    role,
-                })
-                .await
-                .unwrap();
-        }
+        add_people(&authority).await;
         let metrics = Metrics::new().unwrap();
         let rejected = Arc::new(RejectedRing::new(Arc::clone(&clock), &metrics.gateway));
         let rates = Rates {
@@ -109,5 +94,21 @@ impl Stage {
             router,
             _folder: folder,
         }
+    }
+}
+
+async fn add_people(authority: &Authority) {
+    for (username, role) in [
+        ("admin", Role::Admin),
+        ("watcher", Role::Observer),
+        ("alice", Role::User),
+    ] {
+        let account = NewAccount {
+            username: username.to_owned(),
+            display_name: None,
+            password: NewPassword::parse(PASSWORD).unwrap(),
+            role,
+        };
+        authority.add(account).await.unwrap();
     }
 }

@@ -83,12 +83,12 @@ fn compose(scene: &Scene, detail: RoomDetail) -> RoomPage {
         is_conversation: room.kind == RoomKind::Conversation,
         members: members.collect(),
         members_cut: (cut > 0).then(|| format!("{} more are in /admin/api/rooms.", count(cut))),
-        missing: missing.into_iter().map(missing_row).collect(),
+        missing: missing.iter().map(missing_row).collect(),
         room: room.name,
     }
 }
 
-fn missing_row(missing: MissingView) -> Missing {
+fn missing_row(missing: &MissingView) -> Missing {
     let socket = |sid: &chat_core::Sid| MissingSocket {
         sid: Id::new(sid),
         href: super::socket_href(sid.as_str()),

@@ -47,14 +47,14 @@ struct Room {
     may_leave: bool,
 }
 
-fn compose(scene: &Scene, socket: SocketView) -> SocketPage {
-    let sentence = sentence(scene, &socket);
+fn compose(scene: &Scene, socket: &SocketView) -> SocketPage {
+    let sentence = sentence(scene, socket);
     let text = |text: &str| visible(text).into_owned();
     SocketPage {
         chrome: scene.chrome(Some(Tab::Sockets), format!("Socket {}", Id::new(&socket.sid).short)),
         sentence,
         here: super::socket_href(socket.sid.as_str()),
-        rooms: socket.rooms.iter().map(|name| room(&socket, name)).collect(),
+        rooms: socket.rooms.iter().map(|name| room(socket, name)).collect(),
         sid: Id::new(&socket.sid),
         user_href: super::sockets_href(&socket.username),
         username: text(&socket.username),
@@ -129,7 +129,7 @@ pub(crate) async fn page(
     scene: Scene,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Refusal> {
-    html(&compose(&scene, find(&deps, &sid(path)?)?))
+    html(&compose(&scene, &find(&deps, &sid(path)?)?))
 }
 
 /// `GET /admin/api/sockets/{sid}`
@@ -145,5 +145,5 @@ pub(crate) fn sample(role: chat_core::Role) -> SocketPage {
     let mut socket = super::sockets::tests::socket("8JxAbCdEfGhIjKlMnOpQ", "alice", 722);
     socket.client = Some(super::tests::HOSTILE.to_owned());
     socket.rooms.push(super::tests::HOSTILE.to_owned());
-    compose(&Scene::sample("/admin/sockets/8JxAbCdEfGhIjKlMnOpQ", role), socket)
+    compose(&Scene::sample("/admin/sockets/8JxAbCdEfGhIjKlMnOpQ", role), &socket)
 }
