@@ -132,7 +132,7 @@ it("conversations by REST reach sockets like those made by event", async (t) => 
 });
 
 it("edit, delete and delivery", async (t) => {
-  const [alice, bob, outsider] = await server.users("alice", "bob", "outsider");
+  const [alice, bob] = await server.users("alice", "bob");
   const group = await server.group(alice, bob);
   const b = await Peer.connect(t, server, bob);
   const { message } = await server.post(alice, group, "the quick brown fox");
@@ -140,8 +140,6 @@ it("edit, delete and delivery", async (t) => {
   const edited = await server.ask("PATCH", where, { token: alice.token, body: { content: "the slow brown fox" } });
   assert.equal(edited.content, "the slow brown fox");
   await b.hears("message_updated", (data) => data.id === message.id);
-
-  assert.deepEqual(found.messages.map((one) => one.id), [message.id]);
 
   const delivery = await server.ask("GET", `${where}/delivery`, { token: alice.token });
   assert.equal(delivery.message.id, message.id);

@@ -27,6 +27,8 @@ pub struct ClosedSocket {
     pub closed_at: Timestamp,
     /// Why it ended.
     pub reason: &'static str,
+    /// It had taken what was written to it: the client was there until the end.
+    pub read_until_the_end: bool,
     /// What it was handed.
     pub lanes: HashMap<ConversationId, Lane>,
 }
@@ -42,6 +44,7 @@ impl ClosedSocket {
             connected_at: socket.connected_at,
             closed_at: at,
             reason,
+            read_until_the_end: socket.took_everything(),
             lanes,
         }
     }

@@ -180,10 +180,7 @@ impl Collector {
         let lane = socket.lane(id);
         let room = conversation_room(id);
         let in_room_now = socket.is_in(&room);
-        let left_at = lane
-            .as_ref()
-            .filter(|lane| lane.mode == lane::Mode::Left)
-            .and_then(|lane| lane.left_at);
+        let left_at = lane.as_ref().and_then(|lane| lane.left_at);
         let own = of_socket(exceptions, &socket.sid);
         SocketEvidence {
             sid: socket.sid.clone(),
@@ -223,15 +220,13 @@ impl Collector {
                 reason: end_reason(socket.reason),
             }),
             in_room: in_room_then(about, lane, &own),
-            left_by_itself_at: lane
-                .filter(|lane| lane.mode == lane::Mode::Left)
-                .and_then(|lane| lane.left_at),
+            left_by_itself_at: lane.and_then(|lane| lane.left_at),
             joined_room_at: None,
             lane: lane.map(range),
             hand_over: self.hand_over(about, id, lane, &own),
             confirmed: lane.and_then(|lane| confirmed(lane, about)),
             lagging_since: None,
-            last_alive_at: None,
+            last_alive_at: socket.read_until_the_end.then_some(socket.closed_at),
         }
     }
 
@@ -257,7 +252,9 @@ impl Collector {
                 // Only such sockets are retried, called unconfirmed, or noted as ended with something unconfirmed.
                 receipts: true,
                 connected_at: connection.map_or(exception.at, |connection| connection.connected_at),
-                disconnected: connection.and_then(|connection| connection.disconnected),
+                disconnected: connection
+                    .and_then(|connection| connection.disconnected)
+                    .or_else(|| ended(&own)),
                 in_room: None,
                 left_by_itself_at: None,
                 joined_room_at: None,
@@ -358,6 +355,17 @@ impl Collector {
 
 fn of_socket<'a>(exceptions: &'a [DeliveryException], sid: &Sid) -> Vec<&'a DeliveryException> {
     exceptions.iter().filter(|exception| exception.sid == *sid).collect()
+}
+
+/// The end that an exception tells of, when the history does not.
+fn ended(own: &[&DeliveryException]) -> Option<End> {
+    let exception = own
+        .iter()
+        .find(|exception| exception.kind == ExceptionKind::Disconnected)?;
+    Some(End {
+        at: exception.at,
+        reason: EndReason::TransportClose,
+    })
 }
 
 fn range(lane: &Lane) -> LaneRange {

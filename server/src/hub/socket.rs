@@ -133,6 +133,14 @@ impl LiveSocket {
             .compare_exchange(0, at.as_millis(), Ordering::Relaxed, Ordering::Relaxed);
     }
 
+    /// Nothing that was written to it waits in the kernel, as far as can be seen.
+    pub fn took_everything(&self) -> bool {
+        self.line
+            .lock()
+            .as_ref()
+            .is_none_or(|line| line.stalled_for().is_none())
+    }
+
     /// The kernel has taken what was written to it, as far as can be seen: it reads.
     pub fn reads(&self) -> bool {
         self.is_connected()
@@ -377,7 +385,14 @@ impl LiveSocket {
                 continues
             }
             _ => {
-                lanes.insert(conversation.clone(), Lane::held(Seq::ZERO));
+                let left_at = lanes.get(conversation).and_then(|lane| lane.left_at);
+                lanes.insert(
+                    conversation.clone(),
+                    Lane {
+                        left_at,
+                        ..Lane::held(Seq::ZERO)
+                    },
+                );
                 HeldLane::Begins
             }
         }
@@ -396,6 +411,7 @@ impl LiveSocket {
         let lane = lanes.entry(conversation.clone()).or_insert(Lane::held(handed));
         *lane = Lane {
             head: lane.head.max(head).max(handed),
+            left_at: lane.left_at,
             ..Lane::held(handed)
         };
     }
