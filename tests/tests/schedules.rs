@@ -21,7 +21,7 @@ use tokio::runtime;
 use tokio::time::Instant;
 
 /// Stories that are played, unless the time is up before.
-const STORIES: u32 = 40;
+const STORIES: u32 = 100;
 /// No story, and no search for a shorter one, begins after this.
 const TIME: Duration = Duration::from_secs(30);
 
