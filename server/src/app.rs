@@ -256,6 +256,9 @@ async fn build(settings: &Settings, metrics: Metrics, io: &SocketIo) -> Result<P
     Arc::new(gateway)
         .open(io)
         .map_err(|error| StartError::Internal(error.to_string()))?;
+    // One process is a cluster of one, whose bus cannot fail.
+    metrics.bus.up.set(1.0);
+    metrics.bus.nodes.set(1.0);
     let readiness = Arc::new(Readiness::new(store.clone()));
     Ok(Parts {
         store,

@@ -8,7 +8,7 @@ use crate::delivery::RollCall;
 use crate::delivery::evidence::Collector;
 use crate::delivery::recorder::Recorder;
 use crate::fanout::Fanout;
-use crate::fanout::feeder::Feeder;
+use crate::fanout::feeder::{Feeder, FeederMetrics};
 use crate::hub::Hub;
 use crate::identity::RateLimits;
 use crate::telemetry::Metrics;
@@ -37,11 +37,16 @@ pub fn assemble(
     let (delivery, retries) = (metrics.delivery.clone(), metrics.fanout.retries.clone());
     let roll_call = Arc::new(RollCall::new(hub.node_id().clone(), recorder, delivery, retries));
     let collector = Collector::new(Arc::clone(&hub), Arc::clone(&roll_call), log, Arc::clone(&clock));
+    let feeding = FeederMetrics {
+        chat: metrics.chat.clone(),
+        fanout: metrics.fanout.clone(),
+        events: metrics.gateway.clone(),
+    };
     let feeder = Feeder::new(
         Arc::clone(&ports.log),
         Arc::clone(&hub),
         Arc::clone(&clock),
-        metrics.chat.clone(),
+        feeding,
     );
     let fanout = Arc::new(Fanout::new(
         Arc::clone(&hub),

@@ -8,22 +8,35 @@ use std::time::Duration;
 
 use chat_core::ports::{Clock, MessageLog, PageFrom, StoreError};
 use chat_core::{ConversationId, Message, Seq};
+use rollcall_protocol::event::name;
 use serde_json::value::to_raw_value;
 use tokio::time::Instant;
 
 use super::tally::Tally;
 use crate::hub::{CloseReason, EmitError, Hub, LiveSocket};
 use crate::limits::{FEED_PAGE, FEED_RETRY, FEED_STORE_RETRY_MAX, LAGGING_WITHOUT_PROGRESS_MAX};
-use crate::telemetry::ChatMetrics;
+use crate::telemetry::labels::DeliveryOutcome;
+use crate::telemetry::{ChatMetrics, FanoutMetrics, GatewayMetrics};
 
 /// Feeds from a message log.
 #[derive(Clone)]
 pub struct Feeder {
     log: Arc<dyn MessageLog>,
     hub: Arc<Hub>,
-    metrics: ChatMetrics,
+    metrics: FeederMetrics,
     tally: Arc<Tally>,
     clock: Arc<dyn Clock>,
+}
+
+/// What feeding counts.
+#[derive(Debug, Clone)]
+pub struct FeederMetrics {
+    /// Missed messages that were handed over on coming back.
+    pub chat: ChatMetrics,
+    /// Every hand-over.
+    pub fanout: FanoutMetrics,
+    /// Every event.
+    pub events: GatewayMetrics,
 }
 
 impl std::fmt::Debug for Feeder {
@@ -78,7 +91,7 @@ impl Patience {
 
 impl Feeder {
     /// Reads from `log`.
-    pub fn new(log: Arc<dyn MessageLog>, hub: Arc<Hub>, clock: Arc<dyn Clock>, metrics: ChatMetrics) -> Self {
+    pub fn new(log: Arc<dyn MessageLog>, hub: Arc<Hub>, clock: Arc<dyn Clock>, metrics: FeederMetrics) -> Self {
         Self {
             log,
             hub,
@@ -199,6 +212,19 @@ impl Feeder {
         self.feed_page(socket, &conversation, &page)
     }
 
+    /// A message was fed: one that was missed while the client was away, or one that waited for room in its buffer.
+    fn count(&self, socket: &LiveSocket) {
+        let outcome = if socket.is_opening() {
+            self.metrics.chat.resumed_messages.increment(1);
+            DeliveryOutcome::Resumed
+        } else {
+            DeliveryOutcome::HandedOff
+        };
+        self.metrics.fanout.deliveries.increment(outcome);
+        self.metrics.events.sent(name::NEW_MESSAGE, 1);
+        self.tally.fed();
+    }
+
     fn feed_page(&self, socket: &LiveSocket, conversation: &ConversationId, page: &[Message]) -> Step {
         let mut bytes = 0;
         for message in page {
@@ -206,8 +232,7 @@ impl Feeder {
             match socket.feed(conversation, message.seq, &payload, self.clock.now()) {
                 Some(Ok(())) => {
                     bytes += payload.get().len() as u64;
-                    self.metrics.resumed_messages.increment(1);
-                    self.tally.fed();
+                    self.count(socket);
                 }
                 Some(Err(EmitError::Full)) => return Step::Full { moved: bytes > 0 },
                 Some(Err(EmitError::Closed)) => return Step::Gone,

@@ -83,7 +83,7 @@ impl Fault {
             Self::UpgradeMissing => {
                 "transport=websocket came without the header Upgrade: websocket, which opens a WebSocket".to_owned()
             }
-            Self::Namespace(name) => format!("the namespace is {}; there are / and /admin", shown(name)),
+            Self::Namespace(name) => format!("the namespace is {}; there is only /", shown(name)),
             Self::Rate(after) => format!(
                 "too many connections from this address (ROLLCALL_RATE_CONNECTS); the next is allowed in {} ms",
                 after.as_millis()
@@ -118,8 +118,8 @@ impl Fault {
                  namespace, not a path; a proxy must pass the path on unchanged"
             }
             Self::ProtocolMissing | Self::Protocol(_) => {
-                "use a Socket.IO client of version 3 or 4 (socket.io-client 3+, python-socketio 5+); a client without \
-                 Socket.IO connects to /api/v1/ws/chat"
+                "use a Socket.IO client of version 3 or 4 (socket.io-client 3+, python-socketio 5+); a program \
+                 without Socket.IO can send and read by REST below /api/v1"
             }
             Self::Transport(_) => {
                 "use a Socket.IO client with transports polling and websocket; webtransport is not offered"
