@@ -41,7 +41,11 @@ impl Chart {
         Self {
             label,
             last: values.last().copied().flatten().map_or_else(|| "–".to_owned(), words),
-            peak: words(peak),
+            peak: if points.is_empty() {
+                "–".to_owned()
+            } else {
+                words(peak)
+            },
             points: if points.len() < 2 {
                 String::new()
             } else {

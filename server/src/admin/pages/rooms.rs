@@ -144,9 +144,9 @@ fn sentence(rooms: &[RoomView], hidden: usize) -> Sentence {
         return Sentence::new(Status::Offline, "Nobody is in a conversation's room.").and(hidden);
     }
     let lead = format!(
-        "{} in use, with {} in them.",
+        "{} in use, joined {}.",
         counted(occupied, "conversation's room is", "conversations' rooms are"),
-        counted(places, "place", "places")
+        counted(places, "time", "times")
     );
     match others {
         0 => Sentence::new(Status::Healthy, lead).and(hidden),
