@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests need and does not find: `tests/installing.sh packages|js|python`, each quick when nothing is
+# Installs what the tests need and does not find: `tests/installing.sh packages|js|browser|python`, each quick when nothing is
 # missing. Where it may not install, it says what is missing and for what.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -14,6 +14,7 @@ npm       npm               tests/js and the chat page
 python3   python3           tests/python
 promtool  prometheus        the tests of metrics and alerts
 tmux      tmux              the tests of the terminal client
+chromium  chromium          tests/browser
 '
 
 as_root() {
@@ -55,9 +56,12 @@ install_packages() {
     done <<<"$packages"
 }
 
-install_js() {
-    once_for tests/js/package-lock.json tests/js/node_modules/.installed \
-        npm ci --prefix tests/js --no-audit --no-fund --no-progress --ignore-scripts
+install_js() { npm_ci tests/js; }
+install_browser() { npm_ci tests/browser; }
+
+npm_ci() { # folder
+    once_for "$1/package-lock.json" "$1/node_modules/.installed" \
+        npm ci --prefix "$1" --no-audit --no-fund --no-progress --ignore-scripts
 }
 
 install_python() {
@@ -84,6 +88,7 @@ once_for() { # pinned-file stamp command...
 case ${1:-} in
 packages) install_packages ;;
 js) install_js ;;
+browser) install_browser ;;
 python) install_python ;;
-*) echo "usage: tests/installing.sh packages|js|python" >&2; exit 2 ;;
+*) echo "usage: tests/installing.sh packages|js|browser|python" >&2; exit 2 ;;
 esac
