@@ -29,6 +29,8 @@ pub struct ClosedSocket {
     pub reason: &'static str,
     /// What it was handed.
     pub lanes: HashMap<ConversationId, Lane>,
+    /// What it was handed before it left, or was removed, while it lived.
+    pub former: HashMap<ConversationId, Vec<Lane>>,
 }
 
 impl ClosedSocket {
@@ -43,6 +45,7 @@ impl ClosedSocket {
             closed_at: at,
             reason,
             lanes,
+            former: socket.all_former_lanes(),
         }
     }
 }

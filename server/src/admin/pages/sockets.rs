@@ -183,7 +183,9 @@ fn sentence(sockets: &[SocketView]) -> Sentence {
             Status::Late,
             format!("{} lagging.", counted(lagging, "socket is", "sockets are")),
         )
-        .and(format!("Nothing is lost: the store feeds what a full buffer could not take. {lead} {silent}")),
+        .and(format!(
+            "Nothing is lost: the store feeds what a full buffer could not take. {lead} {silent}"
+        )),
     }
 }
 
