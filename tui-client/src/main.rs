@@ -20,6 +20,7 @@ mod update;
 mod view;
 
 use std::io::IsTerminal;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -35,8 +36,22 @@ use crate::model::{Model, Size};
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let args = Args::parse();
+#[expect(
+    clippy::print_stderr,
+    reason = "the terminal is given back by now, and this is why it ended"
+)]
+async fn main() -> ExitCode {
+    match run(Args::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        // In words: a backtrace (RUST_BACKTRACE is set on many machines) tells its reader nothing.
+        Err(error) => {
+            eprintln!("rollcall-tui: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: Args) -> anyhow::Result<()> {
     // What reads the keys panics without one.
     if !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
         bail!("this draws on a terminal, and its input or output is none");
