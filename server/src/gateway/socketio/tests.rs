@@ -49,7 +49,6 @@ async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 
 struct Here {
     address: SocketAddr,
-    io: SocketIo,
     chat: Arc<Chat>,
     hub: Arc<Hub>,
     authority: Arc<Authority>,
@@ -113,7 +112,6 @@ impl Here {
         tokio::spawn(async move { axum::serve(listener, service).await });
         Self {
             address,
-            io,
             chat,
             hub,
             authority,

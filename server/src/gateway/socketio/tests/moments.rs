@@ -45,12 +45,12 @@ async fn who_goes_while_the_session_is_made_leaves_no_rooms_behind() {
     here.stored.gates.conversations_of.shut();
     let peer = Peer::connect(here.address, &bob.token).await;
     here.stored.gates.conversations_of.reached().await;
-    let socket = Arc::downgrade(&here.live(&peer));
+    let socket = here.live(&peer);
     drop(peer);
     eventually("the socket is gone", || here.hub.sockets_count() == 0).await;
     here.stored.gates.conversations_of.open();
-    eventually("nobody makes its session any more", || socket.upgrade().is_none()).await;
-    assert_eq!(here.io.rooms().await.unwrap(), Vec::<String>::new());
+    eventually("nobody makes its session any more", || Arc::strong_count(&socket) == 1).await;
+    assert_eq!(socket.rooms(), Vec::<String>::new());
 }
 
 #[tokio::test]
