@@ -232,3 +232,58 @@ impl Directory {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chat_core::ports::{Created, NewConversation};
+    use chat_core::{ConversationKind, Timestamp};
+
+    use super::*;
+    use crate::store::memory::MemoryStore;
+
+    async fn group(store: &Arc<MemoryStore>) -> Conversation {
+        let new = NewConversation {
+            id: ConversationId::parse("c").unwrap(),
+            kind: ConversationKind::Group,
+            title: None,
+            owner: None,
+            participant_ids: Vec::new(),
+            at: Timestamp::from_millis(0),
+        };
+        match store.create_conversation(new).await.unwrap() {
+            Created::New(conversation) | Created::Existing(conversation) => conversation,
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_announced_while_a_change_is_taken_over() {
+        let store = Arc::new(MemoryStore::new());
+        let directory = Directory::new(Arc::clone(&store) as _);
+        let entry = directory.insert(group(&store).await);
+        let change = directory.change(&entry).await;
+        let renamed = Conversation {
+            title: Some("new".into()),
+            ..Conversation::clone(&entry.conversation())
+        };
+        let mut effects = false;
+        change.take_over(renamed, |now, head| {
+            assert!(entry.sequencer.try_lock().is_none(), "a message could be announced");
+            assert_eq!(*now, *entry.conversation(), "who is announced to is who is in it now");
+            assert_eq!((now.title.as_deref(), head), (Some("new"), Seq::ZERO));
+            effects = true;
+        });
+        assert!(effects && entry.sequencer.try_lock().is_some());
+    }
+
+    #[tokio::test]
+    async fn changes_of_a_conversation_run_one_after_the_other() {
+        let store = Arc::new(MemoryStore::new());
+        let directory = Directory::new(Arc::clone(&store) as _);
+        let entry = directory.insert(group(&store).await);
+        let first = directory.change(&entry).await;
+        let mut second = Box::pin(directory.change(&entry));
+        assert!(futures_util::poll!(&mut second).is_pending());
+        drop(first);
+        assert!(futures_util::poll!(&mut second).is_ready());
+    }
+}

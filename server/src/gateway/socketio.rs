@@ -326,3 +326,6 @@ fn reason_label(reason: DisconnectReason) -> labels::DisconnectReason {
         DisconnectReason::TransportError => labels::DisconnectReason::TransportError,
     }
 }
+
+#[cfg(test)]
+mod tests;

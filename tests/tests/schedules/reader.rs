@@ -176,7 +176,7 @@ impl Reader {
     }
 
     /// `join_conversation` was acknowledged, and nothing that came after it was taken.
-    pub(crate) fn joined(&mut self, id: &ConversationId, joined: Joined) {
+    pub(crate) fn joined(&mut self, id: &ConversationId, joined: &Joined) {
         let Some(run) = self.runs.get_mut(id).filter(|run| run.left) else {
             return;
         };

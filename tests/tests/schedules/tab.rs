@@ -209,7 +209,7 @@ impl Life {
             let event = next(&mut self.open).await;
             self.take(event).await;
         }
-        self.tab.reader.lock().await.joined(group, joined);
+        self.tab.reader.lock().await.joined(group, &joined);
     }
 
     async fn settle(&mut self) {

@@ -1,0 +1,173 @@
+//! Moments that a busy server meets now and then, brought about one by one: real sockets over a store that waits when told to.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use chat_core::ports::Clock;
+use chat_core::{ConversationId, ConversationKind, NodeId, Role, Seq, UserId};
+use rollcall_protocol::UserView;
+use rollcall_protocol::request::{CreateConversation, SendMessage};
+use serde_json::json;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::time::{Instant, timeout};
+
+use self::gated::Gated;
+use self::peer::Peer;
+use super::*;
+use crate::chat::assembly::assemble;
+use crate::chat::{Actor, Ports};
+use crate::clock::UuidSource;
+use crate::gateway::listener::LineListener;
+use crate::identity::RateLimits;
+use crate::identity::fake::{HandClock, OPEN, authority};
+use crate::settings::{Rate, Rates};
+use crate::store::memory::MemoryStore;
+use crate::telemetry::Metrics;
+use crate::telemetry::labels::Via;
+
+mod gated;
+mod moments;
+mod peer;
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+async fn in_time<T>(what: &str, waited_for: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, waited_for)
+        .await
+        .unwrap_or_else(|_| panic!("not in time: {what}"))
+}
+
+async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+struct Here {
+    address: SocketAddr,
+    chat: Arc<Chat>,
+    hub: Arc<Hub>,
+    authority: Arc<Authority>,
+    stored: Arc<Gated>,
+}
+
+/// Somebody with an account.
+struct Somebody {
+    actor: Actor,
+    token: String,
+}
+
+impl Somebody {
+    fn id(&self) -> UserId {
+        self.actor.id().clone()
+    }
+}
+
+impl Here {
+    async fn open() -> Self {
+        let clock = HandClock::at(1_800_000_000);
+        let metrics = Metrics::new().unwrap();
+        let stored = Arc::new(Gated {
+            store: Arc::new(MemoryStore::new()),
+            gates: gated::Gates::default(),
+        });
+        let authority = Arc::new(authority(&stored.store, &clock, OPEN));
+        let (layer, io) = SocketIo::new_layer();
+        let clock: Arc<dyn Clock> = clock;
+        let node = NodeId::parse("node").unwrap();
+        let hub = Arc::new(Hub::new(node, Arc::clone(&clock), io.clone(), metrics.hub.clone()));
+        let ports = Ports {
+            accounts: Arc::clone(&stored.store) as _,
+            conversations: Arc::clone(&stored) as _,
+            log: Arc::clone(&stored) as _,
+            deliveries: Arc::clone(&stored.store) as _,
+            vitals: Arc::clone(&stored.store) as _,
+            clock: Arc::clone(&clock),
+            ids: Arc::new(UuidSource),
+        };
+        let rates = Arc::new(RateLimits::new(&Rates {
+            messages: Rate::Off,
+            connects: Rate::Off,
+            logins: Rate::Off,
+        }));
+        let chat = assemble(ports, Arc::clone(&hub), rates, 1 << 20, &metrics).chat;
+        let gateway = Gateway::new(Parts {
+            chat: Arc::clone(&chat),
+            authority: Arc::clone(&authority),
+            rejected: Arc::new(RejectedRing::new(clock, &metrics.gateway)),
+            proxies: TrustedProxies::default(),
+            metrics: metrics.gateway.clone(),
+        });
+        Arc::new(gateway).open(&io).unwrap();
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = tcp.local_addr().unwrap();
+        let listener = LineListener::new(tcp, 100, metrics.gateway.accept_errors.clone());
+        let service = axum::Router::new()
+            .layer(layer)
+            .into_make_service_with_connect_info::<ConnInfo>();
+        tokio::spawn(async move { axum::serve(listener, service).await });
+        Self {
+            address,
+            chat,
+            hub,
+            authority,
+            stored,
+        }
+    }
+
+    async fn somebody(&self, name: &str) -> Somebody {
+        let signed_in = self
+            .authority
+            .register(name.into(), "correct horse", None)
+            .await
+            .unwrap();
+        Somebody {
+            actor: Actor {
+                user: UserView::from(&signed_in.user),
+                role: Role::User,
+                via: Via::Rest,
+            },
+            token: signed_in.token.token,
+        }
+    }
+
+    /// Connected, and through with its session.
+    async fn connected(&self, who: &Somebody) -> Peer {
+        let mut peer = Peer::connect(self.address, &who.token).await;
+        assert_eq!(peer.event().await.0, "session");
+        peer.all_so_far().await;
+        peer
+    }
+
+    async fn group(&self, owner: &Somebody, others: &[&Somebody]) -> ConversationId {
+        let create = CreateConversation {
+            kind: ConversationKind::Group,
+            title: None,
+            participant_ids: others.iter().map(|other| other.id()).collect(),
+            id: None,
+        };
+        self.chat.create_conversation(&owner.actor, create).await.unwrap().0.id
+    }
+
+    async fn say(&self, who: &Somebody, group: &ConversationId) -> rollcall_protocol::reply::Sent {
+        self.chat.send(&who.actor, saying(group, "x")).await.unwrap()
+    }
+
+    fn live(&self, peer: &Peer) -> Arc<LiveSocket> {
+        self.hub.socket(&peer.sid).expect("a live socket")
+    }
+}
+
+fn saying(group: &ConversationId, content: &str) -> SendMessage {
+    SendMessage {
+        conversation_id: group.clone(),
+        content: content.to_owned(),
+        client_message_id: None,
+        reply_to: None,
+        sender_id: None,
+    }
+}

@@ -1,0 +1,226 @@
+//! One moment per test.
+
+use super::*;
+
+#[tokio::test]
+async fn what_happens_while_a_session_is_made_is_said_after_it() {
+    let here = Here::open().await;
+    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
+    here.stored.gates.conversations_of.shut();
+    let mut peer = Peer::connect(here.address, &bob.token).await;
+    here.stored.gates.conversations_of.reached().await;
+    let group = here.group(&alice, &[&bob]).await;
+    here.say(&alice, &group).await;
+    here.stored.gates.conversations_of.open();
+
+    let (first, session) = peer.event().await;
+    assert_eq!((first.as_str(), &session["conversations"]), ("session", &json!([])));
+    assert_eq!(peer.hears("conversation_updated").await["id"], json!(group));
+    here.say(&alice, &group).await;
+    let all = peer.all_so_far().await;
+    let seqs = all
+        .iter()
+        .filter(|(name, _)| name == "new_message")
+        .map(|(_, data)| data["seq"].clone());
+    assert_eq!(seqs.collect::<Vec<_>>(), [json!(1), json!(2)]);
+}
+
+#[tokio::test]
+async fn a_store_that_fails_while_a_session_is_made_delays_it() {
+    let here = Here::open().await;
+    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
+    let group = here.group(&alice, &[&bob]).await;
+    here.stored.gates.failures.store(2, Ordering::SeqCst);
+    let mut peer = Peer::connect(here.address, &bob.token).await;
+    assert_eq!(peer.event().await.0, "session");
+    here.say(&alice, &group).await;
+    assert_eq!(peer.seqs(1).await, [1]);
+}
+
+#[tokio::test]
+async fn who_goes_while_the_session_is_made_leaves_no_rooms_behind() {
+    let here = Here::open().await;
+    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
+    here.group(&alice, &[&bob]).await;
+    here.stored.gates.conversations_of.shut();
+    let peer = Peer::connect(here.address, &bob.token).await;
+    here.stored.gates.conversations_of.reached().await;
+    let socket = here.live(&peer);
+    drop(peer);
+    eventually("the socket is gone", || here.hub.sockets_count() == 0).await;
+    here.stored.gates.conversations_of.open();
+    eventually("nobody makes its session any more", || Arc::strong_count(&socket) == 1).await;
+    assert_eq!(socket.rooms(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_join_under_way_is_not_taken_for_a_lost_socket() {
+    let here = Here::open().await;
+    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
+    let group = here.group(&alice, &[&bob]).await;
+    let mut peer = here.connected(&bob).await;
+    here.say(&alice, &group).await;
+    assert_eq!(peer.seqs(1).await, [1]);
+    // As `join_conversation` does after a leave: the lane is held, the room not entered yet.
+    let (socket, room) = (here.live(&peer), chat_core::ids::conversation_room(&group));
+    socket.leave_lane(&group, socket.connected_at);
+    here.hub.leave(&socket, &room);
+    socket.hold_lane(&group);
+    let sent = here.say(&alice, &group).await;
+    assert_eq!((sent.delivery.handed_off, sent.delivery.repaired), (0, 0));
+    assert!(!socket.is_in(&room));
+
+    here.hub.join_conversation_room(&socket, &room);
+    socket.begin_lane(&group, Seq(2), Seq(2));
+    assert!(!socket.release_lane(&group));
+    here.say(&alice, &group).await;
+    assert_eq!(peer.seqs(1).await, [3], "2 came with the acknowledgement of the join");
+}
+
+#[tokio::test]
+async fn a_lost_socket_is_repaired_by_the_next_message_and_one_that_left_is_not() {
+    let here = Here::open().await;
+    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
+    let group = here.group(&alice, &[&bob]).await;
+    let (mut lost, mut left) = (here.connected(&bob).await, here.connected(&bob).await);
+    left.emit("leave_conversation", &json!({"conversation_id": group}))
+        .await;
+    assert_eq!(left.answer().await["verified"], json!(true));
+    let (socket, room) = (here.live(&lost), chat_core::ids::conversation_room(&group));
+    here.hub.leave(&socket, &room);
+
+    let sent = here.say(&alice, &group).await;
+    assert_eq!((sent.delivery.handed_off, sent.delivery.repaired), (1, 1));
+    assert_eq!(lost.seqs(1).await, [1]);
+    assert!(!here.live(&left).is_in(&room));
+    assert!(left.all_so_far().await.iter().all(|(name, _)| name != "new_message"));
+}
+
+#[tokio::test]
+async fn what_is_said_between_an_add_and_its_effect_reaches_who_was_added() {
+    let here = Here::open().await;
+    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
+    let group = here.group(&alice, &[]).await;
+    let mut peer = here.connected(&bob).await;
+    here.say(&alice, &group).await;
+    here.stored.gates.add.shut();
+    let adding = {
+        let (chat, actor, group, users) = (here.chat.clone(), alice.actor.clone(), group.clone(), [bob.id()]);
+        tokio::spawn(async move { chat.add_participants(&actor, &group, &users).await })
+    };
+    here.stored.gates.add.reached().await;
+    for _ in 2..=4 {
+        let sent = here.say(&alice, &group).await;
+        assert_eq!(sent.delivery.participants, 1, "announced without bob");
+    }
+    here.stored.gates.add.open();
+    adding.await.unwrap().unwrap();
+    here.say(&alice, &group).await;
+    assert_eq!(peer.seqs(4).await, [2, 3, 4, 5]);
+}
+
+#[tokio::test]
+async fn a_removal_takes_effect_though_its_caller_is_gone() {
+    let here = Here::open().await;
+    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
+    let group = here.group(&alice, &[&bob]).await;
+    let mut peer = here.connected(&bob).await;
+    here.stored.gates.remove.shut();
+    let removing = {
+        let (chat, actor, group, user) = (here.chat.clone(), alice.actor.clone(), group.clone(), bob.id());
+        tokio::spawn(async move { chat.remove_participant(&actor, &group, &user).await })
+    };
+    here.stored.gates.remove.reached().await;
+    // What axum does to a request whose client hangs up.
+    removing.abort();
+    assert!(removing.await.unwrap_err().is_cancelled());
+    here.stored.gates.remove.open();
+    assert_eq!(
+        peer.hears("conversation_removed").await["conversation_id"],
+        json!(group)
+    );
+    assert_eq!(here.say(&alice, &group).await.delivery.participants, 1);
+}
+
+#[tokio::test]
+async fn a_message_has_its_place_before_the_next_one_is_looked_at() {
+    let here = Here::open().await;
+    let alice = here.somebody("alice").await;
+    let group = here.group(&alice, &[]).await;
+    let mut peer = here.connected(&alice).await;
+    here.stored.gates.uneven.store(true, Ordering::SeqCst);
+    for number in 0..60 {
+        let say = json!({"conversation_id": group, "content": number.to_string()});
+        peer.emit("send_message", &say).await;
+    }
+    for number in 0..60 {
+        let message = peer.hears("new_message").await;
+        assert_eq!(
+            (&message["seq"], &message["content"]),
+            (&json!(number + 1), &json!(number.to_string()))
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_last_word_about_somebody_who_came_back_is_that_they_are_here() {
+    let here = Here::open().await;
+    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
+    here.group(&alice, &[&bob]).await;
+    let presence = tokio::spawn(here.chat.clone().run_presence());
+    let mut watcher = here.connected(&alice).await;
+    let there = here.connected(&bob).await;
+    while watcher.hears("presence").await != json!({"user_id": bob.id(), "online": true, "last_seen": null}) {}
+    here.stored.gates.peers_of.shut();
+    drop(there);
+    // It is about to be told that bob went.
+    here.stored.gates.peers_of.reached().await;
+    let _back = here.connected(&bob).await;
+    // Whoever tells things side by side has told by now that bob came.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    here.stored.gates.peers_of.open();
+    assert_eq!(watcher.hears("presence").await["online"], json!(false));
+    assert_eq!(watcher.hears("presence").await["online"], json!(true));
+    presence.abort();
+}
+
+#[tokio::test]
+async fn who_reads_nothing_is_cut_before_its_heartbeat_could_tell() {
+    let here = Here::open().await;
+    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
+    let group = here.group(&alice, &[&bob]).await;
+    let tcp = TcpSocket::new_v4().unwrap();
+    tcp.set_recv_buffer_size(4096).unwrap();
+    let tcp = tcp.connect(here.address).await.unwrap();
+    let peer = Peer::over(tcp, here.address, &bob.token).await;
+    let socket = here.live(&peer);
+    let stalls = || {
+        here.hub
+            .stalled(Duration::from_millis(30))
+            .iter()
+            .any(|other| other.sid == socket.sid)
+    };
+    // Until the kernel takes no more, and no further: the socket's own buffer must not be full.
+    let big = "y".repeat(60_000);
+    let mut said = 0;
+    while !stalls() {
+        said += 1;
+        assert!(said < 500, "the kernel takes everything");
+        here.chat.send(&alice.actor, saying(&group, &big)).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    assert!(!socket.is_lagging());
+    let expiry = tokio::spawn(here.chat.clone().run_expiry());
+    tokio::time::pause();
+    let began = Instant::now();
+    while here.hub.socket(socket.sid.as_str()).is_some() {
+        assert!(began.elapsed() < Duration::from_secs(40), "it is still there");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    assert!(
+        began.elapsed() > Duration::from_secs(25),
+        "cut after {:?}",
+        began.elapsed()
+    );
+    expiry.abort();
+}
