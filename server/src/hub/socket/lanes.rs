@@ -1,0 +1,286 @@
+//! What a live socket was handed of each conversation: the lanes, and every way into and out of them.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+
+use chat_core::{ConversationId, Seq, Timestamp};
+use rollcall_protocol::event::name;
+use serde_json::value::RawValue;
+
+use super::{EmitError, HeldLane, LiveSocket};
+use crate::hub::lane::{Lane, Mode, Offer, Outstanding, Path, Turn};
+use crate::limits::FORMER_LANES_MAX;
+
+impl LiveSocket {
+    /// Message `seq` of `conversation` is committed: hand it over if it is this socket's turn.
+    pub(crate) fn offer(
+        &self,
+        conversation: &ConversationId,
+        seq: Seq,
+        payload: &RawValue,
+        how: (Path, Timestamp),
+    ) -> Offer {
+        let mut lanes = self.lanes.lock();
+        let lane = match lanes.get_mut(conversation) {
+            Some(lane) => lane,
+            // The session is being made: whoever makes it sets where the lane begins, and finds the head here.
+            None if self.opening.load(Ordering::Relaxed) => {
+                let lane = lanes
+                    .entry(conversation.clone())
+                    .or_insert(Lane::held(Seq(seq.0.saturating_sub(1))));
+                lane.head = lane.head.max(seq);
+                return Offer::Later;
+            }
+            None => return Offer::NoLane,
+        };
+        match lane.turn(seq) {
+            Turn::Not(outcome) => outcome,
+            Turn::Now => match self.emit(name::NEW_MESSAGE, payload) {
+                Ok(()) => {
+                    lane.handed_over(seq);
+                    if self.caller.receipts {
+                        lane.awaits(seq, how.0, how.1);
+                    }
+                    Offer::HandedOff
+                }
+                Err(EmitError::Full) => {
+                    lane.mode = Mode::Behind;
+                    self.lags(how.1);
+                    Offer::Lagging
+                }
+                Err(EmitError::Closed) => Offer::Closed,
+            },
+        }
+    }
+
+    /// Opens a lane that begins after `handed`, while messages up to `head` exist; a lane that is there stays as it is. True when the
+    /// feeder has work now. While the session is being made the lane stays held.
+    pub(crate) fn open_lane(&self, conversation: &ConversationId, handed: Seq, head: Seq) -> bool {
+        let mut lanes = self.lanes.lock();
+        if lanes.contains_key(conversation) {
+            return false;
+        }
+        let mut lane = Lane {
+            head: head.max(handed),
+            ..Lane::held(handed)
+        };
+        let work = !self.opening.load(Ordering::Relaxed) && lane.release();
+        lanes.insert(conversation.clone(), lane);
+        work
+    }
+
+    /// Not in the room of a conversation that it should hear: is that somebody's doing who is not through yet (a join, the
+    /// session), the client's own wish, or a fault to repair?
+    pub(crate) fn needs_repair(&self, conversation: &ConversationId) -> bool {
+        let lanes = self.lanes.lock();
+        !self.opening.load(Ordering::Relaxed)
+            && lanes
+                .get(conversation)
+                .is_none_or(|lane| matches!(lane.mode, Mode::Live | Mode::Behind))
+    }
+
+    /// Hands over the next message from the store. `None` when the lane no longer wants it from the feeder.
+    pub(crate) fn feed(
+        &self,
+        conversation: &ConversationId,
+        seq: Seq,
+        payload: &RawValue,
+        at: Timestamp,
+    ) -> Option<Result<(), EmitError>> {
+        let mut lanes = self.lanes.lock();
+        let lane = lanes.get_mut(conversation).filter(|lane| lane.mode == Mode::Behind)?;
+        if seq != lane.handed.next() {
+            return None;
+        }
+        let outcome = self.emit(name::NEW_MESSAGE, payload);
+        match outcome {
+            Ok(()) => {
+                lane.handed_over(seq);
+                if self.caller.receipts {
+                    lane.awaits(seq, Path::Resume, at);
+                }
+            }
+            Err(EmitError::Full) => self.lags(at),
+            Err(EmitError::Closed) => {}
+        }
+        Some(outcome)
+    }
+
+    /// A lane that the feeder has work in, and the seq after which it goes on.
+    pub(crate) fn next_behind(&self) -> Option<(ConversationId, Seq)> {
+        let lanes = self.lanes.lock();
+        lanes
+            .iter()
+            .find(|(_, lane)| lane.mode == Mode::Behind)
+            .map(|(id, lane)| (id.clone(), lane.handed))
+    }
+
+    /// True for exactly one caller until [`Self::stop_feeding`] agrees.
+    pub(crate) fn start_feeding(&self) -> bool {
+        !self.feeding.swap(true, Ordering::AcqRel)
+    }
+
+    /// Ends feeding unless new work came meanwhile; true when it ended.
+    pub(crate) fn stop_feeding(&self) -> bool {
+        let lanes = self.lanes.lock();
+        let backlog = self.backlog.lock();
+        if backlog.is_empty() && lanes.values().all(|lane| lane.mode != Mode::Behind) {
+            self.lagging_since.store(0, Ordering::Relaxed);
+            self.feeding.store(false, Ordering::Release);
+            return true;
+        }
+        false
+    }
+
+    /// Holds the lane, making it if there is none, and tells the last seq that was handed over through it.
+    /// A new one, and one that was left, begins after what `begin` gives.
+    pub(crate) fn hold_lane(&self, conversation: &ConversationId) -> HeldLane {
+        let mut lanes = self.lanes.lock();
+        match lanes.get_mut(conversation) {
+            Some(lane) if lane.mode != Mode::Left => {
+                let continues = HeldLane::Continues(lane.handed);
+                lane.mode = Mode::Held;
+                continues
+            }
+            _ => {
+                let ended = lanes.insert(conversation.clone(), Lane::held(Seq::ZERO));
+                self.remember_lane(conversation, ended);
+                HeldLane::Begins
+            }
+        }
+    }
+
+    /// A join that failed: as if it had not been tried.
+    pub(crate) fn abandon_lane(&self, conversation: &ConversationId, began: HeldLane) {
+        if began == HeldLane::Begins {
+            self.drop_lane(conversation);
+        }
+    }
+
+    /// Says where a held lane begins; `head` is the newest message that exists.
+    pub(crate) fn begin_lane(&self, conversation: &ConversationId, handed: Seq, head: Seq) {
+        let mut lanes = self.lanes.lock();
+        let lane = lanes.entry(conversation.clone()).or_insert(Lane::held(handed));
+        *lane = Lane {
+            head: lane.head.max(head).max(handed),
+            left_at: lane.left_at,
+            ..Lane::held(handed)
+        };
+    }
+
+    /// Ends the hold on one lane; true when the feeder has work now.
+    pub(crate) fn release_lane(&self, conversation: &ConversationId) -> bool {
+        self.lanes.lock().get_mut(conversation).is_some_and(Lane::release)
+    }
+
+    /// The session is out: ends every hold; true when the feeder has work now.
+    pub(crate) fn release_all(&self) -> bool {
+        let mut lanes = self.lanes.lock();
+        // Under the lock of the backlog, so that no event can begin to wait for a session that is out.
+        let backlog = self.backlog.lock();
+        self.opening.store(false, Ordering::Relaxed);
+        let mut work = !backlog.is_empty();
+        drop(backlog);
+        for lane in lanes.values_mut() {
+            work |= lane.release();
+        }
+        work
+    }
+
+    /// The client left by itself: nothing live until it joins again.
+    pub(crate) fn leave_lane(&self, conversation: &ConversationId, at: Timestamp) {
+        let mut lanes = self.lanes.lock();
+        let lane = lanes.entry(conversation.clone()).or_insert(Lane::held(Seq::ZERO));
+        lane.mode = Mode::Left;
+        lane.left_at = Some(at);
+        // What it was handed it may still confirm, but nobody hands it over again to a client that left.
+        lane.outstanding.clear();
+    }
+
+    /// The user is no longer in the conversation.
+    pub(crate) fn drop_lane(&self, conversation: &ConversationId) {
+        let ended = self.lanes.lock().remove(conversation);
+        self.remember_lane(conversation, ended);
+    }
+
+    /// What a lane was handed stays true after its end: whoever was removed, or left and came back, keeps what happened.
+    fn remember_lane(&self, conversation: &ConversationId, ended: Option<Lane>) {
+        let Some(lane) = ended.filter(|lane| lane.handed > lane.begins || lane.left_at.is_some()) else {
+            return;
+        };
+        let mut former = self.former.lock();
+        let of_conversation = former.entry(conversation.clone()).or_default();
+        if of_conversation.len() >= FORMER_LANES_MAX {
+            of_conversation.remove(0);
+        }
+        of_conversation.push(lane);
+    }
+
+    /// Did the client leave this conversation itself?
+    pub fn has_left(&self, conversation: &ConversationId) -> bool {
+        self.lanes
+            .lock()
+            .get(conversation)
+            .is_some_and(|lane| lane.mode == Mode::Left)
+    }
+
+    /// The last seq handed over in this conversation.
+    pub fn handed(&self, conversation: &ConversationId) -> Option<Seq> {
+        self.lanes.lock().get(conversation).map(|lane| lane.handed)
+    }
+
+    /// The client confirms everything up to `upto`; what that closes is returned.
+    pub(crate) fn confirm(&self, conversation: &ConversationId, upto: Seq, at: Timestamp) -> Vec<Outstanding> {
+        self.lanes
+            .lock()
+            .get_mut(conversation)
+            .map(|lane| lane.confirm(upto, at))
+            .unwrap_or_default()
+    }
+
+    /// Runs `look` over the lanes in which something waits for a receipt.
+    pub(crate) fn with_waiting_lanes(&self, mut look: impl FnMut(&ConversationId, &mut Lane)) {
+        for (conversation, lane) in self.lanes.lock().iter_mut() {
+            if !lane.outstanding.is_empty() {
+                look(conversation, lane);
+            }
+        }
+    }
+
+    /// Hands a message over again that the client has not confirmed; `None` when it has meanwhile.
+    pub(crate) fn again(
+        &self,
+        conversation: &ConversationId,
+        seq: Seq,
+        payload: &RawValue,
+    ) -> Option<Result<(), EmitError>> {
+        let mut lanes = self.lanes.lock();
+        let lane = lanes.get_mut(conversation)?;
+        let waits = lane.outstanding.iter_mut().find(|waits| waits.seq == seq)?;
+        let outcome = self.emit(name::NEW_MESSAGE, payload);
+        if outcome.is_ok() {
+            waits.attempts = waits.attempts.saturating_add(1);
+        }
+        Some(outcome)
+    }
+
+    /// A copy of the lane, for whoever explains.
+    pub fn lane(&self, conversation: &ConversationId) -> Option<Lane> {
+        self.lanes.lock().get(conversation).cloned()
+    }
+
+    /// Copies of the ended lanes of a conversation, the oldest first, for whoever explains.
+    pub fn former_lanes(&self, conversation: &ConversationId) -> Vec<Lane> {
+        self.former.lock().get(conversation).cloned().unwrap_or_default()
+    }
+
+    /// Copies of all ended lanes, for whoever remembers a closed socket.
+    pub(crate) fn all_former_lanes(&self) -> HashMap<ConversationId, Vec<Lane>> {
+        self.former.lock().clone()
+    }
+
+    /// Copies of all lanes, for whoever remembers a closed socket.
+    pub(crate) fn lanes(&self) -> HashMap<ConversationId, Lane> {
+        self.lanes.lock().clone()
+    }
+}
