@@ -9,6 +9,7 @@ pub mod evidence;
 pub mod ledger;
 pub mod recorder;
 pub mod refusals;
+pub mod remembered;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use self::ledger::{Broadcast, Ledger};
 use self::recorder::Recorder;
 use self::refusals::Refusals;
 use crate::hub::LiveSocket;
+use crate::hub::lane::Mode;
 use crate::telemetry::labels::{DeliveryOutcome, RetryResult};
 use crate::telemetry::{CounterBy, DeliveryMetrics};
 
@@ -216,6 +218,14 @@ impl RollCall {
                     ExceptionKind::Disconnected,
                     at,
                 );
+            }
+            // Messages that came while it had left by itself: without this the next process would look for a fault.
+            if let Some(left_at) = lane
+                .left_at
+                .filter(|_| lane.mode == Mode::Left && lane.head > lane.handed)
+            {
+                let seqs = (lane.handed.next(), lane.head);
+                self.exception(socket, conversation, seqs, ExceptionKind::Left, left_at);
             }
         }
         self.closed

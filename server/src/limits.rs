@@ -117,6 +117,8 @@ pub const RATES_SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 pub const OUTSTANDING_MAX: usize = 128;
 /// Receipts whose times are remembered, per socket and conversation.
 pub const CONFIRMATIONS_MAX: usize = 16;
+/// Ended lanes that are remembered, per socket and conversation: a client that joins and leaves with every click keeps the last ones.
+pub const FORMER_LANES_MAX: usize = 4;
 /// When an unconfirmed message is handed over again, counted from the first time: the contract's 5, 15 and 35 s.
 pub const RETRY_AFTER: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(15), Duration::from_secs(35)];
 /// When it is called unconfirmed: the contract's 45 s.

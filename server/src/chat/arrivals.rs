@@ -6,15 +6,17 @@ use chat_core::UserId;
 use chat_core::delivery::ConnectionEventKind;
 
 use super::Chat;
+use crate::delivery::remembered;
 use crate::hub::LiveSocket;
 
 impl Chat {
     /// A socket was admitted.
     pub fn arrived(&self, socket: &LiveSocket) {
-        let client = socket.caller().client.clone().unwrap_or_default();
+        let caller = socket.caller();
+        let detail = remembered::arrival(caller.client.as_deref(), caller.receipts);
         let kind = ConnectionEventKind::Connected;
         self.roll_call
-            .connection(socket.user_id(), Some(&socket.sid), kind, client, socket.connected_at);
+            .connection(socket.user_id(), Some(&socket.sid), kind, detail, socket.connected_at);
     }
 
     /// A socket is gone, for this reason.

@@ -31,6 +31,8 @@ pub struct ClosedSocket {
     pub read_until_the_end: bool,
     /// What it was handed.
     pub lanes: HashMap<ConversationId, Lane>,
+    /// What it was handed before it left, or was removed, while it lived.
+    pub former: HashMap<ConversationId, Vec<Lane>>,
 }
 
 impl ClosedSocket {
@@ -46,6 +48,7 @@ impl ClosedSocket {
             reason,
             read_until_the_end: socket.took_everything(),
             lanes,
+            former: socket.all_former_lanes(),
         }
     }
 }

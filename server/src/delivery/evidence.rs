@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use chat_core::delivery::{ConnectionEvent, ConnectionEventKind, DeliveryException, ExceptionKind};
 use chat_core::explain::{
-    Broadcast, BroadcastRecord, Confirmed, Connection, Cursors, End, EndReason, Evidence, HandOver, HandOverError,
-    LaneRange, Left, Membership, Path, Person, Refusal, Rejected, RejectedReason, SavedMessage, SocketEvidence,
-    Subject,
+    Broadcast, BroadcastRecord, Confirmed, Cursors, End, Evidence, HandOver, HandOverError, LaneRange, Left,
+    Membership, Path, Person, Refusal, Rejected, RejectedReason, SavedMessage, SocketEvidence, Subject,
 };
 use chat_core::ids::conversation_room;
 use chat_core::ports::{Clock, DeliveryLog, StoreError};
-use chat_core::{ConversationId, Message, NodeId, Seq, Sid, Timestamp, UserId};
+use chat_core::{ConversationId, Message, Seq, Sid, Timestamp, UserId};
 
 use super::RollCall;
 use super::closed::ClosedSocket;
+use super::remembered::{self, end_reason};
 use crate::hub::inspect::CHAT_NAMESPACE;
 use crate::hub::lane::{self, Lane};
 use crate::hub::{Hub, LiveSocket};
@@ -139,8 +139,15 @@ impl Collector {
         for socket in self.roll_call.closed.of(&user.id) {
             sockets.push(self.of_closed(&socket, id, about, &exceptions));
         }
-        let connections = self.connections(&history);
-        self.add_remembered(&mut sockets, &connections, &exceptions, about);
+        let lives = remembered::lives(&history, self.hub.node_id(), self.hub.started_at());
+        let announced = about.and_then(|(seq, _)| self.roll_call.ledger.broadcast(id, seq));
+        let announced_at = announced.map(|broadcast| broadcast.at);
+        remembered::add(
+            &mut sockets,
+            &lives,
+            &exceptions,
+            about.map(|about| (about, announced_at)),
+        );
         Ok(Evidence {
             now,
             user,
@@ -148,7 +155,7 @@ impl Collector {
             membership: Some(membership),
             broadcast: Broadcast::Unknown,
             sockets,
-            connections,
+            connections: lives.into_iter().map(|life| life.connection).collect(),
             rejected: history.iter().filter_map(rejected).collect(),
             elsewhere: Vec::new(),
             node_losses: Vec::new(),
@@ -177,10 +184,10 @@ impl Collector {
         exceptions: &[DeliveryException],
         now: Timestamp,
     ) -> SocketEvidence {
-        let lane = socket.lane(id);
+        let (former, current) = (socket.former_lanes(id), socket.lane(id));
+        let lane = lane_about(&former, current.as_ref(), about);
         let room = conversation_room(id);
         let in_room_now = socket.is_in(&room);
-        let left_at = lane.as_ref().and_then(|lane| lane.left_at);
         let own = of_socket(exceptions, &socket.sid);
         SocketEvidence {
             sid: socket.sid.clone(),
@@ -189,12 +196,12 @@ impl Collector {
             receipts: socket.caller().receipts,
             connected_at: socket.connected_at,
             disconnected: None,
-            in_room: in_room_then(about, lane.as_ref(), &own).or_else(|| about.is_none().then_some(in_room_now)),
-            left_by_itself_at: left_at,
+            in_room: in_room_then(about, lane, &own).or_else(|| about.is_none().then_some(in_room_now)),
+            left_by_itself_at: left_at(&former, current.as_ref(), about),
             joined_room_at: in_room_now.then(|| socket.joined_at(&room)),
-            lane: lane.as_ref().map(range),
-            hand_over: self.hand_over(about, id, lane.as_ref(), &own),
-            confirmed: lane.as_ref().and_then(|lane| confirmed(lane, about)),
+            lane: lane.map(range),
+            hand_over: self.hand_over(about, id, lane, socket.connected_at, &own),
+            confirmed: lane.and_then(|lane| confirmed(lane, about)),
             lagging_since: socket.lagging_since(),
             last_alive_at: socket.reads().then_some(now),
         }
@@ -207,7 +214,9 @@ impl Collector {
         about: Option<(Seq, Timestamp)>,
         exceptions: &[DeliveryException],
     ) -> SocketEvidence {
-        let lane = socket.lanes.get(id);
+        let former = socket.former.get(id).map_or(&[][..], Vec::as_slice);
+        let current = socket.lanes.get(id);
+        let lane = lane_about(former, current, about);
         let own = of_socket(exceptions, &socket.sid);
         SocketEvidence {
             sid: socket.sid.clone(),
@@ -220,50 +229,13 @@ impl Collector {
                 reason: end_reason(socket.reason),
             }),
             in_room: in_room_then(about, lane, &own),
-            left_by_itself_at: lane.and_then(|lane| lane.left_at),
+            left_by_itself_at: left_at(former, current, about),
             joined_room_at: None,
             lane: lane.map(range),
-            hand_over: self.hand_over(about, id, lane, &own),
+            hand_over: self.hand_over(about, id, lane, socket.connected_at, &own),
             confirmed: lane.and_then(|lane| confirmed(lane, about)),
             lagging_since: None,
             last_alive_at: socket.read_until_the_end.then_some(socket.closed_at),
-        }
-    }
-
-    /// Sockets of which only the written exceptions tell: of before this process, or of too long ago for the memory.
-    fn add_remembered(
-        &self,
-        sockets: &mut Vec<SocketEvidence>,
-        connections: &[Connection],
-        exceptions: &[DeliveryException],
-        about: Option<(Seq, Timestamp)>,
-    ) {
-        for exception in exceptions {
-            if sockets.iter().any(|socket| socket.sid == exception.sid) {
-                continue;
-            }
-            let own = of_socket(exceptions, &exception.sid);
-            let connection = connections.iter().find(|connection| connection.sid == exception.sid);
-            let (begin, handed) = (Seq(exception.first_seq.0.saturating_sub(1)), exception.last_seq);
-            sockets.push(SocketEvidence {
-                sid: exception.sid.clone(),
-                node_id: exception.node_id.clone(),
-                client: None,
-                // Only such sockets are retried, called unconfirmed, or noted as ended with something unconfirmed.
-                receipts: true,
-                connected_at: connection.map_or(exception.at, |connection| connection.connected_at),
-                disconnected: connection
-                    .and_then(|connection| connection.disconnected)
-                    .or_else(|| ended(&own)),
-                in_room: None,
-                left_by_itself_at: None,
-                joined_room_at: None,
-                lane: Some(LaneRange { begin, handed }),
-                hand_over: self.hand_over(about, &exception.conversation_id, None, &own),
-                confirmed: None,
-                lagging_since: None,
-                last_alive_at: None,
-            });
         }
     }
 
@@ -272,6 +244,7 @@ impl Collector {
         about: Option<(Seq, Timestamp)>,
         id: &ConversationId,
         lane: Option<&Lane>,
+        connected_at: Timestamp,
         own: &[&DeliveryException],
     ) -> Option<HandOver> {
         let Some((seq, created_at)) = about else {
@@ -287,8 +260,7 @@ impl Collector {
         };
         let has = |kind| own.iter().any(|exception| exception.kind == kind);
         let handed = lane.is_some_and(|lane| seq > lane.begins && seq <= lane.handed);
-        let remembered = lane.is_none() && (has(ExceptionKind::Disconnected) || has(ExceptionKind::Unconfirmed));
-        if !handed && !remembered {
+        if !handed {
             let failed = has(ExceptionKind::Failed).then_some(HandOverError::Closed);
             let full = has(ExceptionKind::Lagging).then_some(HandOverError::BufferFull);
             let error = failed.or(full)?;
@@ -308,6 +280,8 @@ impl Collector {
             Some(waits) => path_of(waits.path),
             None if has(ExceptionKind::Repaired) => Path::Repair,
             None if has(ExceptionKind::Lagging) || has(ExceptionKind::Resumed) => Path::Resume,
+            // Who connects after it was sent can only have it from the store.
+            None if connected_at > created_at => Path::Resume,
             None if retries > 0 => Path::Retry,
             None => Path::Room,
         };
@@ -319,53 +293,28 @@ impl Collector {
             error: None,
         })
     }
-
-    /// The history as connections; one that another process opened and never closed ended with that process.
-    fn connections(&self, history: &[ConnectionEvent]) -> Vec<Connection> {
-        let opened = history
-            .iter()
-            .filter(|event| event.kind == ConnectionEventKind::Connected);
-        let connection = |event: &ConnectionEvent| {
-            let sid = event.sid.clone()?;
-            let ended = history
-                .iter()
-                .find(|other| other.kind == ConnectionEventKind::Disconnected && other.sid.as_ref() == Some(&sid));
-            let end = ended.map(|event| End {
-                at: event.at,
-                reason: end_reason(&event.detail),
-            });
-            let disconnected = end.or_else(|| self.end_of_lost(&event.node_id));
-            Some(Connection {
-                sid,
-                node_id: event.node_id.clone(),
-                connected_at: event.at,
-                disconnected,
-            })
-        };
-        opened.filter_map(connection).collect()
-    }
-
-    fn end_of_lost(&self, node: &NodeId) -> Option<End> {
-        (node != self.hub.node_id()).then(|| End {
-            at: self.hub.started_at(),
-            reason: EndReason::NodeLost,
-        })
-    }
 }
 
-fn of_socket<'a>(exceptions: &'a [DeliveryException], sid: &Sid) -> Vec<&'a DeliveryException> {
+pub(super) fn of_socket<'a>(exceptions: &'a [DeliveryException], sid: &Sid) -> Vec<&'a DeliveryException> {
     exceptions.iter().filter(|exception| exception.sid == *sid).collect()
 }
 
-/// The end that an exception tells of, when the history does not.
-fn ended(own: &[&DeliveryException]) -> Option<End> {
-    let exception = own
-        .iter()
-        .find(|exception| exception.kind == ExceptionKind::Disconnected)?;
-    Some(End {
-        at: exception.at,
-        reason: EndReason::TransportClose,
-    })
+/// The lane that holds the message: the one that there is, or one that ended by a leave or a removal since.
+fn lane_about<'a>(former: &'a [Lane], current: Option<&'a Lane>, about: Option<(Seq, Timestamp)>) -> Option<&'a Lane> {
+    let Some((seq, _)) = about else { return current };
+    let holds = |lane: &&Lane| seq > lane.begins && seq <= lane.handed;
+    current.filter(holds).or(former.iter().rev().find(holds)).or(current)
+}
+
+/// When the client last left by its own wish before the message came; or now, for one that would be sent now.
+fn left_at(former: &[Lane], current: Option<&Lane>, about: Option<(Seq, Timestamp)>) -> Option<Timestamp> {
+    let now = current
+        .filter(|lane| lane.mode == lane::Mode::Left)
+        .and_then(|lane| lane.left_at);
+    let Some((_, at)) = about else { return now };
+    let lanes = former.iter().chain(current);
+    let before = lanes.filter_map(|lane| lane.left_at).filter(|left| *left <= at).max();
+    before.or(now)
 }
 
 fn range(lane: &Lane) -> LaneRange {
@@ -400,25 +349,6 @@ fn confirmed(lane: &Lane, about: Option<(Seq, Timestamp)>) -> Option<Confirmed> 
         seq: lane.confirmed,
         at: at.unwrap_or(newest.at),
     })
-}
-
-/// A reason as it was noted: the label of `rollcall_disconnections_total`.
-fn end_reason(label: &str) -> EndReason {
-    const ALL: [EndReason; 10] = [
-        EndReason::Client,
-        EndReason::TransportClose,
-        EndReason::TransportError,
-        EndReason::PingTimeout,
-        EndReason::Slow,
-        EndReason::Token,
-        EndReason::Admin,
-        EndReason::Shutdown,
-        EndReason::Protocol,
-        EndReason::NodeLost,
-    ];
-    ALL.into_iter()
-        .find(|reason| reason.as_str() == label)
-        .unwrap_or(EndReason::TransportError)
 }
 
 const REJECTED_REASONS: [RejectedReason; 6] = [

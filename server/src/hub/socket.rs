@@ -15,7 +15,7 @@ use socketioxide::{SendError, SocketError};
 
 use super::lane::{Lane, Mode, Offer, Outstanding, Path, Turn};
 use crate::gateway::listener::Line;
-use crate::limits::BACKLOG_EVENTS_MAX;
+use crate::limits::{BACKLOG_EVENTS_MAX, FORMER_LANES_MAX};
 
 /// What is known of a connection when it is admitted.
 #[derive(Debug, Clone)]
@@ -65,6 +65,8 @@ pub struct LiveSocket {
     lagging_since: AtomicI64,
     // Guards order: a message is put into the buffer under this lock. Never held across an await.
     lanes: Mutex<HashMap<ConversationId, Lane>>,
+    // Evidence only: lanes that ended by a leave or a removal. Locked after `lanes`.
+    former: Mutex<HashMap<ConversationId, Vec<Lane>>>,
     joined: Mutex<HashMap<String, Timestamp>>,
     backlog: Mutex<VecDeque<(&'static str, Box<RawValue>)>>,
     line: Mutex<Option<Arc<Line>>>,
@@ -84,6 +86,7 @@ impl LiveSocket {
             feeding: AtomicBool::new(false),
             lagging_since: AtomicI64::new(0),
             lanes: Mutex::default(),
+            former: Mutex::default(),
             joined: Mutex::default(),
             backlog: Mutex::default(),
             line: Mutex::new(line),
@@ -386,13 +389,12 @@ impl LiveSocket {
             }
             _ => {
                 let left_at = lanes.get(conversation).and_then(|lane| lane.left_at);
-                lanes.insert(
-                    conversation.clone(),
-                    Lane {
-                        left_at,
-                        ..Lane::held(Seq::ZERO)
-                    },
-                );
+                let begun = Lane {
+                    left_at,
+                    ..Lane::held(Seq::ZERO)
+                };
+                let ended = lanes.insert(conversation.clone(), begun);
+                self.remember_lane(conversation, ended);
                 HeldLane::Begins
             }
         }
@@ -447,7 +449,21 @@ impl LiveSocket {
 
     /// The user is no longer in the conversation.
     pub(crate) fn drop_lane(&self, conversation: &ConversationId) {
-        self.lanes.lock().remove(conversation);
+        let ended = self.lanes.lock().remove(conversation);
+        self.remember_lane(conversation, ended);
+    }
+
+    /// What a lane was handed stays true after its end: whoever was removed, or left and came back, keeps what happened.
+    fn remember_lane(&self, conversation: &ConversationId, ended: Option<Lane>) {
+        let Some(lane) = ended.filter(|lane| lane.handed > lane.begins || lane.left_at.is_some()) else {
+            return;
+        };
+        let mut former = self.former.lock();
+        let of_conversation = former.entry(conversation.clone()).or_default();
+        if of_conversation.len() >= FORMER_LANES_MAX {
+            of_conversation.remove(0);
+        }
+        of_conversation.push(lane);
     }
 
     /// Did the client leave this conversation itself?
@@ -503,6 +519,16 @@ impl LiveSocket {
     /// A copy of the lane, for whoever explains.
     pub fn lane(&self, conversation: &ConversationId) -> Option<Lane> {
         self.lanes.lock().get(conversation).cloned()
+    }
+
+    /// Copies of the ended lanes of a conversation, the oldest first, for whoever explains.
+    pub fn former_lanes(&self, conversation: &ConversationId) -> Vec<Lane> {
+        self.former.lock().get(conversation).cloned().unwrap_or_default()
+    }
+
+    /// Copies of all ended lanes, for whoever remembers a closed socket.
+    pub(crate) fn all_former_lanes(&self) -> HashMap<ConversationId, Vec<Lane>> {
+        self.former.lock().clone()
     }
 
     /// Copies of all lanes, for whoever remembers a closed socket.

@@ -1,0 +1,297 @@
+//! Sockets that are no longer in memory: of before this process, or of too long ago. Their connections and what did not go by
+//! the book are written down; what is not written went by the book.
+
+use chat_core::delivery::{ConnectionEvent, ConnectionEventKind, DeliveryException, ExceptionKind};
+use chat_core::explain::{Connection, End, EndReason, HandOver, LaneRange, Path, SocketEvidence};
+use chat_core::{NodeId, Seq, Timestamp};
+
+use super::evidence::of_socket;
+
+/// Behind the client's name in the connection history: it promised receipts.
+const PROMISED: &str = "(receipts)";
+
+/// How an arrival is written down.
+pub fn arrival(client: Option<&str>, receipts: bool) -> String {
+    // A client may call itself anything; its name must not look like a promise.
+    let client = client.unwrap_or_default().replace(PROMISED, "").trim().to_owned();
+    match (client.as_str(), receipts) {
+        (_, false) => client,
+        ("", true) => PROMISED.to_owned(),
+        (_, true) => format!("{client} {PROMISED}"),
+    }
+}
+
+/// A connection as the history tells it.
+#[derive(Debug, Clone)]
+pub struct Life {
+    /// From when until when.
+    pub connection: Connection,
+    /// As the client called itself.
+    pub client: Option<String>,
+    /// It promised receipts.
+    pub receipts: bool,
+}
+
+/// The history as connections; one that another process opened and never closed ended with that process, before this one
+/// started.
+pub fn lives(history: &[ConnectionEvent], node: &NodeId, started_at: Timestamp) -> Vec<Life> {
+    let opened = history
+        .iter()
+        .filter(|event| event.kind == ConnectionEventKind::Connected);
+    let life = |event: &ConnectionEvent| {
+        let sid = event.sid.clone()?;
+        let ended = history
+            .iter()
+            .find(|other| other.kind == ConnectionEventKind::Disconnected && other.sid.as_ref() == Some(&sid));
+        let end = ended.map(|event| End {
+            at: event.at,
+            reason: end_reason(&event.detail),
+        });
+        let lost = || {
+            (event.node_id != *node).then_some(End {
+                at: started_at,
+                reason: EndReason::NodeLost,
+            })
+        };
+        let client = event.detail.strip_suffix(PROMISED);
+        let receipts = client.is_some();
+        let client = client.unwrap_or(&event.detail).trim();
+        Some(Life {
+            connection: Connection {
+                sid,
+                node_id: event.node_id.clone(),
+                connected_at: event.at,
+                disconnected: end.or_else(lost),
+            },
+            client: (!client.is_empty()).then(|| client.to_owned()),
+            receipts,
+        })
+    };
+    opened.filter_map(life).collect()
+}
+
+/// Adds what is written of sockets that are not among `sockets`; `about`: the message, and when it was announced if that is known.
+pub fn add(
+    sockets: &mut Vec<SocketEvidence>,
+    lives: &[Life],
+    exceptions: &[DeliveryException],
+    about: Option<((Seq, Timestamp), Option<Timestamp>)>,
+) {
+    let Some(((seq, created_at), announced_at)) = about else {
+        return;
+    };
+    for exception in exceptions {
+        if sockets.iter().any(|socket| socket.sid == exception.sid) {
+            continue;
+        }
+        let own = of_socket(exceptions, &exception.sid);
+        let life = lives.iter().find(|life| life.connection.sid == exception.sid);
+        sockets.push(irregular(exception, life, &own, announced_at.unwrap_or(created_at)));
+    }
+    for life in lives {
+        let Connection {
+            sid,
+            connected_at,
+            disconnected,
+            ..
+        } = &life.connection;
+        let was_there = *connected_at <= created_at && disconnected.is_some_and(|end| end.at > created_at);
+        if was_there && !sockets.iter().any(|socket| socket.sid == *sid) {
+            sockets.push(regular(life, seq, announced_at.unwrap_or(created_at)));
+        }
+    }
+}
+
+/// A socket of which exceptions tell.
+fn irregular(
+    exception: &DeliveryException,
+    life: Option<&Life>,
+    own: &[&DeliveryException],
+    at: Timestamp,
+) -> SocketEvidence {
+    let has = |kind| own.iter().any(|exception| exception.kind == kind);
+    let connection = life.map(|life| &life.connection);
+    let connected_at = connection.map_or(exception.at, |connection| connection.connected_at);
+    let retries = own
+        .iter()
+        .filter(|exception| exception.kind == ExceptionKind::Retried)
+        .count();
+    let path = match () {
+        () if has(ExceptionKind::Repaired) => Some(Path::Repair),
+        () if has(ExceptionKind::Resumed) => Some(Path::Resume),
+        () if has(ExceptionKind::Disconnected) && connected_at > at => Some(Path::Resume),
+        () if has(ExceptionKind::Disconnected) || has(ExceptionKind::Unconfirmed) => Some(Path::Room),
+        () if retries > 0 => Some(Path::Retry),
+        () => None,
+    };
+    let hand_over = path.map(|path| HandOver {
+        path,
+        first_at: Some(at),
+        attempts: 1 + u32::try_from(retries).unwrap_or(u32::MAX - 1),
+        error: None,
+    });
+    let left = own.iter().find(|exception| exception.kind == ExceptionKind::Left);
+    let (begin, handed) = (Seq(exception.first_seq.0.saturating_sub(1)), exception.last_seq);
+    SocketEvidence {
+        sid: exception.sid.clone(),
+        node_id: exception.node_id.clone(),
+        client: life.and_then(|life| life.client.clone()),
+        // Without a history: mostly such sockets have exceptions.
+        receipts: life.is_none_or(|life| life.receipts),
+        connected_at,
+        disconnected: connection
+            .and_then(|connection| connection.disconnected)
+            .or_else(|| ended(own)),
+        in_room: has(ExceptionKind::Repaired).then_some(false),
+        left_by_itself_at: left.map(|exception| exception.at),
+        joined_room_at: None,
+        lane: hand_over.as_ref().map(|_| LaneRange { begin, handed }),
+        hand_over,
+        confirmed: None,
+        lagging_since: None,
+        last_alive_at: None,
+    }
+}
+
+/// The end that an exception tells of, when the history does not.
+fn ended(own: &[&DeliveryException]) -> Option<End> {
+    let exception = own
+        .iter()
+        .find(|exception| exception.kind == ExceptionKind::Disconnected)?;
+    Some(End {
+        at: exception.at,
+        reason: EndReason::TransportClose,
+    })
+}
+
+/// A socket of which nothing is written but its coming and its end: what it was sent went by the book. One that promised
+/// receipts would have confirmed it (then a cursor tells) or closed without (then an exception tells), unless its process died.
+fn regular(life: &Life, seq: Seq, at: Timestamp) -> SocketEvidence {
+    let by_the_book = !life.receipts;
+    SocketEvidence {
+        sid: life.connection.sid.clone(),
+        node_id: life.connection.node_id.clone(),
+        client: life.client.clone(),
+        receipts: life.receipts,
+        connected_at: life.connection.connected_at,
+        disconnected: life.connection.disconnected,
+        in_room: None,
+        left_by_itself_at: None,
+        joined_room_at: None,
+        lane: by_the_book.then_some(LaneRange {
+            begin: Seq(seq.0.saturating_sub(1)),
+            handed: seq,
+        }),
+        hand_over: by_the_book.then_some(HandOver {
+            path: Path::Room,
+            first_at: Some(at),
+            attempts: 1,
+            error: None,
+        }),
+        confirmed: None,
+        lagging_since: None,
+        last_alive_at: None,
+    }
+}
+
+/// A reason as it was noted: the label of `rollcall_disconnections_total`.
+pub fn end_reason(label: &str) -> EndReason {
+    const ALL: [EndReason; 10] = [
+        EndReason::Client,
+        EndReason::TransportClose,
+        EndReason::TransportError,
+        EndReason::PingTimeout,
+        EndReason::Slow,
+        EndReason::Token,
+        EndReason::Admin,
+        EndReason::Shutdown,
+        EndReason::Protocol,
+        EndReason::NodeLost,
+    ];
+    ALL.into_iter()
+        .find(|reason| reason.as_str() == label)
+        .unwrap_or(EndReason::TransportError)
+}
+
+#[cfg(test)]
+mod tests {
+    use chat_core::{Sid, UserId};
+
+    use super::*;
+
+    fn event(kind: ConnectionEventKind, node: &str, at: i64, detail: &str) -> ConnectionEvent {
+        ConnectionEvent {
+            user_id: UserId::parse("bob").unwrap(),
+            at: Timestamp::from_millis(at),
+            kind,
+            sid: Some(Sid::parse("s").unwrap()),
+            node_id: NodeId::parse(node).unwrap(),
+            detail: detail.to_owned(),
+        }
+    }
+
+    fn of(history: &[ConnectionEvent]) -> Vec<SocketEvidence> {
+        let lives = lives(history, &NodeId::parse("now").unwrap(), Timestamp::from_millis(9_000));
+        let mut sockets = Vec::new();
+        let about = ((Seq(7), Timestamp::from_millis(2_000)), None);
+        add(&mut sockets, &lives, &[], Some(about));
+        sockets
+    }
+
+    #[test]
+    fn a_promise_is_written_behind_the_name_and_cannot_be_part_of_it() {
+        for (client, receipts, written) in [
+            (Some("web/1"), true, "web/1 (receipts)"),
+            (Some("web/1"), false, "web/1"),
+            (Some("liar (receipts)"), false, "liar"),
+            (None, true, "(receipts)"),
+            (None, false, ""),
+        ] {
+            assert_eq!(arrival(client, receipts), written);
+            let lives = lives(
+                &[event(ConnectionEventKind::Connected, "now", 1_000, written)],
+                &NodeId::parse("now").unwrap(),
+                Timestamp::from_millis(0),
+            );
+            let [life] = lives.as_slice() else { panic!("one") };
+            assert_eq!(life.receipts, receipts);
+        }
+    }
+
+    #[test]
+    fn without_receipts_and_without_exceptions_it_was_handed_over() {
+        let history = [
+            event(ConnectionEventKind::Connected, "before", 1_000, "web/1"),
+            event(ConnectionEventKind::Disconnected, "before", 3_000, "shutdown"),
+        ];
+        let [socket] = &of(&history)[..] else {
+            panic!("one socket")
+        };
+        assert!(!socket.receipts && socket.hand_over.is_some());
+        assert_eq!(socket.disconnected.map(|end| end.reason), Some(EndReason::Shutdown));
+    }
+
+    #[test]
+    fn a_connection_that_nobody_closed_died_with_its_process() {
+        let history = [event(
+            ConnectionEventKind::Connected,
+            "before",
+            1_000,
+            "web/1 (receipts)",
+        )];
+        let [socket] = &of(&history)[..] else {
+            panic!("one socket")
+        };
+        assert!(socket.receipts && socket.hand_over.is_none());
+        assert_eq!(socket.disconnected.map(|end| end.reason), Some(EndReason::NodeLost));
+    }
+
+    #[test]
+    fn who_was_not_there_is_not_added() {
+        let history = [
+            event(ConnectionEventKind::Connected, "before", 1_000, ""),
+            event(ConnectionEventKind::Disconnected, "before", 1_500, "client"),
+        ];
+        assert!(of(&history).is_empty());
+    }
+}

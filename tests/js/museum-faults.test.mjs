@@ -1,0 +1,191 @@
+// The failure museum, third hall: the server and its database fail. A server per piece, since it is what breaks.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
+import path from "node:path";
+import { Server, until, within } from "./harness.mjs";
+import { Peer, range, seqs } from "./peer.mjs";
+import { check, deaf, delivery, explain, explainNow, finds, honest, piece } from "./museum.mjs";
+
+async function started(t, options) {
+  const server = await Server.start(options);
+  t.after(() => server.close());
+  return server;
+}
+
+function database(server) {
+  const name = readdirSync(server.dataDir).find((file) => /\.(db|sqlite3?)$/.test(file));
+  assert.ok(name, `a database in ${readdirSync(server.dataDir)}`);
+  return path.join(server.dataDir, name);
+}
+
+/** Runs SQL on the server's database file as another process, then `then` (Python), and answers when `ready` is printed. */
+async function sql(t, server, statements, { hold = false } = {}) {
+  const script = `
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=10)
+for statement in sys.argv[2:]:
+    db.execute(statement)
+print("ready", flush=True)
+${hold ? "sys.stdin.read()" : ""}
+db.close()`;
+  const child = spawn("python3", ["-c", script, database(server), ...statements], { stdio: ["pipe", "pipe", "inherit"] });
+  t.after(() => child.kill("SIGKILL"));
+  const ended = new Promise((resume) => child.once("exit", resume));
+  const ready = new Promise((resume, reject) => {
+    child.stdout.once("data", resume);
+    child.once("error", reject);
+    ended.then((code) => (code === 0 ? resume() : reject(new Error(`the SQL ended with ${code}`))));
+  });
+  await within("the SQL is done", ready);
+  const release = async () => {
+    child.stdin.end();
+    await within("the lock is gone", ended);
+  };
+  if (!hold) await release();
+  return release;
+}
+
+piece(["offline"], "(l) a server that was restarted in order says the same about the messages of before", async (t) => {
+  const server = await started(t);
+  const [alice, bob, carol, dora, erik] = await server.users("alice", "bob", "carol", "dora", "erik");
+  const group = await server.group(alice, bob, carol, dora, erik);
+  // One who has it, one who read it, one whose client gives no receipts, one who was away; and one who left by herself.
+  const [b, c, d] = [await honest(t, server, bob), await honest(t, server, carol), await Peer.connect(t, server, dora)];
+  const { message } = await server.post(alice, group, "before the restart");
+  for (const peer of [b, c, d]) await peer.receives(group, 1);
+  await c.must("receipt", { conversation_id: group.id, read: 1 });
+  await d.must("leave_conversation", { conversation_id: group.id });
+  const left = await server.post(alice, group, "not for dora's screen");
+  const same = async () => {
+    await finds(server, message, bob, { verdict: "delivered" });
+    await finds(server, message, carol, { verdict: "read" });
+    await finds(server, message, dora, { verdict: "sent", says: [/gives no receipts/] });
+    await finds(server, message, erik, { verdict: "offline", cause: "offline", failing: "connected" });
+    await finds(server, left.message, bob, { verdict: "delivered" });
+    await finds(server, left.message, dora, { verdict: "missed", cause: "left_before", failing: "in_room" });
+  };
+  await same();
+  await server.terminate();
+  await server.restart();
+  await same();
+  const back = await honest(t, server, erik, { auth: { resume: { [group.id]: 0 } } });
+  assert.deepEqual(seqs(await back.receives(group, 2)), [1, 2]);
+  await finds(server, message, erik, { verdict: "delivered" });
+});
+
+piece(["node_lost"], "the process is killed between the hand-over and the receipt", async (t) => {
+  const server = await started(t);
+  const [alice, bob, carol] = await server.users("alice", "bob", "carol");
+  const group = await server.group(alice, bob, carol);
+  const b = await deaf(t, server, bob);
+  const c = await honest(t, server, carol);
+  const before = (await server.post(alice, group, "seen by carol")).message;
+  await until("carol's receipt is known", async () => (await explain(server, { message_id: before.id, user_id: carol.id })).verdict === "delivered");
+  // Cursors are stored in batches, a few times a second; a connection history as well. `whoami` reads them back.
+  await c.settled();
+  await until("bob's arrival is on record", async () => (await explain(server, { message_id: before.id, user_id: bob.id })).verdict === "sent");
+  const { message } = await server.post(alice, group, "the last words");
+  await b.receives(group, 2);
+  await server.kill9();
+  await server.restart();
+  const lost = { verdict: "missed", cause: "node_lost", says: [/bob-\S+'s connection was lost with node \S+, which died/], remedy: /resumes/ };
+  await finds(server, message, bob, { ...lost, failing: "connected" });
+  await finds(server, before, carol, { verdict: "delivered" });
+  // Whoever has not come back yet was not simply offline.
+  const after = await server.post(alice, group, "is anybody back?");
+  await finds(server, after.message, bob, { ...lost, failing: "connected" });
+  check(await explainNow(server, group, bob), { ...lost, failing: "connected" });
+  const back = await honest(t, server, bob, { auth: { resume: { [group.id]: 0 } } });
+  assert.deepEqual(seqs(await back.receives(group, 3)), [1, 2, 3]);
+  for (const one of [before, message, after.message]) await finds(server, one, bob, { verdict: "delivered" });
+});
+
+piece(["not_saved"], "(m) the database refuses: nothing is sent, the sender is told, and it works again", async (t) => {
+  const server = await started(t);
+  const [alice, bob] = await server.users("alice", "bob");
+  const group = await server.group(alice, bob);
+  const [a, b] = [await Peer.connect(t, server, alice), await honest(t, server, bob)];
+  const release = await sql(t, server, ["BEGIN EXCLUSIVE"], { hold: true });
+  const refused = { conversation_id: group.id, content: "into the locked database", client_message_id: "locked-1" };
+  const error = await within("a refusal", a.refusedCall("storage_unavailable", "send_message", refused), 20_000);
+  assert.ok(error.message.length > 0);
+  const ready = await server.rest("GET", "/health/ready");
+  assert.equal(ready.status, 503, JSON.stringify(ready.body));
+  await release();
+  const asked = { conversation_id: group.id, client_message_id: "locked-1" };
+  const lost = { verdict: "missed", cause: "not_saved", failing: "saved", says: [/alice-\S+ was not saved at .*storage_unavailable/, /nothing was sent to anyone/], remedy: /same client_message_id/ };
+  check(await explain(server, asked), lost);
+  check(await explain(server, { ...asked, user_id: bob.id }), lost);
+  await b.settled();
+  assert.deepEqual(b.messages(group), [], "what is not saved is sent to nobody");
+  // The remedy: the same again.
+  const { message, duplicate } = await until("the store takes messages again", async () => {
+    const answer = await a.call("send_message", refused);
+    return answer.ok && answer;
+  });
+  assert.deepEqual([message.seq, duplicate], [1, false]);
+  assert.deepEqual(seqs(await b.receives(group, 1)), [1]);
+  await finds(server, message, bob, { verdict: "delivered" });
+  assert.equal((await explain(server, { ...asked, user_id: bob.id })).verdict, "delivered", "asked by the sender's own id it is the saved one now");
+});
+
+piece(["not_saved"], "a message that breaks a rule is refused, and found by the sender's own id", async (t) => {
+  const server = await started(t, { env: { ROLLCALL_RATE_MESSAGES: "3/s" } });
+  const [alice, bob, stranger] = await server.users("alice", "bob", "stranger");
+  const group = await server.group(alice, bob);
+  const [a, s] = [await Peer.connect(t, server, alice), await Peer.connect(t, server, stranger)];
+  const payload = (client_message_id, content = "x") => ({ conversation_id: group.id, content, client_message_id });
+  await a.refusedCall("too_large", "send_message", payload("large", "x".repeat(20_000)));
+  await s.refusedCall("not_participant", "send_message", payload("strange"));
+  const many = await Promise.all(range(1, 30).map((number) => a.call("send_message", payload(`many-${number}`))));
+  const limited = many.findIndex((answer) => answer.error?.code === "rate_limited") + 1;
+  assert.ok(limited > 0);
+  for (const [id, code, remedy] of [["large", /too_large/, /split it/], ["strange", /not_participant/, /same client_message_id/], [`many-${limited}`, /rate_limited/, /wait retry_after_ms/]]) {
+    const told = await explain(server, { conversation_id: group.id, client_message_id: id });
+    check(told, { verdict: "missed", cause: "not_saved", failing: "saved", says: [code], remedy });
+  }
+});
+
+piece(["buffer_full"], "(p) a client that reads nothing gets everything later, once and in order; the others wait for nobody", async (t) => {
+  const server = await started(t);
+  const [alice, bob, carol] = await server.users("alice", "bob", "carol");
+  const group = await server.group(alice, bob, carol);
+  const [a, c] = [await Peer.connect(t, server, alice), await honest(t, server, carol)];
+  const b = await honest(t, server, bob);
+  const line = b.socket.io.engine.transport.ws._socket;
+  line.pause();
+  // More than the buffers of the kernel and of the socket hold.
+  const [count, large] = [1_200, "x".repeat(16_000)];
+  let last;
+  for (let sent = 0; sent < count; sent += 100) {
+    const answers = await Promise.all(range(1, 100).map(() => a.send(group, large)));
+    last = answers.at(-1).message;
+  }
+  assert.deepEqual(seqs(await c.receives(group, count)), range(1, count));
+  const slow = { verdict: "missed", cause: "buffer_full", says: [new RegExp(b.session.sid), /its buffer is full since/, /in the store/], remedy: /as it drains/ };
+  await finds(server, last, bob, { ...slow, failing: "handed_over" });
+  check(await explainNow(server, group, bob), { ...slow, failing: "handed_over" });
+  await finds(server, last, carol, { verdict: "delivered" });
+  line.resume();
+  assert.deepEqual(seqs(await b.receives(group, count, 30_000)), range(1, count));
+  const { own } = await finds(server, last, bob, { verdict: "delivered" });
+  assert.deepEqual(own.sockets.map((one) => [one.sid, one.path]), [[b.session.sid, "resume"]]);
+}, { timeout: 90_000 });
+
+piece(["unknown"], "evidence that was lost is said to be lost, and blames nobody", async (t) => {
+  const server = await started(t);
+  const [alice, bob] = await server.users("alice", "bob");
+  const group = await server.group(alice, bob);
+  const b = await deaf(t, server, bob);
+  const { message } = await server.post(alice, group, "remember me");
+  await b.receives(group, 1);
+  assert.ok((await delivery(server, message)).broadcast);
+  t.diagnostic("no record");
+  await server.kill9();
+  // Somebody tidied the database: who was connected is gone, what happened at the sockets is gone.
+  await sql(t, server, ["DELETE FROM delivery_exceptions", "DELETE FROM connection_events"]);
+  await server.restart();
+  const told = await explain(server, { message_id: message.id, user_id: bob.id });
+  t.diagnostic(JSON.stringify(told));
+});
