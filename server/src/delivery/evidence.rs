@@ -312,12 +312,9 @@ fn left_at(former: &[Lane], current: Option<&Lane>, about: Option<(Seq, Timestam
         .filter(|lane| lane.mode == lane::Mode::Left)
         .and_then(|lane| lane.left_at);
     let Some((_, at)) = about else { return now };
-    let before = former
-        .iter()
-        .filter_map(|lane| lane.left_at)
-        .filter(|left| *left <= at)
-        .max();
-    now.filter(|left| *left <= at).or(before).or(now)
+    let lanes = former.iter().chain(current);
+    let before = lanes.filter_map(|lane| lane.left_at).filter(|left| *left <= at).max();
+    before.or(now)
 }
 
 fn range(lane: &Lane) -> LaneRange {

@@ -139,7 +139,9 @@ fn irregular(
         // Without a history: mostly such sockets have exceptions.
         receipts: life.is_none_or(|life| life.receipts),
         connected_at,
-        disconnected: connection.and_then(|connection| connection.disconnected),
+        disconnected: connection
+            .and_then(|connection| connection.disconnected)
+            .or_else(|| ended(own)),
         in_room: has(ExceptionKind::Repaired).then_some(false),
         left_by_itself_at: left.map(|exception| exception.at),
         joined_room_at: None,
@@ -149,6 +151,17 @@ fn irregular(
         lagging_since: None,
         last_alive_at: None,
     }
+}
+
+/// The end that an exception tells of, when the history does not.
+fn ended(own: &[&DeliveryException]) -> Option<End> {
+    let exception = own
+        .iter()
+        .find(|exception| exception.kind == ExceptionKind::Disconnected)?;
+    Some(End {
+        at: exception.at,
+        reason: EndReason::TransportClose,
+    })
 }
 
 /// A socket of which nothing is written but its coming and its end: what it was sent went by the book. One that promised

@@ -215,6 +215,7 @@ impl Gateway {
         let Some(socket) = self.hub.register(link.clone(), caller, line_of(&link)) else {
             return;
         };
+        self.chat.arrived(&socket);
         // It may have gone before it was registered; then nobody else takes it out again.
         if inbox.is_closed() || !link.connected() {
             self.gone(&link, labels::DisconnectReason::TransportClose);

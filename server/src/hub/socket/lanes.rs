@@ -143,7 +143,12 @@ impl LiveSocket {
                 continues
             }
             _ => {
-                let ended = lanes.insert(conversation.clone(), Lane::held(Seq::ZERO));
+                let left_at = lanes.get(conversation).and_then(|lane| lane.left_at);
+                let begun = Lane {
+                    left_at,
+                    ..Lane::held(Seq::ZERO)
+                };
+                let ended = lanes.insert(conversation.clone(), begun);
                 self.remember_lane(conversation, ended);
                 HeldLane::Begins
             }

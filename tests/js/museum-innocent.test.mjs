@@ -1,0 +1,129 @@
+// The other side of the failure museum: where nothing fails, nobody is accused.
+import assert from "node:assert/strict";
+import { after, before } from "node:test";
+import { Server, it, until } from "./harness.mjs";
+import { Peer, range } from "./peer.mjs";
+import { delivery, explain, explainNow, honest } from "./museum.mjs";
+
+let server;
+before(async () => (server = await Server.start()));
+after(() => server?.close());
+
+/** Numbers of a seed (mulberry32), so that a schedule that failed can be run again. */
+function random(seed) {
+  return (below) => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(seed ^ (seed >>> 15), seed | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
+}
+
+/** Somebody who behaves: confirms what comes, resumes what was missed, and leaves only after having confirmed all of it. */
+class Person {
+  constructor(t, user) {
+    Object.assign(this, { t, user, peers: [], held: new Map() });
+  }
+
+  async arrive(groups) {
+    const resume = Object.fromEntries(groups.filter((group) => group.members.has(this)).map((group) => [group.id, this.held.get(group.id) ?? group.since.get(this)]));
+    const quiet = this.user.username.startsWith("quiet");
+    const auth = { resume };
+    const peer = quiet ? await Peer.connect(this.t, server, this.user, { auth }) : await honest(this.t, server, this.user, { auth });
+    this.peers.push(peer);
+  }
+
+  async leave() {
+    const peer = this.peers.pop();
+    await peer.settled();
+    for (const message of peer.heard("new_message")) {
+      this.held.set(message.conversation_id, Math.max(this.held.get(message.conversation_id) ?? 0, message.seq));
+    }
+    // Receipts are answered in order: after this one the server has all of them.
+    await peer.settled();
+    peer.close();
+    await until("the server knows", async () => {
+      const { items } = await server.ask("GET", `/admin/api/sockets?q=${this.user.username}`, { token: await server.adminToken() });
+      return items.length === this.peers.length;
+    });
+  }
+}
+
+async function schedule(t, seed) {
+  const next = random(seed);
+  const pick = (list) => list[next(list.length)];
+  const users = await server.users("ann", "ben", "cleo", "quiet", "eve");
+  const people = users.map((user) => new Person(t, user));
+  const groups = [];
+  for (const _ of range(1, 2)) {
+    const members = people.slice(0, 2 + next(2));
+    const group = await server.group(...members.map((person) => person.user));
+    groups.push(Object.assign(group, { members: new Set(members), since: new Map(members.map((person) => [person, 0])), last: 0 }));
+  }
+  const messages = [];
+  let departures = 0;
+  const steps = {
+    async arrive() {
+      const person = pick(people);
+      if (person.peers.length < 3) await person.arrive(groups);
+    },
+    async leave() {
+      const person = pick(people.filter((one) => one.peers.length > 0));
+      // Five short visits would be a reconnect loop, and rightly called so.
+      if (person && departures++ < 4) await person.leave();
+    },
+    async send() {
+      const group = pick(groups);
+      const sender = pick([...group.members]);
+      const content = `message ${messages.length}`;
+      const sent = sender.peers.length > 0 && next(2) ? await pick(sender.peers).send(group, content) : await server.post(sender.user, group, content);
+      group.last = sent.message.seq;
+      messages.push({ message: sent.message, group });
+    },
+    async add() {
+      const group = pick(groups);
+      const newcomer = pick(people.filter((person) => !group.members.has(person)));
+      if (!newcomer) return;
+      await server.ask("POST", `/api/v1/conversations/${group.id}/participants`, { token: pick([...group.members]).user.token, body: { user_ids: [newcomer.user.id] } });
+      group.members.add(newcomer);
+      group.since.set(newcomer, group.last);
+    },
+    async read() {
+      const person = pick(people.filter((one) => one.peers.length > 0));
+      const group = person && pick(groups.filter((one) => one.members.has(person)));
+      if (group) await pick(person.peers).must("receipt", { conversation_id: group.id, read: next(group.last + 1) });
+    },
+  };
+  const script = ["arrive", "arrive", "leave", "send", "send", "send", "send", "add", "read"];
+  for (const _ of range(1, 60)) await steps[pick(script)]();
+
+  const good = ["delivered", "read", "sent", "offline"];
+  for (const { message, group } of messages) {
+    const report = await delivery(server, message);
+    for (const person of people) {
+      const told = await explain(server, { message_id: message.id, user_id: person.user.id });
+      const since = group.since.get(person);
+      const accused = () => `seed ${seed}: ${JSON.stringify(told, null, 1)}\n${JSON.stringify(report.participants, null, 1)}`;
+      const own = report.participants.find((one) => one.user_id === person.user.id);
+      if (since === undefined) assert.equal(told.cause, "not_participant", accused());
+      else if (since >= message.seq) assert.equal(told.cause, "joined_later", accused());
+      else assert.ok(good.includes(told.verdict) && good.includes(own?.status), accused());
+      assert.equal(own !== undefined, since !== undefined && since < message.seq, accused());
+    }
+  }
+  for (const group of groups) {
+    for (const person of people) {
+      const told = await explainNow(server, group, person.user);
+      const expected = !group.members.has(person) ? "missed" : person.peers.length > 0 ? "sent" : "offline";
+      assert.equal(told.verdict, expected, `seed ${seed}: ${JSON.stringify(told, null, 1)}`);
+    }
+  }
+  return messages.length;
+}
+
+for (const round of range(1, 4)) {
+  const seed = Number(process.env.MUSEUM_SEED ?? Math.floor(Math.random() * 2 ** 31));
+  it(`a schedule without faults accuses nobody, round ${round} (MUSEUM_SEED=${seed})`, async (t) => {
+    assert.ok((await schedule(t, seed)) > 5);
+  });
+}
