@@ -344,10 +344,14 @@ fn in_room_then(about: Option<(Seq, Timestamp)>, lane: Option<&Lane>, own: &[&De
 
 fn confirmed(lane: &Lane, about: Option<(Seq, Timestamp)>) -> Option<Confirmed> {
     let newest = lane.confirmations.back()?;
-    let at = about.and_then(|(seq, _)| lane.confirmed_at(seq));
+    let at = match about {
+        // Of an older receipt than are remembered only the cursor tells; the newest one's time would be a false latency.
+        Some((seq, _)) if seq <= lane.confirmed => lane.confirmed_at(seq)?,
+        _ => newest.at,
+    };
     Some(Confirmed {
         seq: lane.confirmed,
-        at: at.unwrap_or(newest.at),
+        at,
     })
 }
 
