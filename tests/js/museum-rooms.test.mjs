@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before } from "node:test";
 import { Server, until } from "./harness.mjs";
-import { Peer, seqs } from "./peer.mjs";
+import { Peer, range, seqs } from "./peer.mjs";
 import { act, check, deaf, delivery, explainNow, finds, honest, metric, piece } from "./museum.mjs";
 
 let server;
@@ -106,7 +106,7 @@ piece([], "(i) a message posted over HTTP while sockets live reaches them all, a
   const [a, b] = [await honest(t, server, alice), await honest(t, server, bob)];
   const silent = await deaf(t, server, carol);
   const body = { conversation_id: group.id, content: "by HTTP" };
-  const { message, delivery: first } = await server.ask("POST", "/api/v1/messages?wait_ms=700", { token: alice.token, body }, [201]);
+  const { message, delivery: first } = await server.ask("POST", "/api/v1/messages?wait_ms=2500", { token: alice.token, body }, [201]);
   assert.deepEqual([first.online, first.handed_off, first.confirmed, first.missing], [3, 3, 2, [carol.id]]);
   for (const peer of [a, b, silent]) assert.equal((await peer.receives(group, 1))[0].id, message.id);
   await finds(server, message, bob, { verdict: "delivered" });
@@ -261,5 +261,22 @@ piece(["disconnected_during"], "the connection breaks between the hand-over and 
   const back = await honest(t, server, bob, { auth: { resume: { [group.id]: 0 } } });
   assert.deepEqual(seqs(await back.receives(group, 1)), [1]);
   const { own } = await finds(server, message, bob, { verdict: "delivered" });
-  assert.deepEqual(own.sockets.map((one) => [one.sid, one.path]), [[b.session.sid, "room"], [back.session.sid, "resume"]]);
+  assert.deepEqual(Object.fromEntries(own.sockets.map((one) => [one.sid, one.path])), { [b.session.sid]: "room", [back.session.sid]: "resume" });
+});
+
+piece(["unknown"], "what is no longer on record is called unknown, and blames nobody", async (t) => {
+  const [alice, bob] = await server.users("alice", "bob");
+  const group = await server.group(alice, bob);
+  // Without receipts, long enough connected to have been meant.
+  const b = await Peer.connect(t, server, bob);
+  await new Promise((resume) => setTimeout(resume, 5_500));
+  const { message } = await server.post(alice, group, "long ago");
+  await b.receives(group, 1);
+  await finds(server, message, bob, { verdict: "sent" });
+  // A page that leaves and joins with every click: only the last few times are remembered.
+  for (const _ of range(1, 8)) {
+    await b.must("leave_conversation", { conversation_id: group.id });
+    await b.must("join_conversation", { conversation_id: group.id });
+  }
+  await finds(server, message, bob, { verdict: "missed", cause: "unknown", says: [/nothing on record says why/], remedy: /resumes or syncs/ });
 });

@@ -35,7 +35,7 @@ piece(["no_receipt"], "(h) a client without a listener is sent to again after 5,
   const waited = Date.now() - sentAt;
   assert.ok(waited >= 44_500 && waited < 50_000, `called unconfirmed after ${waited} ms`);
   assert.deepEqual(own.sockets.map((one) => [one.sid, one.attempts, one.confirmed_at]), [[b.session.sid, 4, null]]);
-  check(await explainNow(server, group, bob), { verdict: "unconfirmed", cause: "no_receipt" });
+  check(await explainNow(server, group, bob), { verdict: "unconfirmed", cause: "no_receipt", failing: "confirmed", says: [/handed earlier messages/] });
   assert.equal(await metric(server, "rollcall_deliveries_unconfirmed"), 1);
 
   // Nobody else was bothered.

@@ -42,12 +42,7 @@ pub fn assemble(
         fanout: metrics.fanout.clone(),
         events: metrics.gateway.clone(),
     };
-    let feeder = Feeder::new(
-        Arc::clone(&ports.log),
-        Arc::clone(&hub),
-        Arc::clone(&clock),
-        feeding,
-    );
+    let feeder = Feeder::new(Arc::clone(&ports.log), Arc::clone(&hub), Arc::clone(&clock), feeding);
     let fanout = Arc::new(Fanout::new(
         Arc::clone(&hub),
         feeder,
