@@ -25,8 +25,13 @@ piece([], "(a) the client believes that it joined, and the room is empty at the 
     says: [/path repair/, /was not in conversation:.*repaired/, /in which nobody was/],
   });
   assert.deepEqual(own.sockets.map((one) => [one.sid, one.path, one.attempts]), [[b.session.sid, "repair", 1]]);
-  const { broadcast } = await delivery(server, sent.message);
+  const report = await delivery(server, sent.message);
+  const { broadcast } = report;
   assert.deepEqual([broadcast.room, broadcast.room_existed, broadcast.namespace], [group.room, false, "/"]);
+  // The sender sees what an admin sees; who only received it sees none of it.
+  const where = `/api/v1/messages/${sent.message.id}/delivery`;
+  assert.deepEqual(await server.ask("GET", where, { token: alice.token }), report);
+  assert.equal((await server.rest("GET", where, { token: bob.token })).status, 403);
   // Mended for good: the next one finds it in the room.
   const next = await server.post(alice, group, "and again");
   assert.equal(next.delivery.repaired, 0);
