@@ -23,14 +23,14 @@
 //! | 10 | a socket was not in the room, and the repair failed | missed | `not_in_room` |
 //! | 11 | a socket's buffer is full, or it was closed as slow | missed | `buffer_full` |
 //! | 12 | a socket died with its node before it confirmed | missed | `node_lost` |
-//! | 13 | a socket ended before it confirmed, one of 5 within 60 s of which none lived 10 s | missed | `reconnect_loop` |
+//! | 13 | a socket ended before it confirmed, one of 5 within 60 s of which none lived 10 s (not by the server's own doing) | missed | `reconnect_loop` |
 //! | 14 | a socket ended before it confirmed | missed | `disconnected_during` |
 //! | 15 | a socket should have got it, and nothing says why it did not | missed | `unknown` |
 //! | 16 | every socket had left by its own `leave_conversation` | missed | `left_before` |
 //! | 17 | no socket, and the membership is not known, or the history knows of a connection of which nothing else is known | missed | `unknown` |
 //! | 18 | no socket; the newest refused attempt asked for another namespace; no good connection since | missed | `wrong_namespace` |
 //! | 19 | no socket; the newest attempt was refused; no good connection since (too many attempts: only if 20 is false) | missed | `handshake_rejected` |
-//! | 20 | no socket; 5 connects within 60 s of which none lived 10 s | missed | `reconnect_loop` |
+//! | 20 | no socket; 5 connects within 60 s of which none lived 10 s (not by the server's own doing) | missed | `reconnect_loop` |
 //! | 21 | no socket, and the records do not reach back without holes | missed | `unknown` |
 //! | 22 | no socket in `/`, but one in another namespace | missed | `wrong_namespace` |
 //! | 23 | no socket; the last one died with its node less than 60 s before | missed | `node_lost` |

@@ -144,6 +144,9 @@ impl Fanout {
     /// what keeps the order. Nothing here waits.
     fn announce(&self, entry: &Arc<Entry>, message: &Message) -> Delivery {
         let started = Instant::now();
+        // First of all: the receipt of a quick client may come while the others are being handed the message, and must not be cut
+        // to the one before it; and whoever joins in this moment reads this seq after `conversation` was read without them.
+        entry.published(message.seq);
         let conversation = entry.conversation();
         let Some(payload) = encode(message) else {
             return self.census(&conversation, None);
@@ -164,7 +167,6 @@ impl Fanout {
             let room = (room.as_str(), &in_room);
             self.hand_over(socket, message, &payload, room, at, &mut delivery);
         }
-        entry.published(message.seq);
         self.note(message, &room, !in_room.is_empty(), at, delivery);
         self.count(&delivery, started);
         delivery

@@ -117,6 +117,8 @@ pub const RATES_SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 pub const OUTSTANDING_MAX: usize = 128;
 /// Receipts whose times are remembered, per socket and conversation.
 pub const CONFIRMATIONS_MAX: usize = 16;
+/// Runs of messages from the store that are remembered, per socket and conversation: each time that a client came back or lagged.
+pub const FED_RUNS_MAX: usize = 8;
 /// Ended lanes that are remembered, per socket and conversation: a client that joins and leaves with every click keeps the last ones.
 pub const FORMER_LANES_MAX: usize = 4;
 /// When an unconfirmed message is handed over again, counted from the first time: the contract's 5, 15 and 35 s.

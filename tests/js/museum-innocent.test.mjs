@@ -49,6 +49,36 @@ class Person {
   }
 }
 
+const GOOD = ["delivered", "read", "sent", "offline"];
+
+/** Whatever was sent is delivered, read, sent, or the participant was away; others were not in the conversation, or not yet. */
+async function acquit(label, messages, people) {
+  for (const { message, group } of messages) {
+    const report = await delivery(server, message);
+    for (const person of people) {
+      const told = await explain(server, { message_id: message.id, user_id: person.user.id });
+      const own = report.participants.find((one) => one.user_id === person.user.id);
+      const accused = () => `${label}: ${JSON.stringify({ told, own }, null, 1)}`;
+      const since = group.since.get(person);
+      const meant = since !== undefined && since < message.seq;
+      assert.equal(own !== undefined, meant, accused());
+      if (meant) assert.ok(GOOD.includes(told.verdict) && own.status === told.verdict, accused());
+      else assert.equal(told.cause, since === undefined ? "not_participant" : "joined_later", accused());
+    }
+  }
+}
+
+/** The next message would reach whoever is there. */
+async function foresee(label, groups, people) {
+  for (const group of groups) {
+    for (const person of people) {
+      const told = await explainNow(server, group, person.user);
+      const expected = !group.members.has(person) ? "missed" : person.peers.length > 0 ? "sent" : "offline";
+      assert.equal(told.verdict, expected, `${label}: ${JSON.stringify(told, null, 1)}`);
+    }
+  }
+}
+
 async function schedule(t, seed) {
   const next = random(seed);
   const pick = (list) => list[next(list.length)];
@@ -97,29 +127,34 @@ async function schedule(t, seed) {
   const script = ["arrive", "arrive", "leave", "send", "send", "send", "send", "add", "read"];
   for (const _ of range(1, 60)) await steps[pick(script)]();
 
-  const good = ["delivered", "read", "sent", "offline"];
-  for (const { message, group } of messages) {
-    const report = await delivery(server, message);
-    for (const person of people) {
-      const told = await explain(server, { message_id: message.id, user_id: person.user.id });
-      const since = group.since.get(person);
-      const accused = () => `seed ${seed}: ${JSON.stringify(told, null, 1)}\n${JSON.stringify(report.participants, null, 1)}`;
-      const own = report.participants.find((one) => one.user_id === person.user.id);
-      if (since === undefined) assert.equal(told.cause, "not_participant", accused());
-      else if (since >= message.seq) assert.equal(told.cause, "joined_later", accused());
-      else assert.ok(good.includes(told.verdict) && good.includes(own?.status), accused());
-      assert.equal(own !== undefined, since !== undefined && since < message.seq, accused());
-    }
-  }
-  for (const group of groups) {
-    for (const person of people) {
-      const told = await explainNow(server, group, person.user);
-      const expected = !group.members.has(person) ? "missed" : person.peers.length > 0 ? "sent" : "offline";
-      assert.equal(told.verdict, expected, `seed ${seed}: ${JSON.stringify(told, null, 1)}`);
-    }
-  }
+  // Everything has come, and then every receipt for it.
+  const peers = people.flatMap((person) => person.peers);
+  for (const _ of range(1, 2)) await Promise.all(peers.map((peer) => peer.settled()));
+  const label = `seed ${seed}`;
+  await acquit(label, messages, people);
+  await foresee(label, groups, people);
+  // An orderly restart makes nobody guilty either.
+  await server.terminate();
+  for (const person of people) person.peers = [];
+  await server.restart();
+  await acquit(`${label}, after a restart`, messages, people);
+  await foresee(`${label}, after a restart`, groups, people);
   return messages.length;
 }
+
+it("a receipt counts however quick it is: also while others are still being handed the message", async (t) => {
+  const [alice, bob] = await server.users("alice", "bob");
+  const group = await server.group(alice, bob);
+  const tabs = await Promise.all(range(1, 60).map(() => honest(t, server, bob)));
+  for (const round of range(1, 20)) {
+    const { message } = await server.post(alice, group, `round ${round}`);
+    await Promise.all(tabs.map((tab) => tab.receives(group, round)));
+    await Promise.all(tabs.map((tab) => tab.settled()));
+    const own = (await delivery(server, message)).participants.find((one) => one.user_id === bob.id);
+    const late = own.sockets.filter((one) => !one.confirmed_at);
+    assert.deepEqual([own.status, late], ["delivered", []], `round ${round}`);
+  }
+});
 
 for (const round of range(1, 4)) {
   const seed = Number(process.env.MUSEUM_SEED ?? Math.floor(Math.random() * 2 ** 31));

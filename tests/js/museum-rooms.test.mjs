@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before } from "node:test";
 import { Server, until } from "./harness.mjs";
-import { Peer, seqs } from "./peer.mjs";
+import { Peer, range, seqs } from "./peer.mjs";
 import { act, check, deaf, delivery, explainNow, finds, honest, metric, piece } from "./museum.mjs";
 
 let server;
@@ -25,8 +25,13 @@ piece([], "(a) the client believes that it joined, and the room is empty at the 
     says: [/path repair/, /was not in conversation:.*repaired/, /in which nobody was/],
   });
   assert.deepEqual(own.sockets.map((one) => [one.sid, one.path, one.attempts]), [[b.session.sid, "repair", 1]]);
-  const { broadcast } = await delivery(server, sent.message);
+  const report = await delivery(server, sent.message);
+  const { broadcast } = report;
   assert.deepEqual([broadcast.room, broadcast.room_existed, broadcast.namespace], [group.room, false, "/"]);
+  // The sender sees what an admin sees; who only received it sees none of it.
+  const where = `/api/v1/messages/${sent.message.id}/delivery`;
+  assert.deepEqual(await server.ask("GET", where, { token: alice.token }), report);
+  assert.equal((await server.rest("GET", where, { token: bob.token })).status, 403);
   // Mended for good: the next one finds it in the room.
   const next = await server.post(alice, group, "and again");
   assert.equal(next.delivery.repaired, 0);
@@ -106,7 +111,7 @@ piece([], "(i) a message posted over HTTP while sockets live reaches them all, a
   const [a, b] = [await honest(t, server, alice), await honest(t, server, bob)];
   const silent = await deaf(t, server, carol);
   const body = { conversation_id: group.id, content: "by HTTP" };
-  const { message, delivery: first } = await server.ask("POST", "/api/v1/messages?wait_ms=700", { token: alice.token, body }, [201]);
+  const { message, delivery: first } = await server.ask("POST", "/api/v1/messages?wait_ms=2500", { token: alice.token, body }, [201]);
   assert.deepEqual([first.online, first.handed_off, first.confirmed, first.missing], [3, 3, 2, [carol.id]]);
   for (const peer of [a, b, silent]) assert.equal((await peer.receives(group, 1))[0].id, message.id);
   await finds(server, message, bob, { verdict: "delivered" });
@@ -261,5 +266,22 @@ piece(["disconnected_during"], "the connection breaks between the hand-over and 
   const back = await honest(t, server, bob, { auth: { resume: { [group.id]: 0 } } });
   assert.deepEqual(seqs(await back.receives(group, 1)), [1]);
   const { own } = await finds(server, message, bob, { verdict: "delivered" });
-  assert.deepEqual(own.sockets.map((one) => [one.sid, one.path]), [[b.session.sid, "room"], [back.session.sid, "resume"]]);
+  assert.deepEqual(Object.fromEntries(own.sockets.map((one) => [one.sid, one.path])), { [b.session.sid]: "room", [back.session.sid]: "resume" });
+});
+
+piece(["unknown"], "what is no longer on record is called unknown, and blames nobody", async (t) => {
+  const [alice, bob] = await server.users("alice", "bob");
+  const group = await server.group(alice, bob);
+  // Without receipts, long enough connected to have been meant.
+  const b = await Peer.connect(t, server, bob);
+  await new Promise((resume) => setTimeout(resume, 5_500));
+  const { message } = await server.post(alice, group, "long ago");
+  await b.receives(group, 1);
+  await finds(server, message, bob, { verdict: "sent" });
+  // A page that leaves and joins with every click: only the last few times are remembered.
+  for (const _ of range(1, 8)) {
+    await b.must("leave_conversation", { conversation_id: group.id });
+    await b.must("join_conversation", { conversation_id: group.id });
+  }
+  await finds(server, message, bob, { verdict: "missed", cause: "unknown", says: [/nothing on record says why/], remedy: /resumes or syncs/ });
 });

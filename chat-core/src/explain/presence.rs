@@ -16,9 +16,12 @@ pub(super) struct Life<'a> {
 }
 
 impl Life<'_> {
+    /// Of no duration, by the client's or the network's doing: tabs that the server closed as it stopped are no loop.
     fn is_short(&self) -> bool {
+        let by_the_server =
+            |end: End| matches!(end.reason, EndReason::Shutdown | EndReason::NodeLost | EndReason::Admin);
         self.end
-            .is_some_and(|end| end.at.millis_since(self.from) < LOOP_LIFE_MILLIS)
+            .is_some_and(|end| end.at.millis_since(self.from) < LOOP_LIFE_MILLIS && !by_the_server(end))
     }
 
     fn is_alive_at(&self, at: Timestamp) -> bool {

@@ -200,7 +200,7 @@ impl Collector {
             left_by_itself_at: left_at(&former, current.as_ref(), about),
             joined_room_at: in_room_now.then(|| socket.joined_at(&room)),
             lane: lane.map(range),
-            hand_over: self.hand_over(about, id, lane, socket.connected_at, &own),
+            hand_over: self.hand_over(about, id, lane, &own),
             confirmed: lane.and_then(|lane| confirmed(lane, about)),
             lagging_since: socket.lagging_since(),
             last_alive_at: socket.reads().then_some(now),
@@ -232,7 +232,7 @@ impl Collector {
             left_by_itself_at: left_at(former, current, about),
             joined_room_at: None,
             lane: lane.map(range),
-            hand_over: self.hand_over(about, id, lane, socket.connected_at, &own),
+            hand_over: self.hand_over(about, id, lane, &own),
             confirmed: lane.and_then(|lane| confirmed(lane, about)),
             lagging_since: None,
             last_alive_at: socket.read_until_the_end.then_some(socket.closed_at),
@@ -244,7 +244,6 @@ impl Collector {
         about: Option<(Seq, Timestamp)>,
         id: &ConversationId,
         lane: Option<&Lane>,
-        connected_at: Timestamp,
         own: &[&DeliveryException],
     ) -> Option<HandOver> {
         let Some((seq, created_at)) = about else {
@@ -280,8 +279,7 @@ impl Collector {
             Some(waits) => path_of(waits.path),
             None if has(ExceptionKind::Repaired) => Path::Repair,
             None if has(ExceptionKind::Lagging) || has(ExceptionKind::Resumed) => Path::Resume,
-            // Who connects after it was sent can only have it from the store.
-            None if connected_at > created_at => Path::Resume,
+            None if lane.is_some_and(|lane| lane.was_fed(seq)) => Path::Resume,
             None if retries > 0 => Path::Retry,
             None => Path::Room,
         };

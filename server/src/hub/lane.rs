@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use chat_core::{Seq, Timestamp};
 
-use crate::limits::{CONFIRMATIONS_MAX, OUTSTANDING_MAX};
+use crate::limits::{CONFIRMATIONS_MAX, FED_RUNS_MAX, OUTSTANDING_MAX};
 
 /// Who may hand messages to a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +96,8 @@ pub struct Lane {
     pub confirmations: VecDeque<Confirmation>,
     /// When it was left by the client itself, and when it was joined last.
     pub left_at: Option<Timestamp>,
+    /// The newest runs of messages that came from the store instead of the fan-out: from and to, the oldest first.
+    pub fed: VecDeque<(Seq, Seq)>,
 }
 
 /// What the fan-out is to do with a message.
@@ -119,6 +121,7 @@ impl Lane {
             outstanding: VecDeque::new(),
             confirmations: VecDeque::new(),
             left_at: None,
+            fed: VecDeque::new(),
         }
     }
 
@@ -143,6 +146,25 @@ impl Lane {
         debug_assert_eq!(seq, self.handed.next(), "a lane is handed every seq once, in order");
         self.handed = seq;
         self.settle()
+    }
+
+    /// The same for a message that the feeder brought from the store.
+    pub fn fed(&mut self, seq: Seq) -> bool {
+        match self.fed.back_mut() {
+            Some((_, to)) if to.next() == seq => *to = seq,
+            _ => {
+                if self.fed.len() >= FED_RUNS_MAX {
+                    self.fed.pop_front();
+                }
+                self.fed.push_back((seq, seq));
+            }
+        }
+        self.handed_over(seq)
+    }
+
+    /// Did message `seq` come from the store, as far as that is remembered?
+    pub fn was_fed(&self, seq: Seq) -> bool {
+        self.fed.iter().any(|(from, to)| (*from..=*to).contains(&seq))
     }
 
     /// Ends a hold. True when the feeder must be woken.
@@ -236,6 +258,28 @@ mod tests {
         assert!(!lane.handed_over(Seq(6)));
         assert!(!lane.handed_over(Seq(7)));
         assert!(lane.handed_over(Seq(8)));
+    }
+
+    #[test]
+    fn what_came_from_the_store_is_remembered_in_runs() {
+        let mut lane = Lane::held(Seq::ZERO);
+        lane.release();
+        for seq in 1..=3 {
+            lane.handed_over(Seq(seq));
+        }
+        for seq in 4..=6 {
+            lane.fed(Seq(seq));
+        }
+        lane.handed_over(Seq(7));
+        lane.fed(Seq(8));
+        assert_eq!(lane.fed, [(Seq(4), Seq(6)), (Seq(8), Seq(8))]);
+        let came = (1..=8).filter(|seq| lane.was_fed(Seq(*seq)));
+        assert_eq!(came.collect::<Vec<_>>(), [4, 5, 6, 8]);
+        for seq in (9..100).step_by(2) {
+            lane.handed_over(Seq(seq));
+            lane.fed(Seq(seq + 1));
+        }
+        assert_eq!(lane.fed.len(), FED_RUNS_MAX, "bounded");
     }
 
     #[derive(Debug, Clone)]

@@ -271,6 +271,9 @@ fn who_comes_again_and_again() {
         "handed over within the loop", |e| e.connects(6, -50_000, 10_000, 5_000).sockets([
             socket("loop5").came(0, 811).handed(3, Room).ends(4_000, TransportClose),
         ]) => Missed, ReconnectLoop;
+        "young tabs that the server closed as it stopped", |e| e.history([0, 1, 2, 3, 4].map(|n| {
+            connection(&format!("tab{n}"), -8_000 + n, Some((-2_000, EndReason::Shutdown)))
+        })) => Offline, Cause::Offline;
         "so often that it is refused for it",
             |e| e.connects(5, -50_000, 5_000, 1_000).rejected(-5_000, Rate) => Missed, ReconnectLoop;
         "refused for the rate alone", |e| e.rejected(-5_000, Rate) => Missed, HandshakeRejected;

@@ -95,7 +95,7 @@ impl LiveSocket {
         let outcome = self.emit(name::NEW_MESSAGE, payload);
         match outcome {
             Ok(()) => {
-                lane.handed_over(seq);
+                lane.fed(seq);
                 if self.caller.receipts {
                     lane.awaits(seq, Path::Resume, at);
                 }
