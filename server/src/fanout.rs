@@ -232,7 +232,7 @@ impl Fanout {
     }
 
     /// The socket's user is a participant and online, but the socket is not in the room: puts it there.
-    fn repair(&self, socket: &LiveSocket, message: &Message, room: &str) -> bool {
+    fn repair(&self, socket: &Arc<LiveSocket>, message: &Message, room: &str) -> bool {
         let joined = self.hub.join_conversation_room(socket, room);
         if socket.has_left(&message.conversation_id) {
             // By its own wish, while this looked at it.
@@ -240,7 +240,9 @@ impl Fanout {
             return false;
         }
         let before = Seq(message.seq.0.saturating_sub(1));
-        socket.open_lane(&message.conversation_id, before, before);
+        if socket.open_lane(&message.conversation_id, before, before) {
+            self.feeder.wake(socket);
+        }
         if joined {
             self.hub.repaired();
             tracing::warn!(sid = %socket.sid, user.id = %socket.user_id(), conversation.id = %message.conversation_id,

@@ -125,7 +125,9 @@ impl Inspect for Inspector {
             Ok(conversation) => conversation.map_or(Seq::ZERO, |conversation| conversation.last_seq),
             Err(_) => return false,
         };
-        socket.open_lane(&id, head, head);
+        if socket.open_lane(&id, head, head) {
+            self.parts.fanout.wake_feeder(&socket);
+        }
         self.parts.hub.join_conversation_room(&socket, room)
     }
 

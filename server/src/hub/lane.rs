@@ -167,6 +167,18 @@ impl Lane {
         self.fed.iter().any(|(from, to)| (*from..=*to).contains(&seq))
     }
 
+    /// Messages up to `head` exist and were announced. True when the feeder must be woken.
+    pub fn catch_up_to(&mut self, head: Seq) -> bool {
+        if self.mode == Mode::Left {
+            return false;
+        }
+        self.head = self.head.max(head);
+        if self.mode == Mode::Live && self.handed < self.head {
+            self.mode = Mode::Behind;
+        }
+        self.mode == Mode::Behind
+    }
+
     /// Ends a hold. True when the feeder must be woken.
     pub fn release(&mut self) -> bool {
         if self.mode == Mode::Held {
@@ -247,6 +259,18 @@ mod tests {
         assert!(!lane.release());
         assert_eq!(lane.turn(Seq(6)), Turn::Now);
         assert_eq!(lane.turn(Seq(5)), Turn::Not(Offer::Already));
+    }
+
+    #[test]
+    fn a_lane_that_was_opened_too_early_catches_up() {
+        let mut lane = Lane::held(Seq(14));
+        assert!(!lane.catch_up_to(Seq(15)), "held: whoever holds it releases it");
+        assert!(lane.release(), "and then there is something to feed");
+        lane.handed_over(Seq(15));
+        assert!(!lane.catch_up_to(Seq(15)));
+        assert!(lane.catch_up_to(Seq(16)));
+        lane.mode = Mode::Left;
+        assert!(!lane.catch_up_to(Seq(99)));
     }
 
     #[test]

@@ -53,12 +53,13 @@ impl LiveSocket {
         }
     }
 
-    /// Opens a lane that begins after `handed`, while messages up to `head` exist; a lane that is there stays as it is. True when the
+    /// Opens a lane that begins after `handed`, while messages up to `head` exist; a lane that is there only learns of the head. True when the
     /// feeder has work now. While the session is being made the lane stays held.
     pub(crate) fn open_lane(&self, conversation: &ConversationId, handed: Seq, head: Seq) -> bool {
         let mut lanes = self.lanes.lock();
-        if lanes.contains_key(conversation) {
-            return false;
+        if let Some(lane) = lanes.get_mut(conversation) {
+            // Opened from an older reading of the conversation: what was announced since is missing, and nobody offers it again.
+            return lane.catch_up_to(head);
         }
         let mut lane = Lane {
             head: head.max(handed),
