@@ -328,13 +328,17 @@ impl Positions {
 
     /// The consumer left the room: live messages stop.
     pub(crate) fn left(&mut self, id: &ConversationId) {
-        self.left.insert(id.clone());
+        // Not one that it was removed from before the answer came.
+        if self.of.contains_key(id) {
+            self.left.insert(id.clone());
+        }
     }
 
     /// The consumer entered the room, and the head is `last_seq`. What was missed came with the answer, so a position in a room
-    /// that had been left jumps to the head; one that was live all the time goes on as it was.
+    /// that had been left jumps to the head; one that was live all the time goes on as it was. One that is not known is one that the
+    /// user was removed from before the answer came: whatever comes next says where it begins.
     pub(crate) fn joined(&mut self, id: &ConversationId, last_seq: Seq) {
-        if self.left.remove(id) || !self.of.contains_key(id) {
+        if self.left.remove(id) {
             self.of.insert(id.clone(), Position::at(last_seq));
         }
     }

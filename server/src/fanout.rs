@@ -18,6 +18,7 @@ use chat_core::delivery::ExceptionKind;
 use chat_core::ids::conversation_room;
 use chat_core::ports::Clock;
 use chat_core::{Conversation, Message, Seq, Timestamp};
+use rollcall_protocol::event::{Session, name};
 use rollcall_protocol::reply::Delivery;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -29,7 +30,7 @@ use crate::chat::directory::Entry;
 use crate::delivery::RollCall;
 use crate::delivery::ledger::Broadcast;
 use crate::hub::lane::{Offer, Path};
-use crate::hub::socket::Wait;
+use crate::hub::socket::{Beginning, Wait};
 use crate::hub::{CloseReason, Hub, LiveSocket};
 use crate::limits::SEQ_GAP_WAIT;
 use crate::telemetry::labels::DeliveryOutcome;
@@ -284,8 +285,7 @@ impl Fanout {
             .deliveries
             .at(DeliveryOutcome::Offline)
             .increment(offline as u64);
-        self.events
-            .sent(rollcall_protocol::event::name::NEW_MESSAGE, delivery.handed_off as u64);
+        self.events.sent(name::NEW_MESSAGE, delivery.handed_off as u64);
     }
 
     /// The numbers of now, with nothing handed over: what a repeated `client_message_id` is answered.
@@ -310,6 +310,14 @@ impl Fanout {
     pub fn say<T: Serialize>(&self, socket: &Arc<LiveSocket>, event: &'static str, data: &T) {
         let Some(payload) = encode(data) else { return };
         self.say_encoded(socket, event, &payload);
+    }
+
+    /// Says `session`, once, and lets its lanes begin. False when it must be made again, from what is true now.
+    pub(crate) fn say_session(&self, socket: &LiveSocket, beginnings: &[Beginning], session: &Session) -> bool {
+        let Some(payload) = encode(session) else { return true };
+        let said = socket.begin_session(beginnings, &payload);
+        self.events.sent(name::SESSION, u64::from(said));
+        said
     }
 
     /// The same with a payload that is encoded already.

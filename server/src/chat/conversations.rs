@@ -206,6 +206,7 @@ impl Chat {
     fn bring_in(&self, conversation: &Conversation, users: &[UserId], head: Seq) {
         let room = conversation_room(&conversation.id);
         for socket in self.hub.sockets_of_all(users.iter()).iter().flatten() {
+            socket.changes();
             let work = socket.open_lane(&conversation.id, conversation.last_seq, head);
             self.hub.join_conversation_room(socket, &room);
             if work {
@@ -218,6 +219,7 @@ impl Chat {
     fn see_out(&self, id: &ConversationId, user: &UserId) {
         let room = conversation_room(id);
         for socket in self.hub.sockets_of(user) {
+            socket.changes();
             self.hub.leave(&socket, &room);
             socket.drop_lane(id);
             self.fanout.say(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chat_core::ids::conversation_room;
 use chat_core::limits::{PAGE_MAX, page_size};
 use chat_core::ports::PageFrom;
-use chat_core::{ConversationId, Message, Seq};
+use chat_core::{ConversationId, Message, Role, Seq};
 use rollcall_protocol::WireError;
 use rollcall_protocol::reply::{Joined, Left, Synced, Whoami, WhoamiConversation};
 use rollcall_protocol::request::{JoinConversation, Sync};
@@ -74,7 +74,10 @@ impl Chat {
                     socket.abandon_lane(&id, held);
                     self.hub.leave(socket, &room);
                 })?;
-                socket.begin_lane(&id, head, head);
+                if !socket.begin_lane(&id, head) {
+                    self.hub.leave(socket, &room);
+                    return Err(not_participant(&id));
+                }
                 head
             }
         };
@@ -129,10 +132,17 @@ impl Chat {
         socket: &Arc<LiveSocket>,
         id: &ConversationId,
     ) -> Result<Left, WireError> {
-        self.entry_for(actor, id).await?;
+        let entry = self.entry_for(actor, id).await?;
         socket.leave_lane(id, self.ports.clock.now());
         let room = conversation_room(id);
         let verified = self.hub.leave(socket, &room);
+        if !entry.conversation().has(actor.id()) {
+            // Removed in between: a mark of having left would keep them out of it when they are added again.
+            socket.drop_lane(id);
+            if actor.role != Role::Service {
+                return Err(not_participant(id));
+            }
+        }
         Ok(Left { room, verified })
     }
 

@@ -1,6 +1,6 @@
 //! From an admitted connection to one that gets live messages: rooms, `session`, what was missed, then live.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,57 +11,61 @@ use chat_core::{ConversationId, Epoch, Seq};
 use rollcall_protocol::event::{ConversationView, NotResumed, Resumed, ServerShutdown, Session, name};
 use rollcall_protocol::reply::Refused;
 use rollcall_protocol::request::Hello;
-use rollcall_protocol::{UserView, WireError};
+use rollcall_protocol::{ErrorCode, UserView, WireError};
 use tokio::time::Instant;
 
 use super::refusal::from_store;
 use super::{Actor, Chat};
 use crate::hub::LiveSocket;
-use crate::hub::inspect::CHAT_NAMESPACE;
+use crate::hub::inspect::{CHAT_NAMESPACE, kind_of};
+use crate::hub::socket::Beginning;
+use crate::hub::view::RoomKind;
 
 impl Chat {
     /// Sets a registered socket up. The order is what makes it complete: it is among its user's sockets already, so that every message
-    /// committed from now on is noted at it; then the conversations are read; whatever they do not hold is offered to the lanes,
-    /// which stay held until `session` and the missed messages are out.
+    /// committed from now on is noted at it; then the conversations are read, again if one of them changed meanwhile; then
+    /// `session` says what was read, and the lanes stay held until the missed messages are out.
     pub async fn open_session(&self, socket: &Arc<LiveSocket>, hello: &Hello) -> Result<(), WireError> {
         self.hub.join(socket, socket.sid.as_str());
         self.hub.join(socket, &user_room(socket.user_id()));
-        self.save_cursors_of(socket.user_id()).await;
-        let seen = self.ports.conversations.conversations_of(socket.user_id()).await;
-        let seen = seen.map_err(|error| from_store(&error))?;
-        let plan = plan_resume(hello, &seen, self.ports.vitals.epoch());
-        for seen in &seen {
-            self.open_lane(socket, seen, &plan);
+        for _ in 0..READINGS_MAX {
+            self.save_cursors_of(socket.user_id()).await;
+            socket.begin_reading();
+            let seen = self.ports.conversations.conversations_of(socket.user_id()).await;
+            let seen = seen.map_err(|error| from_store(&error))?;
+            let plan = plan_resume(hello, &seen, self.ports.vitals.epoch());
+            self.enter_rooms(socket, &seen);
+            let beginnings: Vec<Beginning> = seen.iter().map(|seen| beginning(seen, &plan)).collect();
+            let session = self.session(socket, &seen, &plan);
+            if self.fanout.say_session(socket, &beginnings, &session) {
+                self.feed_resumed(socket, &plan).await;
+                if socket.release_all() {
+                    self.fanout.wake_feeder(socket);
+                }
+                return Ok(());
+            }
         }
-        let session = self.session(socket, &seen, &plan);
-        self.fanout.say(socket, name::SESSION, &session);
-        self.feed_resumed(socket, &plan).await;
-        if socket.release_all() {
-            self.fanout.wake_feeder(socket);
-        }
-        Ok(())
+        Err(WireError::new(
+            ErrorCode::Internal,
+            "the conversations changed again and again while the session was made",
+        ))
     }
 
-    fn open_lane(&self, socket: &Arc<LiveSocket>, seen: &ConversationOfUser, plan: &BTreeMap<ConversationId, Plan>) {
-        let conversation = &seen.conversation;
-        let begins = match plan.get(&conversation.id) {
-            Some(Plan::After(seq)) => *seq,
-            _ => conversation.last_seq,
-        };
-        socket.begin_lane(&conversation.id, begins, conversation.last_seq);
-        let room = conversation_room(&conversation.id);
-        if !self.hub.join_conversation_room(socket, &room) {
-            tracing::error!(sid = %socket.sid, room, "joined a room that does not show the socket");
+    /// Puts the socket into the rooms of exactly these conversations: an earlier reading may have known of others.
+    fn enter_rooms(&self, socket: &Arc<LiveSocket>, seen: &[ConversationOfUser]) {
+        let rooms: BTreeSet<String> = seen
+            .iter()
+            .map(|seen| conversation_room(&seen.conversation.id))
+            .collect();
+        for former in socket.rooms() {
+            if kind_of(&former) == RoomKind::Conversation && !rooms.contains(&former) {
+                self.hub.leave(socket, &former);
+            }
         }
-        // Removed from the conversation between the read and the join: whoever removed them changed the entry before
-        // looking for sockets, so one of the two of us sees the other.
-        let removed = self
-            .directory
-            .cached(&conversation.id)
-            .is_some_and(|entry| !entry.conversation().has(socket.user_id()));
-        if removed {
-            self.hub.leave(socket, &room);
-            socket.drop_lane(&conversation.id);
+        for room in rooms {
+            if !self.hub.join_conversation_room(socket, &room) {
+                tracing::error!(sid = %socket.sid, room, "joined a room that does not show the socket");
+            }
         }
     }
 
@@ -165,6 +169,19 @@ const ERROR_PATIENCE: Duration = Duration::from_secs(10);
 const ERROR_RETRY: Duration = Duration::from_millis(10);
 /// The longest event name that is repeated to its sender.
 const EVENT_CHARS_MAX: usize = 80;
+
+/// How often a session is read again because a conversation changed during the reading. A change that meets a reading of a
+/// millisecond is rare; so many in a row are somebody's doing, and cost only their own connection.
+const READINGS_MAX: usize = 50;
+
+fn beginning(seen: &ConversationOfUser, plan: &BTreeMap<ConversationId, Plan>) -> Beginning {
+    let conversation = &seen.conversation;
+    let begins = match plan.get(&conversation.id) {
+        Some(Plan::After(seq)) => *seq,
+        _ => conversation.last_seq,
+    };
+    (conversation.id.clone(), begins, conversation.last_seq)
+}
 
 /// What is done with one conversation of `resume`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

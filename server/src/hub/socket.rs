@@ -1,23 +1,24 @@
 //! A live socket: who is behind it, what it was handed, and the only way to say something to it.
 
 mod lanes;
+mod opening;
 mod rooms;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use chat_core::{ConversationId, Role, Seq, Sid, Timestamp, User, UserId};
 use parking_lot::Mutex;
-use rollcall_protocol::event::name;
 use serde::Serialize;
-use serde_json::value::RawValue;
 use socketioxide::extract::SocketRef;
 use socketioxide::{SendError, SocketError};
 
+pub(crate) use self::opening::Beginning;
+use self::opening::Outbox;
+pub use self::opening::Wait;
 use super::lane::Lane;
 use crate::gateway::listener::Line;
-use crate::limits::BACKLOG_EVENTS_MAX;
 
 /// What is known of a connection when it is admitted.
 #[derive(Debug, Clone)]
@@ -59,7 +60,7 @@ pub struct LiveSocket {
     caller: Caller,
     link: SocketRef,
     expires_at: AtomicI64,
-    /// Set while `session` is not out yet.
+    /// Set until `session` and everything that was missed is out.
     opening: AtomicBool,
     /// One feeder at a time.
     feeding: AtomicBool,
@@ -70,7 +71,10 @@ pub struct LiveSocket {
     // Evidence only: lanes that ended by a leave or a removal. Locked after `lanes`.
     former: Mutex<HashMap<ConversationId, Vec<Lane>>>,
     joined: Mutex<HashMap<String, Timestamp>>,
-    backlog: Mutex<VecDeque<(&'static str, Box<RawValue>)>>,
+    // Locked after `lanes`.
+    outbox: Mutex<Outbox>,
+    /// Something waits in the outbox: whatever belongs behind it must wait too.
+    waits: AtomicBool,
     line: Mutex<Option<Arc<Line>>>,
     /// Why the server closed it, when it was the server.
     closing: Mutex<Option<super::CloseReason>>,
@@ -90,7 +94,8 @@ impl LiveSocket {
             lanes: Mutex::default(),
             former: Mutex::default(),
             joined: Mutex::default(),
-            backlog: Mutex::default(),
+            outbox: Mutex::default(),
+            waits: AtomicBool::new(false),
             line: Mutex::new(line),
             closing: Mutex::new(None),
         }
@@ -220,53 +225,6 @@ impl LiveSocket {
             }
         }
     }
-
-    /// Says `event` now, or as soon as the socket's buffer has room. `Full` when too many already wait.
-    ///
-    /// While the session is being made everything but `session` itself waits: it is the first event on every connection.
-    pub(crate) fn emit_surely(&self, event: &'static str, data: &RawValue) -> Result<Wait, EmitError> {
-        let mut backlog = self.backlog.lock();
-        let is_session = event == name::SESSION;
-        let waits = self.opening.load(Ordering::Relaxed) && !is_session;
-        // Everything that waits waits for the session, so that it goes past them.
-        if (backlog.is_empty() || is_session) && !waits {
-            match self.emit(event, data) {
-                Ok(()) => return Ok(Wait::None),
-                Err(EmitError::Closed) => return Err(EmitError::Closed),
-                Err(EmitError::Full) => {}
-            }
-        }
-        if is_session {
-            backlog.push_front((event, data.to_owned()));
-            return Ok(Wait::ForFeeder);
-        }
-        if backlog.len() >= BACKLOG_EVENTS_MAX {
-            return Err(EmitError::Full);
-        }
-        backlog.push_back((event, data.to_owned()));
-        Ok(if waits { Wait::ForSession } else { Wait::ForFeeder })
-    }
-
-    /// Says what waited. `Full` when some of it still waits.
-    pub(crate) fn flush_backlog(&self) -> Result<(), EmitError> {
-        let mut backlog = self.backlog.lock();
-        while let Some((event, data)) = backlog.front() {
-            self.emit(event, data)?;
-            backlog.pop_front();
-        }
-        Ok(())
-    }
-}
-
-/// Whether an event went out at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wait {
-    /// It is in the socket's buffer.
-    None,
-    /// It waits; the feeder must be woken.
-    ForFeeder,
-    /// It waits for `session`.
-    ForSession,
 }
 
 /// What holding a lane found.

@@ -157,6 +157,16 @@ impl Here {
         self.chat.send(&who.actor, saying(group, "x")).await.unwrap()
     }
 
+    async fn add(&self, owner: &Somebody, group: &ConversationId, who: &Somebody) {
+        let added = self.chat.add_participants(&owner.actor, group, &[who.id()]).await;
+        added.unwrap();
+    }
+
+    async fn remove(&self, owner: &Somebody, group: &ConversationId, who: &Somebody) {
+        let removed = self.chat.remove_participant(&owner.actor, group, &who.id()).await;
+        removed.unwrap();
+    }
+
     fn live(&self, peer: &Peer) -> Arc<LiveSocket> {
         self.hub.socket(&peer.sid).expect("a live socket")
     }

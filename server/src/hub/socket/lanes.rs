@@ -35,6 +35,12 @@ impl LiveSocket {
         };
         match lane.turn(seq) {
             Turn::Not(outcome) => outcome,
+            // Its buffer was full, and something that was said before waits for room: this belongs behind it.
+            Turn::Now if self.waits.load(Ordering::Acquire) => {
+                lane.mode = Mode::Behind;
+                self.lags(how.1);
+                Offer::Lagging
+            }
             Turn::Now => match self.emit(name::NEW_MESSAGE, payload) {
                 Ok(()) => {
                     lane.handed_over(seq);
@@ -124,8 +130,8 @@ impl LiveSocket {
     /// Ends feeding unless new work came meanwhile; true when it ended.
     pub(crate) fn stop_feeding(&self) -> bool {
         let lanes = self.lanes.lock();
-        let backlog = self.backlog.lock();
-        if backlog.is_empty() && lanes.values().all(|lane| lane.mode != Mode::Behind) {
+        let outbox = self.outbox.lock();
+        if outbox.is_empty() && lanes.values().all(|lane| lane.mode != Mode::Behind) {
             self.lagging_since.store(0, Ordering::Relaxed);
             self.feeding.store(false, Ordering::Release);
             return true;
@@ -163,34 +169,23 @@ impl LiveSocket {
         }
     }
 
-    /// Says where a held lane begins; `head` is the newest message that exists.
-    pub(crate) fn begin_lane(&self, conversation: &ConversationId, handed: Seq, head: Seq) {
+    /// Says where a held lane begins, which is the newest message that exists. False when it ended meanwhile: the user was removed.
+    pub(crate) fn begin_lane(&self, conversation: &ConversationId, head: Seq) -> bool {
         let mut lanes = self.lanes.lock();
-        let lane = lanes.entry(conversation.clone()).or_insert(Lane::held(handed));
-        *lane = Lane {
-            head: lane.head.max(head).max(handed),
-            left_at: lane.left_at,
-            ..Lane::held(handed)
+        let Some(lane) = lanes.get_mut(conversation) else {
+            return false;
         };
+        *lane = Lane {
+            head: lane.head.max(head),
+            left_at: lane.left_at,
+            ..Lane::held(head)
+        };
+        true
     }
 
     /// Ends the hold on one lane; true when the feeder has work now.
     pub(crate) fn release_lane(&self, conversation: &ConversationId) -> bool {
         self.lanes.lock().get_mut(conversation).is_some_and(Lane::release)
-    }
-
-    /// The session is out: ends every hold; true when the feeder has work now.
-    pub(crate) fn release_all(&self) -> bool {
-        let mut lanes = self.lanes.lock();
-        // Under the lock of the backlog, so that no event can begin to wait for a session that is out.
-        let backlog = self.backlog.lock();
-        self.opening.store(false, Ordering::Relaxed);
-        let mut work = !backlog.is_empty();
-        drop(backlog);
-        for lane in lanes.values_mut() {
-            work |= lane.release();
-        }
-        work
     }
 
     /// The client left by itself: nothing live until it joins again.

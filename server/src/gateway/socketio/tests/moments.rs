@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn what_happens_while_a_session_is_made_is_said_after_it() {
+async fn a_change_while_a_session_is_made_is_in_it() {
     let here = Here::open().await;
     let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
     here.stored.gates.conversations_of.shut();
@@ -14,15 +14,96 @@ async fn what_happens_while_a_session_is_made_is_said_after_it() {
     here.stored.gates.conversations_of.open();
 
     let (first, session) = peer.event().await;
-    assert_eq!((first.as_str(), &session["conversations"]), ("session", &json!([])));
-    assert_eq!(peer.hears("conversation_updated").await["id"], json!(group));
+    assert_eq!(first, "session");
+    assert_eq!(session["conversations"][0]["id"], json!(group));
+    assert_eq!(session["conversations"][0]["last_seq"], json!(1));
+    here.say(&alice, &group).await;
+    assert_eq!(
+        about_conversations(&peer.all_so_far().await),
+        [("new_message", json!(2))]
+    );
+}
+
+/// What moves a client's idea of its conversations, in order: the event and, of a message, its seq.
+fn about_conversations(all: &[(String, serde_json::Value)]) -> Vec<(&str, serde_json::Value)> {
+    let names = ["new_message", "conversation_updated", "conversation_removed"];
+    let ours = all.iter().filter(|(name, _)| names.contains(&name.as_str()));
+    ours.map(|(name, data)| (name.as_str(), data["seq"].clone())).collect()
+}
+
+#[tokio::test]
+async fn who_is_removed_and_added_again_while_a_session_is_made_misses_nothing() {
+    let here = Here::open().await;
+    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
+    let group = here.group(&alice, &[&bob]).await;
+    here.say(&alice, &group).await;
+    here.say(&alice, &group).await;
+    here.stored.gates.conversations_of.shut();
+    let mut peer = Peer::resuming(here.address, &bob.token, (group.as_str(), 1)).await;
+    // The reading that is held here knows nothing of what follows.
+    here.stored.gates.conversations_of.reached().await;
+    here.remove(&alice, &group, &bob).await;
+    here.say(&alice, &group).await;
+    here.add(&alice, &group, &bob).await;
+    here.say(&alice, &group).await;
+    here.stored.gates.conversations_of.open();
+
+    let (first, session) = peer.event().await;
+    assert_eq!(first, "session");
+    assert_eq!(session["conversations"][0]["last_seq"], json!(4));
+    assert_eq!(session["resume"][group.as_str()]["messages"], json!(3));
     here.say(&alice, &group).await;
     let all = peer.all_so_far().await;
-    let seqs = all
-        .iter()
-        .filter(|(name, _)| name == "new_message")
-        .map(|(_, data)| data["seq"].clone());
-    assert_eq!(seqs.collect::<Vec<_>>(), [json!(1), json!(2)]);
+    // A client that hears that it was removed forgets what it holds.
+    let messages = [2, 3, 4, 5].map(|seq| ("new_message", json!(seq)));
+    assert_eq!(about_conversations(&all), messages);
+}
+
+#[tokio::test]
+async fn who_is_removed_while_a_session_is_made_is_in_no_room_of_it() {
+    let here = Here::open().await;
+    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
+    let group = here.group(&alice, &[&bob]).await;
+    here.stored.gates.conversations_of.shut();
+    let mut peer = Peer::connect(here.address, &bob.token).await;
+    here.stored.gates.conversations_of.reached().await;
+    here.remove(&alice, &group, &bob).await;
+    here.stored.gates.conversations_of.open();
+
+    let (first, session) = peer.event().await;
+    assert_eq!((first.as_str(), &session["conversations"]), ("session", &json!([])));
+    here.say(&alice, &group).await;
+    assert_eq!(about_conversations(&peer.all_so_far().await), []);
+    let socket = here.live(&peer);
+    assert!(!socket.is_in(&chat_core::ids::conversation_room(&group)));
+    assert_eq!(socket.handed(&group), None);
+}
+
+#[tokio::test]
+async fn a_leave_that_meets_a_removal_does_not_outlive_it() {
+    let here = Here::open().await;
+    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
+    let group = here.group(&alice, &[&bob]).await;
+    let mut peer = here.connected(&bob).await;
+    let socket = here.live(&peer);
+    here.stored.gates.remove.shut();
+    let removing = {
+        let (chat, actor, group, user) = (here.chat.clone(), alice.actor.clone(), group.clone(), bob.id());
+        tokio::spawn(async move { chat.remove_participant(&actor, &group, &user).await })
+    };
+    here.stored.gates.remove.reached().await;
+    // Stored, and not in effect yet: the leave is still a participant's.
+    let left = json!({"conversation_id": group});
+    peer.emit("leave_conversation", &left).await;
+    assert_eq!(peer.answer().await["ok"], json!(true));
+    here.stored.gates.remove.open();
+    removing.await.unwrap().unwrap();
+    peer.emit("leave_conversation", &left).await;
+    assert_eq!(peer.answer().await["error"]["code"], json!("not_participant"));
+    assert!(!socket.has_left(&group));
+    here.add(&alice, &group, &bob).await;
+    here.say(&alice, &group).await;
+    assert_eq!(peer.seqs(1).await, [1]);
 }
 
 #[tokio::test]
@@ -71,7 +152,7 @@ async fn a_join_under_way_is_not_taken_for_a_lost_socket() {
     assert!(!socket.is_in(&room));
 
     here.hub.join_conversation_room(&socket, &room);
-    socket.begin_lane(&group, Seq(2), Seq(2));
+    assert!(socket.begin_lane(&group, Seq(2)));
     assert!(!socket.release_lane(&group));
     here.say(&alice, &group).await;
     assert_eq!(peer.seqs(1).await, [3], "2 came with the acknowledgement of the join");

@@ -27,7 +27,18 @@ impl Peer {
         Self::over(tcp, address, token).await
     }
 
+    /// The same for one that comes back and holds messages up to `held` of a conversation.
+    pub(super) async fn resuming(address: SocketAddr, token: &str, held: (&str, u64)) -> Self {
+        let tcp = in_time("a connection", TcpStream::connect(address)).await.unwrap();
+        let auth = json!({"token": token, "resume": {held.0: held.1}});
+        Self::with(tcp, address, &auth).await
+    }
+
     pub(super) async fn over(tcp: TcpStream, address: SocketAddr, token: &str) -> Self {
+        Self::with(tcp, address, &json!({"token": token})).await
+    }
+
+    async fn with(tcp: TcpStream, address: SocketAddr, auth: &Value) -> Self {
         let url = format!("ws://{address}/socket.io/?EIO=4&transport=websocket");
         let (socket, _) = in_time("an upgrade", client_async(url, tcp)).await.unwrap();
         let mut peer = Self {
@@ -37,7 +48,7 @@ impl Peer {
             acknowledged: VecDeque::new(),
             next_ack: 0,
         };
-        peer.write(format!("40{}", json!({"token": token}))).await;
+        peer.write(format!("40{auth}")).await;
         while peer.sid.is_empty() {
             peer.read_one().await;
         }
