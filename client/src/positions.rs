@@ -328,10 +328,8 @@ impl Positions {
 
     /// The consumer left the room: live messages stop.
     pub(crate) fn left(&mut self, id: &ConversationId) {
-        // Not one that it was removed from before the answer came.
-        if self.of.contains_key(id) {
-            self.left.insert(id.clone());
-        }
+        // Also one that is not known: added again, and left before the word of the adding came.
+        self.left.insert(id.clone());
     }
 
     /// The consumer entered the room, and the head is `last_seq`. What was missed came with the answer, so a position in a room

@@ -240,3 +240,23 @@ fn fill(positions: &mut Positions, mut after: u64, last: u64, page: usize, out: 
         }
     }
 }
+
+#[test]
+fn a_leave_that_is_answered_before_the_adding_is_told_still_counts() {
+    let mut positions = following(0);
+    positions.removed(&id());
+    positions.left(&id());
+    positions.appeared(&session(0, None).conversations[0]);
+    // Four messages later it joins again and gets them with the answer.
+    positions.joined(&id(), Seq(4));
+    assert_eq!(positions.message(&message(5)), Verdict::Deliver);
+}
+
+#[test]
+fn a_join_that_is_answered_after_a_removal_says_nothing_of_where_it_begins() {
+    let mut positions = following(3);
+    positions.removed(&id());
+    positions.joined(&id(), Seq(3));
+    positions.appeared(&session(5, None).conversations[0]);
+    assert_eq!(positions.message(&message(6)), Verdict::Deliver);
+}

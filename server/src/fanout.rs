@@ -338,14 +338,15 @@ impl Fanout {
         let Some(payload) = encode(data) else { return };
         let heard = sockets
             .iter()
-            .filter(|socket| socket.emit(event, &*payload).is_ok())
+            .filter(|socket| socket.emit(event, &payload).is_ok())
             .count();
         self.events.sent(event, heard as u64);
     }
 
     /// Says an event if there is room for it now; false when there is none.
     pub fn try_say<T: Serialize>(&self, socket: &LiveSocket, event: &'static str, data: &T) -> bool {
-        let said = socket.emit(event, data).is_ok();
+        let Some(payload) = encode(data) else { return false };
+        let said = socket.emit(event, &payload).is_ok();
         self.events.sent(event, u64::from(said));
         said
     }

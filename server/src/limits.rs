@@ -9,6 +9,16 @@ pub const PACKET_BYTES_MAX: usize = 1 << 20;
 /// Packets that wait in a socket's own buffer (socketioxide's default): a burst of two pages of messages.
 pub const SOCKET_BUFFER_PACKETS: usize = 128;
 
+/// Bytes that may wait before the next message to a socket. The heartbeat waits behind them, and behind what the kernel holds
+/// ([`SEND_BUFFER_BYTES`], which it doubles): its answer must come within 20 s, so that a client may be as slow as 40 kB/s.
+pub const SOCKET_BYTES_AHEAD_MAX: u64 = 512 << 10;
+
+/// What the kernel may hold for one connection. By itself it lets it grow to megabytes, which a slow client takes minutes to read.
+pub const SEND_BUFFER_BYTES: usize = 128 << 10;
+
+/// Refusals of a flood that wait for room in the buffer of whoever sends it; a client that sends on and reads none of them is closed.
+pub const REFUSALS_WAITING_MAX: usize = 1_024;
+
 /// Events of one socket that wait for their turn. A client that pipelines deeper than this is told `rate_limited`.
 pub const INBOX_EVENTS_MAX: usize = 1_024;
 /// The same in bytes: a stalled database must not let every socket park 1,024 packets of 1 MiB.

@@ -64,6 +64,10 @@ impl Chat {
         }
         for room in rooms {
             if !self.hub.join_conversation_room(socket, &room) {
+                if self.hub.socket(socket.sid.as_str()).is_none() {
+                    // The client went meanwhile; it is in no room any more.
+                    return;
+                }
                 tracing::error!(sid = %socket.sid, room, "joined a room that does not show the socket");
             }
         }

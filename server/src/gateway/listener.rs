@@ -19,12 +19,15 @@ use std::time::Duration;
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use metrics::Counter;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 pub use line::Line;
 pub use stream::LineStream;
+
+use crate::limits::SEND_BUFFER_BYTES;
 
 /// How long to wait after an error that the next `accept` would meet as well, such as no descriptors left: short, since
 /// a descriptor may come free at any moment, but no busy loop.
@@ -61,6 +64,10 @@ impl LineListener {
     /// Listens on `tcp` and holds at most `connections_max` connections at a time. Errors of `accept` are counted in
     /// `errors`.
     pub fn new(tcp: TcpListener, connections_max: usize, errors: Counter) -> Self {
+        // Accepted connections inherit it.
+        if let Err(error) = SockRef::from(&tcp).set_send_buffer_size(SEND_BUFFER_BYTES) {
+            tracing::warn!(%error, "the kernel's send buffers are not bounded: slow clients may be closed by the heartbeat");
+        }
         Self {
             tcp,
             slots: Arc::new(Semaphore::new(connections_max.min(Semaphore::MAX_PERMITS))),

@@ -191,13 +191,9 @@ impl Gateway {
         let (gateway, events) = (Arc::clone(self), Arc::clone(inbox));
         socket.on_fallback(move |event: RawEvent| {
             // Here, before the future, is where order is kept: socketioxide spawns each future as a task of its own.
-            let run = gateway.receive(&events, event);
+            let received = gateway.receive(&events, event);
             let (gateway, inbox) = (Arc::clone(&gateway), Arc::clone(&events));
-            async move {
-                if run {
-                    gateway.run_inbox(&inbox).await;
-                }
-            }
+            async move { gateway.received(&inbox, received).await }
         });
         let (gateway, events) = (Arc::clone(self), Arc::clone(inbox));
         socket.on_disconnect(move |socket: SocketRef, reason: DisconnectReason| async move {

@@ -1,5 +1,6 @@
 //! A live socket: who is behind it, what it was handed, and the only way to say something to it.
 
+mod ahead;
 mod lanes;
 mod opening;
 mod rooms;
@@ -10,15 +11,18 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use chat_core::{ConversationId, Role, Seq, Sid, Timestamp, User, UserId};
 use parking_lot::Mutex;
-use serde::Serialize;
+use rollcall_protocol::event::name;
+use serde_json::value::RawValue;
 use socketioxide::extract::SocketRef;
 use socketioxide::{SendError, SocketError};
 
+use self::ahead::Ahead;
 pub(crate) use self::opening::Beginning;
 use self::opening::Outbox;
 pub use self::opening::Wait;
 use super::lane::Lane;
 use crate::gateway::listener::Line;
+use crate::limits::SOCKET_BYTES_AHEAD_MAX;
 
 /// What is known of a connection when it is admitted.
 #[derive(Debug, Clone)]
@@ -75,6 +79,7 @@ pub struct LiveSocket {
     outbox: Mutex<Outbox>,
     /// Something waits in the outbox: whatever belongs behind it must wait too.
     waits: AtomicBool,
+    ahead: Ahead,
     line: Mutex<Option<Arc<Line>>>,
     /// Why the server closed it, when it was the server.
     closing: Mutex<Option<super::CloseReason>>,
@@ -96,6 +101,7 @@ impl LiveSocket {
             joined: Mutex::default(),
             outbox: Mutex::default(),
             waits: AtomicBool::new(false),
+            ahead: Ahead::default(),
             line: Mutex::new(line),
             closing: Mutex::new(None),
         }
@@ -189,7 +195,9 @@ impl LiveSocket {
     }
 
     pub(super) fn set_line(&self, line: Arc<Line>) {
-        *self.line.lock() = Some(line);
+        let mut of_socket = self.line.lock();
+        self.ahead.starts_at(line.written());
+        *of_socket = Some(line);
     }
 
     pub(super) fn line(&self) -> Option<Arc<Line>> {
@@ -213,9 +221,12 @@ impl LiveSocket {
 
     /// Says `event` once; an error is the caller's to deal with.
     #[expect(clippy::disallowed_methods, reason = "this is the one door")]
-    pub(crate) fn emit<T: Serialize + ?Sized>(&self, event: &'static str, data: &T) -> Result<(), EmitError> {
+    pub(crate) fn emit(&self, event: &'static str, data: &RawValue) -> Result<(), EmitError> {
         match self.link.emit(event, data) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.ahead.said(event.len() + data.get().len());
+                Ok(())
+            }
             Err(SendError::Socket(SocketError::InternalChannelFull)) => Err(EmitError::Full),
             Err(SendError::Socket(_)) => Err(EmitError::Closed),
             Err(SendError::Serialize(error)) => {
@@ -224,6 +235,16 @@ impl LiveSocket {
                 Ok(())
             }
         }
+    }
+
+    /// Hands a message over. Full is also a socket that has too many bytes before it still: the heartbeat queues behind them, and a client
+    /// that reads slowly but steadily would be closed for not answering it.
+    fn emit_message(&self, payload: &RawValue) -> Result<(), EmitError> {
+        // Long polling writes when it is asked; its connection tells nothing of what waits.
+        if self.transport() == "websocket" && self.ahead.bytes(self.bytes_written()) > SOCKET_BYTES_AHEAD_MAX {
+            return Err(EmitError::Full);
+        }
+        self.emit(name::NEW_MESSAGE, payload)
     }
 }
 

@@ -13,16 +13,56 @@ use rollcall_protocol::reply::{Changed, Done, Left, Listed, Nothing, Refreshed, 
 use rollcall_protocol::request::SendMessage;
 use rollcall_protocol::{Request, WireError};
 use serde::Serialize;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::Gateway;
 use super::inbox::{Inbox, Put};
 use super::packet::{Answer, RawEvent, ReadEvent, too_many_waiting};
 use crate::chat::Actor;
-use crate::hub::LiveSocket;
+use crate::hub::{CloseReason, LiveSocket};
 use crate::limits::SENDS_IN_FLIGHT_MAX;
+use crate::telemetry::labels::Limit;
 
 /// Messages that are queued with the store and not answered yet.
 type InFlight = FuturesUnordered<BoxFuture<'static, ()>>;
+
+/// What is to be done about an event that came.
+pub(super) enum Received {
+    /// Nothing: it waits for its turn, or its connection is gone.
+    Waits,
+    /// Run the inbox.
+    Run,
+    /// There was no room for it: say so.
+    Refused(Flood),
+    /// Nor for saying so.
+    Flooded(Answer),
+}
+
+/// An event too many; without its data, of which there may be much.
+pub(super) struct Flood {
+    name: String,
+    answer: Answer,
+    error: WireError,
+    place: OwnedSemaphorePermit,
+}
+
+impl Flood {
+    fn of(event: RawEvent, error: WireError, place: OwnedSemaphorePermit) -> Self {
+        // Whoever asked for an acknowledgement knows which event it was.
+        let (name, answer) = if event.answer.is_wanted() {
+            (String::new(), event.answer)
+        } else {
+            let read = event.read();
+            (read.name, read.answer)
+        };
+        Self {
+            name,
+            answer,
+            error,
+            place,
+        }
+    }
+}
 
 /// One event being carried out.
 struct Turn {
@@ -33,31 +73,58 @@ struct Turn {
 }
 
 impl Gateway {
-    /// Puts an event into its inbox; true when the caller must run it.
-    pub(super) fn receive(&self, inbox: &Inbox, event: RawEvent) -> bool {
+    /// Puts an event into its inbox.
+    pub(super) fn receive(&self, inbox: &Inbox, event: RawEvent) -> Received {
         match inbox.put(event) {
-            Put::Waits | Put::Closed => false,
-            Put::Run => true,
+            Put::Waits | Put::Closed => Received::Waits,
+            Put::Run => Received::Run,
             Put::Full(event) => {
-                self.refuse_one_too_many(inbox, event);
-                false
+                let error = too_many_waiting();
+                self.count_error(&error);
+                self.metrics.rate_limited.increment(Limit::Other);
+                match inbox.refusal() {
+                    Some(place) => Received::Refused(Flood::of(event, error, place)),
+                    None => Received::Flooded(event.answer),
+                }
             }
         }
     }
 
-    fn refuse_one_too_many(&self, inbox: &Inbox, event: RawEvent) {
-        let error = too_many_waiting();
-        self.count_error(&error);
-        self.metrics
-            .rate_limited
-            .increment(crate::telemetry::labels::Limit::Other);
-        if event.answer.is_wanted() {
-            event.answer.try_send(&Refused::new(error));
-        } else if let Some(socket) = inbox.socket() {
-            // Nobody waits here: of a flood of refusals those that fit are heard.
-            let name = event.read().name;
-            self.chat.say_error_if_room(&socket, &name, error);
+    /// What follows, outside the order.
+    pub(super) async fn received(self: &Arc<Self>, inbox: &Inbox, received: Received) {
+        match received {
+            Received::Waits => {}
+            Received::Run => self.run_inbox(inbox).await,
+            Received::Refused(flood) => self.refuse_flood(inbox, flood).await,
+            // It reads none of what it is told, and sends on.
+            Received::Flooded(answer) => {
+                tracing::warn!(sid = %answer.sid(), "closed: it sends without end and does not read that it is refused");
+                match inbox.socket() {
+                    Some(socket) => self.hub.disconnect(&socket, CloseReason::Slow),
+                    None => answer.disconnect(),
+                }
+            }
         }
+    }
+
+    /// Tells of one event too many, as soon as the client has room for it.
+    async fn refuse_flood(&self, inbox: &Inbox, flood: Flood) {
+        let Flood {
+            name,
+            answer,
+            error,
+            place,
+        } = flood;
+        if answer.is_wanted() {
+            if !answer.send(&Refused::new(error)).await
+                && let Some(socket) = inbox.socket()
+            {
+                self.hub.disconnect(&socket, CloseReason::Slow);
+            }
+        } else if let Some(socket) = inbox.socket() {
+            self.chat.say_error(&socket, &name, error).await;
+        }
+        drop(place);
     }
 
     /// Carries out what waits in the inbox until nothing does.
@@ -205,8 +272,15 @@ impl Gateway {
 
     async fn answer<T: Serialize>(&self, turn: &Turn, result: Result<T, WireError>) {
         match result {
-            Ok(adds) => turn.answer.send(&Done::new(adds)).await,
+            Ok(adds) => self.reply(turn, &Done::new(adds)).await,
             Err(error) => self.refuse(turn, error).await,
+        }
+    }
+
+    /// Sends an acknowledgement. A client that takes none for too long is closed, since one that is dropped would be a silence.
+    async fn reply<T: Serialize>(&self, turn: &Turn, answer: &T) {
+        if !turn.answer.send(answer).await && turn.socket.is_connected() {
+            self.hub.disconnect(&turn.socket, CloseReason::Slow);
         }
     }
 
@@ -215,7 +289,7 @@ impl Gateway {
         self.count_error(&error);
         tracing::debug!(sid = %turn.socket.sid, event = ?turn.name, %error, "an event was refused");
         if turn.answer.is_wanted() {
-            turn.answer.send(&Refused::new(error)).await;
+            self.reply(turn, &Refused::new(error)).await;
         } else {
             self.chat.say_error(&turn.socket, &turn.name, error).await;
         }

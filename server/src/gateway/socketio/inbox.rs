@@ -7,11 +7,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::packet::RawEvent;
 use crate::hub::LiveSocket;
-use crate::limits::{INBOX_BYTES_MAX, INBOX_EVENTS_MAX};
+use crate::limits::{INBOX_BYTES_MAX, INBOX_EVENTS_MAX, REFUSALS_WAITING_MAX};
 
 #[derive(Debug, Default)]
 struct Waiting {
@@ -37,10 +37,21 @@ pub enum Put {
 }
 
 /// The events of one socket.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Inbox {
     waiting: Mutex<Waiting>,
     came: Notify,
+    refusals: Arc<Semaphore>,
+}
+
+impl Default for Inbox {
+    fn default() -> Self {
+        Self {
+            waiting: Mutex::default(),
+            came: Notify::new(),
+            refusals: Arc::new(Semaphore::new(REFUSALS_WAITING_MAX)),
+        }
+    }
 }
 
 impl Inbox {
@@ -65,6 +76,11 @@ impl Inbox {
         drop(waiting);
         self.came.notify_one();
         Put::Waits
+    }
+
+    /// A place among the refusals that wait to be told; none when there are too many.
+    pub fn refusal(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.refusals).try_acquire_owned().ok()
     }
 
     /// The session is out. True when events wait already and the caller must run the inbox.

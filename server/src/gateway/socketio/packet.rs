@@ -150,7 +150,8 @@ impl Answer {
     }
 
     /// Answers; waits a while for a client whose buffer is full, since an acknowledgement that is dropped is a silence.
-    pub async fn send<T: Serialize>(&self, data: &T) {
+    /// False when it could not be sent.
+    pub async fn send<T: Serialize>(&self, data: &T) -> bool {
         let deadline = tokio::time::Instant::now() + ANSWER_PATIENCE;
         loop {
             let Ok(ack) =
@@ -159,19 +160,24 @@ impl Answer {
                 Err(SendError::Socket(SocketError::InternalChannelFull)) if tokio::time::Instant::now() < deadline => {
                     tokio::time::sleep(ANSWER_RETRY).await;
                 }
-                Ok(()) => return,
+                Ok(()) => return true,
                 Err(error) => {
                     tracing::debug!(sid = %self.socket.id, %error, "an answer could not be sent");
-                    return;
+                    return false;
                 }
             }
         }
     }
 
-    /// The same, from where nobody may wait: a refusal of an event that came too fast. Dropped if there is no room.
-    pub fn try_send<T: Serialize>(&self, data: &T) -> bool {
-        let Ok(ack) = AckSender::from_message_parts(&self.socket, &mut Raw::Bytes(bytes::Bytes::new()), &self.ack_id);
-        ack.send(data).is_ok()
+    /// Whose it is.
+    pub fn sid(&self) -> impl std::fmt::Display {
+        self.socket.id
+    }
+
+    /// Ends the connection of a client that has no session yet.
+    #[expect(clippy::disallowed_methods, reason = "the hub does not know it yet")]
+    pub fn disconnect(self) {
+        let _gone = self.socket.disconnect();
     }
 }
 

@@ -22,6 +22,7 @@ use crate::clock::UuidSource;
 use crate::gateway::listener::LineListener;
 use crate::identity::RateLimits;
 use crate::identity::fake::{HandClock, OPEN, authority};
+use crate::limits::{INBOX_EVENTS_MAX, SOCKET_BUFFER_PACKETS};
 use crate::settings::{Rate, Rates};
 use crate::store::memory::MemoryStore;
 use crate::telemetry::Metrics;

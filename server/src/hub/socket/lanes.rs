@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
 use chat_core::{ConversationId, Seq, Timestamp};
-use rollcall_protocol::event::name;
 use serde_json::value::RawValue;
 
 use super::{EmitError, HeldLane, LiveSocket};
@@ -41,7 +40,7 @@ impl LiveSocket {
                 self.lags(how.1);
                 Offer::Lagging
             }
-            Turn::Now => match self.emit(name::NEW_MESSAGE, payload) {
+            Turn::Now => match self.emit_message(payload) {
                 Ok(()) => {
                     lane.handed_over(seq);
                     if self.caller.receipts {
@@ -99,7 +98,7 @@ impl LiveSocket {
         if seq != lane.handed.next() {
             return None;
         }
-        let outcome = self.emit(name::NEW_MESSAGE, payload);
+        let outcome = self.emit_message(payload);
         match outcome {
             Ok(()) => {
                 lane.fed(seq);
@@ -258,7 +257,7 @@ impl LiveSocket {
         let mut lanes = self.lanes.lock();
         let lane = lanes.get_mut(conversation)?;
         let waits = lane.outstanding.iter_mut().find(|waits| waits.seq == seq)?;
-        let outcome = self.emit(name::NEW_MESSAGE, payload);
+        let outcome = self.emit_message(payload);
         if outcome.is_ok() {
             waits.attempts = waits.attempts.saturating_add(1);
         }

@@ -305,3 +305,56 @@ async fn who_reads_nothing_is_cut_before_its_heartbeat_could_tell() {
     );
     expiry.abort();
 }
+
+#[tokio::test]
+async fn every_event_of_a_flood_is_answered() {
+    let here = Here::open().await;
+    let bob = here.somebody("bob").await;
+    here.stored.gates.conversations_of.shut();
+    let mut peer = Peer::connect(here.address, &bob.token).await;
+    here.stored.gates.conversations_of.reached().await;
+    // All of them come before the first one is carried out, and more are refused than fit into the socket's buffer.
+    let too_many = 800;
+    for _ in 0..INBOX_EVENTS_MAX + too_many {
+        peer.emit("list_conversations", &json!({})).await;
+    }
+    here.stored.gates.conversations_of.open();
+    let (mut done, mut refused) = (0, 0);
+    for _ in 0..INBOX_EVENTS_MAX + too_many {
+        let answer = peer.answer().await;
+        if answer["ok"] == json!(true) {
+            done += 1;
+        } else {
+            assert_eq!(answer["error"]["code"], json!("rate_limited"));
+            refused += 1;
+        }
+    }
+    // The session may have come out before the last of them.
+    assert!(
+        done >= INBOX_EVENTS_MAX && refused > SOCKET_BUFFER_PACKETS,
+        "{done} {refused}"
+    );
+}
+
+#[tokio::test]
+async fn little_waits_before_the_heartbeat_of_a_slow_reader() {
+    let here = Here::open().await;
+    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
+    let group = here.group(&alice, &[&bob]).await;
+    let tcp = TcpSocket::new_v4().unwrap();
+    tcp.set_recv_buffer_size(16_384).unwrap();
+    let tcp = tcp.connect(here.address).await.unwrap();
+    let mut peer = Peer::over(tcp, here.address, &bob.token).await;
+    peer.all_so_far().await;
+    let socket = here.live(&peer);
+    let big = "y".repeat(16_000);
+    for _ in 0..120 {
+        here.chat.send(&alice.actor, saying(&group, &big)).await.unwrap();
+    }
+    eventually("it lags", || socket.is_lagging()).await;
+    let handed = socket.handed(&group).unwrap().0 * 16_000;
+    assert!(handed < 1_200_000, "{handed} bytes are before the next ping");
+    let all: Vec<u64> = (1..=120).collect();
+    assert_eq!(peer.seqs(120).await, all);
+    eventually("it does not lag any more", || !socket.is_lagging()).await;
+}
