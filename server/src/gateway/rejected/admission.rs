@@ -136,11 +136,12 @@ impl Admission {
     /// Keeps the refusal, and writes it down with whoever it was. A token may come with the first request already (in the
     /// query, or as a header); `auth` comes with CONNECT, which a refused client never sends.
     fn keep(&self, parts: &Parts, address: Option<IpAddr>, fault: Fault) {
-        let rejection = Rejection::of(parts, address, fault.clone());
+        let rejection = Rejection::of(parts, address, fault);
         let Some(user) = (self.owner_of)(&parts.headers, &parts.uri) else {
             self.ring.note(rejection);
             return;
         };
+        let fault = rejection.fault.clone();
         if self.ring.note(rejection.by(user.clone())) {
             (self.turned_away)(&user, &fault);
         }
