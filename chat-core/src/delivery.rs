@@ -162,6 +162,8 @@ pub struct MembershipSpan {
     pub joined_seq: Seq,
     /// Until when, and the `last_seq` at that moment; `None`: they still are.
     pub left: Option<(Timestamp, Seq)>,
+    /// Received and read up to here during it, as far as it is stored; `None`: it ended before this was kept.
+    pub cursors: Option<(Seq, Seq)>,
 }
 
 impl MembershipSpan {

@@ -257,7 +257,7 @@ pub trait Conversations: Send + Sync {
         at: Timestamp,
     ) -> Result<Conversation, ConversationError>;
 
-    /// Removes a user and keeps the times of their membership; nothing happens when they are not in it.
+    /// Removes a user and keeps the times and the cursors of their membership; nothing happens when they are not in it.
     async fn remove_participant(
         &self,
         id: &ConversationId,

@@ -1,7 +1,7 @@
 // The failure museum, second hall: who never came in, or did not stay.
 import assert from "node:assert/strict";
 import { after, before } from "node:test";
-import { Server, until } from "./harness.mjs";
+import { Server, signToken, until } from "./harness.mjs";
 import { Peer, open, range, seqs } from "./peer.mjs";
 import { check, deaf, explainNow, finds, honest, piece } from "./museum.mjs";
 
@@ -17,6 +17,13 @@ async function rejected(matches) {
     const kept = items.filter(matches);
     return kept.length > 0 && kept;
   });
+}
+
+/** A handshake by hand, for what no official client of today sends. */
+async function raw({ query, extraHeaders }) {
+  const answer = await fetch(`${server.url}/socket.io/?${new URLSearchParams({ transport: "polling", ...query })}`, { headers: extraHeaders });
+  assert.equal(answer.status, 400);
+  return answer;
 }
 
 piece(["offline"], "(d) a client with the wrong Socket.IO path is offline, and the rejected connections show the right one", async (t) => {
@@ -52,6 +59,41 @@ piece(["offline"], "(e) a page of a refused origin is offline, and the rejected 
     await peer.receives(group, 2 - at);
   }
   await finds(server, message, bob, { verdict: "delivered" });
+});
+
+piece(["handshake_rejected"], "(d, e) a client whose token comes with the address is known also at a wrong door: path, origin, protocol", async (t) => {
+  const doors = [
+    ["path", { path: "/ws-known/" }, /came on \/ws-known\//, /\/socket\.io\//],
+    ["origin", { extraHeaders: { origin: "https://known.example.net" } }, /known\.example\.net/, /ALLOWED_ORIGINS/],
+    ["protocol", { query: { EIO: "3" } }, /EIO=3/, /version 3 or 4/],
+  ];
+  for (const [reason, wrong, says, remedy] of doors) {
+    const [alice, bob] = await server.users("alice", "bob");
+    const group = await server.group(alice, bob);
+    const { message } = await server.post(alice, group, "are you there?");
+    await finds(server, message, bob, { verdict: "offline", cause: "offline", failing: "connected" });
+    // The token in the query, in the header, and one that has expired: it still says whose it was.
+    const { query = {}, extraHeaders = {} } = wrong;
+    const asQuery = (token) => ({ ...wrong, query: { ...query, token } });
+    const asHeader = { ...wrong, extraHeaders: { ...extraHeaders, authorization: `Bearer ${bob.token}` } };
+    for (const options of [asQuery(bob.token), asHeader, asQuery(server.tokenFor(bob, -120))]) {
+      const protocol = reason === "protocol" ? await raw(options) : undefined;
+      protocol ?? (await Peer.refused(t, server, options));
+    }
+    const turned = { verdict: "missed", cause: "handshake_rejected", failing: "connected", says: [new RegExp(`was refused \\(3 times for ${reason}`), says], remedy };
+    await finds(server, message, bob, turned);
+    check(await explainNow(server, group, bob), turned);
+    const kept = await rejected((one) => one.user_id === bob.id);
+    assert.deepEqual(kept.map((one) => one.reason), [reason, reason, reason]);
+    assert.ok(!JSON.stringify(kept).includes(bob.token), "the token is not kept");
+    // A token that somebody else signed names nobody.
+    await Peer.refused(t, server, { path: "/ws-forged/", query: { token: signToken({ sub: alice.id }, "another key of more than 32 bytes, which is not ours") } });
+    const forged = await rejected((one) => one.path.startsWith("/ws-forged/"));
+    assert.equal(forged[0].user_id, undefined);
+    const right = await honest(t, server, bob, { auth: { resume: { [group.id]: 0 } } });
+    await right.receives(group, 1);
+    await finds(server, message, bob, { verdict: "delivered" });
+  }
 });
 
 piece(["handshake_rejected"], "(o) an expired token is refused, explained, and mended by a fresh one", async (t) => {

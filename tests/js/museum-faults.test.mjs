@@ -74,6 +74,24 @@ piece(["offline"], "(l) a server that was restarted in order says the same about
   await finds(server, message, erik, { verdict: "delivered" });
 });
 
+piece([], "what somebody had before they were removed is still known after a restart", async (t) => {
+  const server = await started(t);
+  const [alice, bob, carol] = await server.users("alice", "bob", "carol");
+  const group = await server.group(alice, bob, carol);
+  const [b, c] = [await honest(t, server, bob), await honest(t, server, carol)];
+  const { message } = await server.post(alice, group, "before they go");
+  for (const peer of [b, c]) await peer.receives(group, 1);
+  await c.must("receipt", { conversation_id: group.id, read: 1 });
+  await finds(server, message, bob, { verdict: "delivered" });
+  for (const user of [bob, carol]) await server.ask("DELETE", `/api/v1/conversations/${group.id}/participants/${user.id}`, { token: alice.token });
+  for (const _ of ["before", "after the restart"]) {
+    await finds(server, message, bob, { verdict: "delivered" });
+    await finds(server, message, carol, { verdict: "read" });
+    await server.kill9();
+    await server.restart();
+  }
+});
+
 piece(["node_lost"], "the process is killed between the hand-over and the receipt", async (t) => {
   const server = await started(t);
   const [alice, bob, carol] = await server.users("alice", "bob", "carol");

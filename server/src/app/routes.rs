@@ -8,7 +8,8 @@ use axum::extract::Request;
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::{Router, ServiceExt};
-use http::HeaderMap;
+use chat_core::UserId;
+use http::{HeaderMap, Uri};
 use socketioxide::layer::SocketIoLayer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -22,10 +23,12 @@ use crate::admin::audit::AuditRing;
 use crate::admin::live::LiveStreams;
 use crate::api::{Api, ApiMetrics, framed};
 use crate::gateway::listener::{ConnInfo, LineListener};
-use crate::gateway::rejected::{Admission, AdmissionLayer};
+use crate::gateway::rejected::{Admission, AdmissionLayer, Fault};
+use crate::identity::presented_token;
 use crate::limits::CONNECTIONS_MAX;
 use crate::settings::{Settings, client_address};
 use crate::telemetry::endpoint::{self, MetricsToken};
+use crate::telemetry::label::Label as _;
 
 /// A listener, and what it serves.
 pub struct Listening {
@@ -133,10 +136,17 @@ pub fn operators(
 fn admission(parts: &Arc<Parts>, settings: &Settings) -> Admission {
     let (origins, proxies) = (settings.allowed_origins.clone(), settings.trusted_proxies.clone());
     let (rates, hub) = (Arc::clone(&parts.rates), Arc::clone(&parts.hub));
+    let (authority, chat) = (Arc::clone(&parts.authority), Arc::clone(&parts.chat));
     Admission {
         origin_allowed: Arc::new(move |origin: &str| origins.allows(origin)),
         may_connect: Arc::new(move |address: IpAddr| rates.check_connect(address).map_err(|after| after.0)),
         client_address: Arc::new(move |peer: IpAddr, headers: &HeaderMap| client_address(peer, headers, &proxies)),
+        owner_of: Arc::new(move |headers: &HeaderMap, uri: &Uri| {
+            presented_token(None, headers, uri).and_then(|token| authority.owner(&token))
+        }),
+        turned_away: Arc::new(move |user: &UserId, fault: &Fault| {
+            chat.turned_away(user, fault.reason().as_str(), &fault.detail(), fault.remedy());
+        }),
         upgraded: Arc::new(move |sid: &str, line| hub.upgraded(sid, line)),
         ring: Arc::clone(&parts.rejected),
         metrics: parts.metrics.gateway.clone(),

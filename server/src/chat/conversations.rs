@@ -185,6 +185,8 @@ impl Chat {
         if !before.has(user) {
             return Err(no_users("user_id", std::slice::from_ref(user)).with_hint("they are not in this conversation"));
         }
+        // What they have said until now is kept with the membership that ends.
+        self.save_cursors_of(user).await;
         let after = self
             .ports
             .conversations

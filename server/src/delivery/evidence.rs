@@ -170,8 +170,13 @@ impl Collector {
             joined_at: span.joined_at,
             joined_seq: span.joined_seq,
             left: span.left.map(|(at, seq)| Left { at, seq }),
-            // Cursors are kept with the present membership.
-            cursors: span.left.is_none().then_some(Cursors { received_seq, read_seq }),
+            // Those of the present membership may have moved since they were stored.
+            cursors: match span.left {
+                None => Some(Cursors { received_seq, read_seq }),
+                Some(_) => span
+                    .cursors
+                    .map(|(received_seq, read_seq)| Cursors { received_seq, read_seq }),
+            },
         };
         Ok(spans.into_iter().map(membership).collect())
     }

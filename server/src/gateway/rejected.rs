@@ -17,7 +17,9 @@ mod kept;
 mod ring;
 mod sanitized;
 
-pub use admission::{AddressOf, Admission, AdmissionLayer, AdmissionService, OnUpgrade, OriginCheck, RateCheck};
+pub use admission::{
+    AddressOf, Admission, AdmissionLayer, AdmissionService, OnTurnedAway, OnUpgrade, OriginCheck, OwnerOf, RateCheck,
+};
 pub use fault::Fault;
 pub use ring::{Rejected, RejectedPage, RejectedRing, Rejection};
 

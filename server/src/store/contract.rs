@@ -171,6 +171,7 @@ hold_all_to_the_contract! {
         joining_again_begins_anew,
         everyone_may_leave,
         who_was_in_when_a_message_came,
+        a_membership_that_ended_keeps_its_cursors,
         a_user_has_a_bounded_number_of_conversations,
         a_group_has_a_bounded_number_of_participants,
     },

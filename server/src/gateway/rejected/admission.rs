@@ -9,9 +9,10 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::response::IntoResponse;
+use chat_core::UserId;
 use futures_util::future::BoxFuture;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use tokio::time::Instant;
 use tower::{Layer, Service};
 
@@ -30,6 +31,11 @@ pub type RateCheck = Arc<dyn Fn(IpAddr) -> Result<(), Duration> + Send + Sync>;
 /// The client's address, of the peer's and the headers.
 pub type AddressOf = Arc<dyn Fn(IpAddr, &HeaderMap) -> IpAddr + Send + Sync>;
 
+/// Whose token came with a request, by a good signature; whether it still counts does not matter here.
+pub type OwnerOf = Arc<dyn Fn(&HeaderMap, &Uri) -> Option<UserId> + Send + Sync>;
+/// Hears of a refused attempt of a known user.
+pub type OnTurnedAway = Arc<dyn Fn(&UserId, &Fault) + Send + Sync>;
+
 /// Hears of a session that goes on over a WebSocket: its SID, and that connection.
 pub type OnUpgrade = Arc<dyn Fn(&str, Arc<Line>) + Send + Sync>;
 
@@ -42,6 +48,10 @@ pub struct Admission {
     pub may_connect: RateCheck,
     /// The client's address: the peer's, or what a trusted proxy says.
     pub client_address: AddressOf,
+    /// Asked only of what is refused: the record says who it was, and nobody is let in by it.
+    pub owner_of: OwnerOf,
+    /// The connection history of whoever was refused.
+    pub turned_away: OnTurnedAway,
     /// A live session goes on over a WebSocket: its SID, and the line that can be cut.
     pub upgraded: OnUpgrade,
     /// Where refusals go.
@@ -121,6 +131,20 @@ impl Admission {
     fn readable_by(&self, parts: &Parts) -> Option<HeaderValue> {
         let origin = parts.headers.get(header::ORIGIN)?;
         self.origin_is_fine(parts).then(|| origin.clone())
+    }
+
+    /// Keeps the refusal, and writes it down with whoever it was. A token may come with the first request already (in the
+    /// query, or as a header); `auth` comes with CONNECT, which a refused client never sends.
+    fn keep(&self, parts: &Parts, address: Option<IpAddr>, fault: Fault) {
+        let rejection = Rejection::of(parts, address, fault);
+        let Some(user) = (self.owner_of)(&parts.headers, &parts.uri) else {
+            self.ring.note(rejection);
+            return;
+        };
+        let fault = rejection.fault.clone();
+        if self.ring.note(rejection.by(user.clone())) {
+            (self.turned_away)(&user, &fault);
+        }
     }
 
     fn address(&self, parts: &Parts) -> Option<IpAddr> {
@@ -241,7 +265,7 @@ where
             Verdict::Refuse(fault, is_attempt) => {
                 let response = refusal(&fault);
                 if is_attempt {
-                    self.admission.ring.note(Rejection::of(&parts, address, fault));
+                    self.admission.keep(&parts, address, fault);
                 }
                 response
             }

@@ -21,7 +21,7 @@ use crate::telemetry::{CounterBy, GatewayMetrics};
 /// Enough to find yesterday's one misconfigured client among today's; at about 1 KiB each, 1 MiB at most.
 const REJECTED_MAX: usize = 1_000;
 
-/// An address that is over its rate is kept once in this time, though every refusal is counted: else one loop of
+/// An address that is over its rate is kept once (for each user that is known by a token) in this time, though every refusal is counted: else one loop of
 /// reconnects would push out everything else.
 const RATE_QUIET_MILLIS: u64 = 10_000;
 
@@ -124,8 +124,8 @@ impl RejectedRing {
         }
     }
 
-    /// Counts it, keeps it, tells the live pages.
-    pub fn note(&self, rejection: Rejection) {
+    /// Counts it, keeps it, tells the live pages. False when it was only counted: one just like it was kept a moment ago.
+    pub fn note(&self, rejection: Rejection) -> bool {
         self.noted.fetch_add(1, Ordering::Relaxed);
         let reason = rejection.fault.reason();
         self.counted.increment(reason);
@@ -143,13 +143,14 @@ impl RejectedRing {
         {
             let mut kept = self.kept.lock();
             if reason == RejectReason::Rate && was_just_kept(&kept, &rejected) {
-                return;
+                return false;
             }
             kept.truncate(REJECTED_MAX - 1);
             kept.push_front(Arc::clone(&rejected));
         }
         // Nobody watching is no error.
         let _ = self.live.send(rejected);
+        true
     }
 
     /// How many there were since the start, also those that the ring no longer holds.
@@ -188,6 +189,7 @@ fn was_just_kept(kept: &VecDeque<Arc<Rejected>>, rejected: &Rejected) -> bool {
     kept.iter().take(RATE_LOOK_BACK).any(|earlier| {
         earlier.reason == rejected.reason
             && earlier.address == rejected.address
+            && earlier.user_id == rejected.user_id
             && rejected.at.millis_since(earlier.at) < RATE_QUIET_MILLIS
     })
 }

@@ -18,6 +18,7 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::telemetry::Metrics;
+use crate::telemetry::label::Label as _;
 
 mod admission;
 mod ring;
@@ -42,6 +43,8 @@ struct Gate {
     clock: Arc<ManualClock>,
     metrics: Metrics,
     ring: Arc<RejectedRing>,
+    /// What went into users' histories: whose, and the reason.
+    turned_away: Arc<parking_lot::Mutex<Vec<(String, &'static str)>>>,
     app: Router,
     // Keeps the library's engine alive.
     _io: SocketIo,
@@ -84,6 +87,7 @@ impl Gate {
         ));
         let (layer, io) = SocketIo::new_layer();
         io.ns("/", async || {});
+        let turned_away = Arc::<parking_lot::Mutex<Vec<_>>>::default();
         let admission = Admission {
             origin_allowed: Arc::new(|origin| origin == GOOD_ORIGIN),
             may_connect: Arc::new(may_connect),
@@ -91,6 +95,15 @@ impl Gate {
                 let forwarded = headers.get("x-forwarded-for").and_then(|value| value.to_str().ok());
                 forwarded.and_then(|text| text.parse().ok()).unwrap_or(peer)
             }),
+            owner_of: Arc::new(|headers, uri| {
+                // Tokens of this test are signed by being called so.
+                let token = crate::identity::presented_token(None, headers, uri)?;
+                token.strip_prefix("signed-").and_then(|user| UserId::parse(user).ok())
+            }),
+            turned_away: {
+                let turned_away = Arc::clone(&turned_away);
+                Arc::new(move |user, fault| turned_away.lock().push((user.to_string(), fault.reason().as_str())))
+            },
             upgraded: Arc::new(|_, _| {}),
             ring: Arc::clone(&ring),
             metrics: metrics.gateway.clone(),
@@ -104,6 +117,7 @@ impl Gate {
             clock,
             metrics,
             ring,
+            turned_away,
             app,
             _io: io,
         }

@@ -1,4 +1,4 @@
-use chat_core::delivery::MembershipSpan;
+use chat_core::delivery::{Cursor, MembershipSpan};
 use chat_core::limits::{CONVERSATIONS_PER_USER_MAX, PARTICIPANTS_MAX};
 use chat_core::ports::{Accounts as _, ConversationError, Conversations as _, DeliveryLog as _};
 use chat_core::{ParticipantRole, Seq, UserId};
@@ -166,6 +166,39 @@ pub(super) async fn a_group_has_a_bounded_number_of_participants<P: Place>() {
     assert!(matches!(refused, Err(ConversationError::TooMany(_))), "{refused:?}");
 }
 
+pub(super) async fn a_membership_that_ended_keeps_its_cursors<P: Place>() {
+    let place: P = group_of_alice().await;
+    let store = &**place.store();
+    let (group, bob) = (cid("g"), uid("bob"));
+    let cursor = |received, read| Cursor {
+        conversation_id: group.clone(),
+        user_id: bob.clone(),
+        received: Seq(received),
+        read: Seq(read),
+    };
+    store
+        .add_participants(&group, std::slice::from_ref(&bob), at(1))
+        .await
+        .unwrap();
+    for text in ["one", "two", "three"] {
+        say(store, "g", "alice", text).await;
+    }
+    store.advance_cursors(&[cursor(2, 1)]).await.unwrap();
+    store.remove_participant(&group, &bob, at(2)).await.unwrap();
+    // Too late: they have left. And a new membership begins with its own.
+    store.advance_cursors(&[cursor(3, 3)]).await.unwrap();
+    store
+        .add_participants(&group, std::slice::from_ref(&bob), at(3))
+        .await
+        .unwrap();
+    say(store, "g", "alice", "four").await;
+    store.advance_cursors(&[cursor(4, 0)]).await.unwrap();
+    let place = place.reopen().await;
+    let spans = place.store().memberships(&group, &bob).await.unwrap();
+    let cursors: Vec<_> = spans.into_iter().map(|span| span.cursors).collect();
+    assert_eq!(cursors, [Some((Seq(2), Seq(1))), Some((Seq(4), Seq::ZERO))]);
+}
+
 fn names(users: Vec<chat_core::User>) -> Vec<UserId> {
     users.into_iter().map(|user| user.id).collect()
 }
@@ -199,6 +232,7 @@ pub(super) async fn who_was_in_when_a_message_came<P: Place>() {
         joined_at: at(joined),
         joined_seq: Seq(seq),
         left: left.map(|(millis, seq)| (at(millis), Seq(seq))),
+        cursors: Some((Seq::ZERO, Seq::ZERO)),
     };
     let spans = store.memberships(&cid("a"), &uid("carol")).await.unwrap();
     assert_eq!(

@@ -13,6 +13,7 @@ impl Membership {
             joined_at: self.joined_at,
             joined_seq: self.joined_seq,
             left,
+            cursors: Some((self.received_seq, self.read_seq)),
         }
     }
 }

@@ -32,12 +32,12 @@ pub(super) const CONNECTIONS: &str = "
 
 // Past ones lie in the order in which they ended, which is also the order in which they began; the present one is last.
 pub(super) const MEMBERSHIPS: &str = "
-    SELECT m.joined_at, m.joined_seq, m.left_at, m.left_seq, m.past_membership_key AS place
+    SELECT m.joined_at, m.joined_seq, m.left_at, m.left_seq, m.received_seq, m.read_seq, m.past_membership_key AS place
     FROM past_memberships AS m
     WHERE m.conversation_key = (SELECT conversation_key FROM conversations WHERE id = ?1)
       AND m.user_key = (SELECT user_key FROM users WHERE id = ?2)
     UNION ALL
-    SELECT p.joined_at, p.joined_seq, NULL, NULL, 9223372036854775807
+    SELECT p.joined_at, p.joined_seq, NULL, NULL, p.received_seq, p.read_seq, 9223372036854775807
     FROM participants AS p
     WHERE p.conversation_key = (SELECT conversation_key FROM conversations WHERE id = ?1)
       AND p.user_key = (SELECT user_key FROM users WHERE id = ?2)

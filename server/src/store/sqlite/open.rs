@@ -97,6 +97,11 @@ fn migrator() -> Migrator {
             "delivery evidence",
             include_str!("../../../../migrations/sqlite/0002_delivery_evidence.sql"),
         ),
+        simple(
+            3,
+            "cursors of past memberships",
+            include_str!("../../../../migrations/sqlite/0003_cursors_of_past_memberships.sql"),
+        ),
     ])
 }
 

@@ -94,8 +94,9 @@ impl Change for Remove {
 
     async fn apply(&self, db: &mut SqliteConnection) -> Result<Conversation, Stopped> {
         let kept = sqlx::query(
-            "INSERT INTO past_memberships (conversation_key, user_key, joined_at, joined_seq, left_at, left_seq)
-             SELECT p.conversation_key, p.user_key, p.joined_at, p.joined_seq, ?3, c.last_seq
+            "INSERT INTO past_memberships
+                 (conversation_key, user_key, joined_at, joined_seq, left_at, left_seq, received_seq, read_seq)
+             SELECT p.conversation_key, p.user_key, p.joined_at, p.joined_seq, ?3, c.last_seq, p.received_seq, p.read_seq
              FROM participants AS p JOIN conversations AS c USING (conversation_key) JOIN users AS u USING (user_key)
              WHERE c.id = ?1 AND u.id = ?2",
         )

@@ -262,10 +262,12 @@ pub(super) fn membership(row: &SqliteRow) -> Result<MembershipSpan, StoreError> 
     let mut columns = Columns::of(row, "past_memberships");
     let (joined_at, joined_seq) = (columns.time()?, columns.seq()?);
     let (left_at, left_seq) = (columns.time_option()?, columns.take::<Option<i64>>()?);
+    let (received, read) = (columns.take::<Option<i64>>()?, columns.take::<Option<i64>>()?);
     Ok(MembershipSpan {
         joined_at,
         joined_seq,
         left: left_at.zip(left_seq.map(seq)),
+        cursors: received.map(seq).zip(read.map(seq)),
     })
 }
 

@@ -291,3 +291,64 @@ async fn every_answer_is_counted_once_as_an_http_request() {
         assert!(text.contains(&line), "{line}");
     }
 }
+
+#[tokio::test]
+async fn who_was_refused_is_known_by_a_signed_token_of_the_query_or_the_header() {
+    for (reason, uri, headers) in [
+        ("path", "/ws/?EIO=4&transport=polling&token=signed-bob", vec![]),
+        (
+            "path",
+            "/ws/?EIO=4&transport=polling",
+            vec![("authorization", "Bearer signed-bob")],
+        ),
+        (
+            "origin",
+            "/socket.io/?EIO=4&transport=polling&token=signed-bob",
+            vec![("origin", BAD_ORIGIN)],
+        ),
+        (
+            "protocol",
+            "/socket.io/?EIO=3&transport=polling&token=signed-bob",
+            vec![],
+        ),
+    ] {
+        let gate = Gate::new();
+        gate.get(uri, &headers).await;
+        let kept = gate.only();
+        assert_eq!(
+            (kept.reason, kept.user_id.as_ref().map(UserId::as_str)),
+            (reason, Some("bob")),
+            "{uri}"
+        );
+        assert_eq!(*gate.turned_away.lock(), [("bob".to_owned(), reason)]);
+        assert!(!kept.path.contains("signed"), "{}", kept.path);
+    }
+    for uri in [
+        "/ws/?EIO=4&transport=polling&token=bob",
+        "/ws/?EIO=4&transport=polling",
+        "/socket.io/?EIO=3&transport=polling&sub=bob",
+    ] {
+        let gate = Gate::new();
+        gate.get(uri, &[]).await;
+        assert_eq!(
+            gate.only().user_id,
+            None,
+            "nobody is named by what nobody signed: {uri}"
+        );
+        assert!(gate.turned_away.lock().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_flood_over_the_rate_is_written_down_once_per_user() {
+    let gate = Gate::with_rate(|_| Err(Duration::from_secs(1)));
+    for user in ["bob", "carol", "bob", "carol", "bob"] {
+        gate.get(&format!("{HANDSHAKE}&token=signed-{user}"), &[]).await;
+    }
+    assert_eq!(gate.counted("rate"), 5);
+    assert_eq!(
+        *gate.turned_away.lock(),
+        [("bob".to_owned(), "rate"), ("carol".to_owned(), "rate")]
+    );
+    assert_eq!(gate.kept().len(), 2);
+}

@@ -23,6 +23,8 @@ async fn behind(request: Request<()>) -> http::request::Parts {
         origin_allowed: Arc::new(|_| true),
         may_connect: Arc::new(|_| Ok(())),
         client_address: Arc::new(|peer, _| peer),
+        owner_of: Arc::new(|_, _| None),
+        turned_away: Arc::new(|_, _| {}),
         upgraded: Arc::new(|_, _| {}),
         ring: Arc::clone(&gate.ring),
         metrics: gate.metrics.gateway.clone(),

@@ -40,6 +40,8 @@ async fn flooding_server() -> (
         origin_allowed: Arc::new(|_| false),
         may_connect: Arc::new(|_| Ok(())),
         client_address: Arc::new(|peer, _| peer),
+        owner_of: Arc::new(|_, _| None),
+        turned_away: Arc::new(|_, _| {}),
         upgraded: Arc::new(|_, _| {}),
         ring: Arc::new(RejectedRing::new(clock, &metrics.gateway)),
         metrics: metrics.gateway.clone(),

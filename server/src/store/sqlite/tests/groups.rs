@@ -181,7 +181,7 @@ async fn a_draft_that_breaks_a_constraint_fails_alone() {
 async fn another_write_that_fails_does_not_fail_its_neighbours() {
     let place = Place::new().await;
     let release = hold_the_writer(&place.store).await;
-    let wrong = "INSERT INTO past_memberships VALUES (NULL, 99, 99, 0, 0, 0, 0)";
+    let wrong = "INSERT INTO past_memberships VALUES (NULL, 99, 99, 0, 0, 0, 0, 0, 0)";
     let mut before = Box::pin(place.store.append(draft("a", "alice", "before")));
     let mut bad = Box::pin(place.store.writer.change(Sql(wrong)));
     let (id, nobody) = (cid("a"), [uid("nobody")]);
@@ -212,7 +212,7 @@ async fn a_commit_that_fails_stores_nothing_and_tells_everybody() {
         .map(|_| place.store.append(draft("a", "alice", "lost")))
         .collect();
     let mut defer = Box::pin(place.sql("PRAGMA defer_foreign_keys = ON"));
-    let mut wrong = Box::pin(place.sql("INSERT INTO past_memberships VALUES (NULL, 99, 99, 0, 0, 0, 0)"));
+    let mut wrong = Box::pin(place.sql("INSERT INTO past_memberships VALUES (NULL, 99, 99, 0, 0, 0, 0, 0, 0)"));
     for append in &mut appends {
         assert!(poll!(append).is_pending());
     }
