@@ -18,6 +18,7 @@ pub(crate) use self::opening::Beginning;
 use self::opening::Outbox;
 pub use self::opening::Wait;
 use super::lane::Lane;
+use super::tap::Tap;
 use crate::gateway::listener::Line;
 
 /// What is known of a connection when it is admitted.
@@ -59,6 +60,7 @@ pub struct LiveSocket {
     pub connected_at: Timestamp,
     caller: Caller,
     link: SocketRef,
+    tap: Arc<Tap>,
     expires_at: AtomicI64,
     /// Set until `session` and everything that was missed is out.
     opening: AtomicBool,
@@ -81,8 +83,15 @@ pub struct LiveSocket {
 }
 
 impl LiveSocket {
-    pub(super) fn new(link: SocketRef, sid: Sid, caller: Caller, line: Option<Arc<Line>>, at: Timestamp) -> Self {
+    pub(super) fn new(
+        link: SocketRef,
+        sid: Sid,
+        caller: Caller,
+        line: Option<Arc<Line>>,
+        (at, tap): (Timestamp, Arc<Tap>),
+    ) -> Self {
         Self {
+            tap,
             sid,
             connected_at: at,
             expires_at: AtomicI64::new(caller.expires_at.as_millis()),
@@ -215,7 +224,10 @@ impl LiveSocket {
     #[expect(clippy::disallowed_methods, reason = "this is the one door")]
     pub(crate) fn emit<T: Serialize + ?Sized>(&self, event: &'static str, data: &T) -> Result<(), EmitError> {
         match self.link.emit(event, data) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.tap.went_out(self, event, data);
+                Ok(())
+            }
             Err(SendError::Socket(SocketError::InternalChannelFull)) => Err(EmitError::Full),
             Err(SendError::Socket(_)) => Err(EmitError::Closed),
             Err(SendError::Serialize(error)) => {

@@ -51,6 +51,13 @@ impl Gateway {
         self.metrics
             .rate_limited
             .increment(crate::telemetry::labels::Limit::Other);
+        let tap = self.hub.tap();
+        if tap.is_open()
+            && let Some(socket) = inbox.socket()
+        {
+            let (name, data) = event.look();
+            tap.came_in(&socket, &name, event.bytes(), data.as_ref().ok());
+        }
         if event.answer.is_wanted() {
             event.answer.try_send(&Refused::new(error));
         } else if let Some(socket) = inbox.socket() {
@@ -80,8 +87,10 @@ impl Gateway {
     }
 
     async fn carry_out(self: &Arc<Self>, socket: Arc<LiveSocket>, event: RawEvent, in_flight: &mut InFlight) {
+        let bytes = event.bytes();
         let ReadEvent { name, data, answer } = event.read();
         self.metrics.received(&name);
+        self.hub.tap().came_in(&socket, &name, bytes, data.as_ref().ok());
         let actor = self.chat.actor(&socket);
         let turn = Turn {
             socket,
