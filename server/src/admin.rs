@@ -17,6 +17,7 @@ mod evidence;
 mod headers;
 pub mod history;
 pub mod inspect;
+mod instruments;
 pub mod live;
 mod login;
 mod pages;
@@ -48,6 +49,7 @@ use self::refusal::Refusal;
 use self::session::Sessions;
 use crate::chat::Chat;
 use crate::gateway::rejected::RejectedRing;
+use crate::hub::Hub;
 use crate::identity::{Authority, RateLimits};
 use crate::settings::TrustedProxies;
 use crate::telemetry::GatewayMetrics;
@@ -101,6 +103,13 @@ pub fn roll_call(deps: &AdminDeps, chat: Arc<Chat>) -> Router {
         .layer(from_fn_with_state(deps.clone(), viewer::guard_api))
         .layer(map_response(headers::guarded))
         .with_state(chat)
+}
+
+/// What looks into live traffic, for the same people.
+pub fn instruments(deps: &AdminDeps, hub: Arc<Hub>) -> Router {
+    instruments::router(deps, hub)
+        .layer(from_fn_with_state(deps.clone(), viewer::guard_api))
+        .layer(map_response(headers::guarded))
 }
 
 /// The page at `/`, until there is more to see there.

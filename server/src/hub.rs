@@ -7,6 +7,7 @@
 pub mod inspect;
 pub mod lane;
 pub mod socket;
+pub mod tap;
 pub mod view;
 
 use std::collections::{HashMap, HashSet};
@@ -21,6 +22,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 pub use self::socket::{Caller, EmitError, LiveSocket};
+use self::tap::Tap;
 use crate::gateway::listener::Line;
 use crate::telemetry::HubMetrics;
 use crate::telemetry::labels::{DisconnectReason, JoinResult, Namespace, Transport};
@@ -67,6 +69,7 @@ pub struct Hub {
     changes: watch::Sender<u64>,
     presence: PresenceChanges,
     metrics: HubMetrics,
+    tap: Arc<Tap>,
     /// The number of live rooms as it was counted last, and when: counting walks every socket, and each broadcast notes it.
     rooms_counted: Mutex<(usize, Option<Instant>)>,
 }
@@ -110,6 +113,7 @@ impl Hub {
         Self {
             node_id,
             started_at: clock.now(),
+            tap: Arc::new(Tap::new(Arc::clone(&clock))),
             clock,
             io,
             registry: RwLock::default(),
@@ -133,6 +137,11 @@ impl Hub {
     /// Ticks whenever sockets or rooms changed.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
+    }
+
+    /// Where events go past.
+    pub fn tap(&self) -> &Arc<Tap> {
+        &self.tap
     }
 
     /// Tells of a user's presence again after a while.
@@ -160,7 +169,13 @@ impl Hub {
         let sid = Sid::parse(link.id.to_string()).ok()?;
         let mut registry = self.registry.write();
         let line = registry.early_lines.remove(&sid).or(line);
-        let socket = Arc::new(LiveSocket::new(link, sid.clone(), caller, line, self.clock.now()));
+        let socket = Arc::new(LiveSocket::new(
+            link,
+            sid.clone(),
+            caller,
+            line,
+            (self.clock.now(), Arc::clone(&self.tap)),
+        ));
         registry.sockets.insert(sid, Arc::clone(&socket));
         let of_user = registry.users.entry(socket.user_id().clone()).or_default();
         of_user.push(Arc::clone(&socket));

@@ -154,3 +154,6 @@ pub const EVIDENCE_WAITING_MAX: usize = 16_384;
 pub const EVIDENCE_INTERVAL: Duration = Duration::from_millis(250);
 /// Evidence is kept this long, in milliseconds: a week, so that Monday can explain the weekend.
 pub const EVIDENCE_KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
+
+/// Streams of live traffic at once: each looks at every event.
+pub const TRAFFIC_STREAMS_MAX: usize = 16;

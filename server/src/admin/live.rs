@@ -24,7 +24,7 @@ const TELL_GAP: Duration = Duration::from_millis(500);
 /// that a page notices a stream that was cut.
 const TELL_ANYWAY: Duration = Duration::from_secs(3);
 /// A stream ends after this and is opened again: that is when a bearer token is looked at anew.
-const STREAM_LIFETIME: Duration = Duration::from_mins(30);
+pub(super) const STREAM_LIFETIME: Duration = Duration::from_mins(30);
 
 /// The places for streams.
 #[derive(Clone)]
@@ -90,11 +90,15 @@ impl Live {
     }
 
     fn still_welcome(&self) -> bool {
-        let session_lives = match &self.viewer.via {
-            Via::Cookie { session_id, .. } => self.deps.sessions.touch(session_id).is_some(),
-            Via::Bearer => true,
-        };
-        session_lives && self.began.elapsed() < STREAM_LIFETIME
+        still_signed_in(&self.deps, &self.viewer) && self.began.elapsed() < STREAM_LIFETIME
+    }
+}
+
+/// Does the viewer's session still live? An open stream is use of it.
+pub(super) fn still_signed_in(deps: &AdminDeps, viewer: &Viewer) -> bool {
+    match &viewer.via {
+        Via::Cookie { session_id, .. } => deps.sessions.touch(session_id).is_some(),
+        Via::Bearer => true,
     }
 }
 

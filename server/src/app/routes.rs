@@ -130,6 +130,7 @@ pub fn operators(
     endpoint::router(parts.metrics.clone(), token)
         .layer(fresh)
         .merge(crate::admin::roll_call(&deps, Arc::clone(&parts.chat)))
+        .merge(crate::admin::instruments(&deps, Arc::clone(&parts.hub)))
         .merge(crate::admin::router(deps))
 }
 

@@ -21,6 +21,7 @@ pub(crate) use self::opening::Beginning;
 use self::opening::Outbox;
 pub use self::opening::Wait;
 use super::lane::Lane;
+use super::tap::Tap;
 use crate::gateway::listener::Line;
 use crate::limits::SOCKET_BYTES_AHEAD_MAX;
 
@@ -63,6 +64,7 @@ pub struct LiveSocket {
     pub connected_at: Timestamp,
     caller: Caller,
     link: SocketRef,
+    tap: Arc<Tap>,
     expires_at: AtomicI64,
     /// Set until `session` and everything that was missed is out.
     opening: AtomicBool,
@@ -86,8 +88,15 @@ pub struct LiveSocket {
 }
 
 impl LiveSocket {
-    pub(super) fn new(link: SocketRef, sid: Sid, caller: Caller, line: Option<Arc<Line>>, at: Timestamp) -> Self {
+    pub(super) fn new(
+        link: SocketRef,
+        sid: Sid,
+        caller: Caller,
+        line: Option<Arc<Line>>,
+        (at, tap): (Timestamp, Arc<Tap>),
+    ) -> Self {
         Self {
+            tap,
             sid,
             connected_at: at,
             expires_at: AtomicI64::new(caller.expires_at.as_millis()),
@@ -225,6 +234,7 @@ impl LiveSocket {
         match self.link.emit(event, data) {
             Ok(()) => {
                 self.ahead.said(event.len() + data.get().len());
+                self.tap.went_out(self, event, data);
                 Ok(())
             }
             Err(SendError::Socket(SocketError::InternalChannelFull)) => Err(EmitError::Full),

@@ -82,11 +82,23 @@ impl Gateway {
                 let error = too_many_waiting();
                 self.count_error(&error);
                 self.metrics.rate_limited.increment(Limit::Other);
+                self.show(inbox, &event);
                 match inbox.refusal() {
                     Some(place) => Received::Refused(Flood::of(event, error, place)),
                     None => Received::Flooded(event.answer),
                 }
             }
+        }
+    }
+
+    /// Shows an event that is not carried out to whoever watches the traffic.
+    fn show(&self, inbox: &Inbox, event: &RawEvent) {
+        let tap = self.hub.tap();
+        if tap.is_open()
+            && let Some(socket) = inbox.socket()
+        {
+            let (name, data) = event.look();
+            tap.came_in(&socket, &name, event.bytes(), data.as_ref().ok());
         }
     }
 
@@ -147,8 +159,10 @@ impl Gateway {
     }
 
     async fn carry_out(self: &Arc<Self>, socket: Arc<LiveSocket>, event: RawEvent, in_flight: &mut InFlight) {
+        let bytes = event.bytes();
         let ReadEvent { name, data, answer } = event.read();
         self.metrics.received(&name);
+        self.hub.tap().came_in(&socket, &name, bytes, data.as_ref().ok());
         let actor = self.chat.actor(&socket);
         let turn = Turn {
             socket,

@@ -92,30 +92,31 @@ impl RawEvent {
 
     /// Takes it apart.
     pub fn read(self) -> ReadEvent {
-        let RawEvent { text, binary, answer } = self;
-        match serde_json::from_str::<Vec<Value>>(&text) {
-            Ok(items) => {
-                let mut items = items.into_iter();
-                let name = items
-                    .next()
-                    .and_then(|name| name.as_str().map(str::to_owned))
-                    .unwrap_or_default();
-                let (first, more) = (items.next().unwrap_or_default(), items.len());
-                let data = if binary {
-                    Err(ShapeError::new("data", "one object without binary attachments", "binary attachments").into())
-                } else if more > 0 {
-                    Err(ShapeError::new("data", "one object", format!("{} arguments", more + 1)).into())
-                } else {
-                    Ok(first)
-                };
-                ReadEvent { name, data, answer }
-            }
-            Err(error) => ReadEvent {
-                name: name_alone(&text),
-                data: Err(not_json("data", &error)),
-                answer,
-            },
-        }
+        let (name, data) = self.look();
+        let answer = self.answer;
+        ReadEvent { name, data, answer }
+    }
+
+    /// Its name, and its one argument or why that could not be read.
+    pub fn look(&self) -> (String, Result<Value, WireError>) {
+        let items = match serde_json::from_str::<Vec<Value>>(&self.text) {
+            Ok(items) => items,
+            Err(error) => return (name_alone(&self.text), Err(not_json("data", &error))),
+        };
+        let mut items = items.into_iter();
+        let name = items
+            .next()
+            .and_then(|name| name.as_str().map(str::to_owned))
+            .unwrap_or_default();
+        let (first, more) = (items.next().unwrap_or_default(), items.len());
+        let data = if self.binary {
+            Err(ShapeError::new("data", "one object without binary attachments", "binary attachments").into())
+        } else if more > 0 {
+            Err(ShapeError::new("data", "one object", format!("{} arguments", more + 1)).into())
+        } else {
+            Ok(first)
+        };
+        (name, data)
     }
 }
 

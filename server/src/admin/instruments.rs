@@ -1,0 +1,39 @@
+//! Looking into live traffic: the stream of events, and the probe.
+
+mod traffic;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::routing::get;
+use tokio::sync::Semaphore;
+
+use super::AdminDeps;
+use crate::hub::Hub;
+use crate::limits::TRAFFIC_STREAMS_MAX;
+
+/// What the instruments are made from.
+#[derive(Clone)]
+struct Instruments {
+    deps: AdminDeps,
+    hub: Arc<Hub>,
+    /// The places for streams of events.
+    streams: Arc<Semaphore>,
+}
+
+impl FromRef<Instruments> for AdminDeps {
+    fn from_ref(instruments: &Instruments) -> Self {
+        instruments.deps.clone()
+    }
+}
+
+pub(super) fn router(deps: &AdminDeps, hub: Arc<Hub>) -> Router {
+    Router::new()
+        .route("/admin/api/traffic", get(traffic::stream))
+        .with_state(Instruments {
+            deps: deps.clone(),
+            hub,
+            streams: Arc::new(Semaphore::new(TRAFFIC_STREAMS_MAX)),
+        })
+}
