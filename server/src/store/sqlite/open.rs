@@ -97,6 +97,11 @@ fn migrator() -> Migrator {
             "delivery evidence",
             include_str!("../../../../migrations/sqlite/0002_delivery_evidence.sql"),
         ),
+        simple(
+            4,
+            "operators",
+            include_str!("../../../../migrations/sqlite/0004_operators.sql"),
+        ),
     ])
 }
 
