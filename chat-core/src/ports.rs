@@ -4,6 +4,8 @@
 //! Three adapters implement them (SQLite, PostgreSQL, and the in-memory fake of the unit tests), and one contract suite
 //! holds all of them to what is written at each method.
 
+pub mod operators;
+
 use std::pin::Pin;
 
 use async_trait::async_trait;
@@ -402,6 +404,12 @@ pub trait Vitals: Send + Sync {
 }
 
 /// Everything. Only the composition root names it; each part of the server takes the ports that it needs.
-pub trait Store: Accounts + Conversations + MessageLog + DeliveryLog + Vitals {}
+pub trait Store:
+    Accounts + Conversations + MessageLog + DeliveryLog + Vitals + operators::OperatorReads + operators::AuditLog
+{
+}
 
-impl<T: Accounts + Conversations + MessageLog + DeliveryLog + Vitals> Store for T {}
+impl<T> Store for T where
+    T: Accounts + Conversations + MessageLog + DeliveryLog + Vitals + operators::OperatorReads + operators::AuditLog
+{
+}

@@ -7,6 +7,7 @@ mod conversations;
 mod delivery;
 mod edits;
 mod messages;
+mod operators;
 mod participants;
 mod same;
 
@@ -162,6 +163,13 @@ hold_all_to_the_contract! {
         pages_of_nothing,
         the_senders_name_is_the_present_one,
         a_caller_that_goes_away_leaves_all_or_nothing,
+    },
+    operators::{
+        users_are_listed_searched_and_sorted,
+        conversations_are_listed_searched_and_sorted,
+        messages_are_found_by_each_of_their_parts,
+        a_users_exceptions_come_newest_first,
+        the_audit_log_keeps_everything,
     },
     participants::{
         adding_notes_the_seq_of_joining,

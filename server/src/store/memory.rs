@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 mod conversations;
 mod delivery;
 mod messages;
+mod operators;
 
 /// A store that forgets everything.
 pub(crate) struct MemoryStore {
@@ -30,6 +31,7 @@ struct State {
     conversations: BTreeMap<ConversationId, Held>,
     exceptions: Vec<DeliveryException>,
     connections: Vec<ConnectionEvent>,
+    audit: Vec<chat_core::ports::operators::AuditEntry>,
     trouble: Option<StoreTrouble>,
 }
 

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod append;
+mod audit;
 mod conversations;
 mod delivery;
 mod edits;
@@ -14,6 +15,7 @@ mod evidence;
 mod identity;
 mod messages;
 mod open;
+mod operators;
 mod participants;
 mod rows;
 #[cfg(test)]

@@ -102,6 +102,11 @@ fn migrator() -> Migrator {
             "cursors of past memberships",
             include_str!("../../../../migrations/sqlite/0003_cursors_of_past_memberships.sql"),
         ),
+        simple(
+            4,
+            "operators",
+            include_str!("../../../../migrations/sqlite/0004_operators.sql"),
+        ),
     ])
 }
 

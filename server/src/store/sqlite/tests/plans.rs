@@ -30,6 +30,7 @@ async fn no_statement_scans_a_table() {
         ("cursors", delivery::CURSORS),
         ("exceptions", delivery::EXCEPTIONS),
         ("connections", delivery::CONNECTIONS),
+        ("exceptions of a user", operators::EXCEPTIONS_OF_USER),
         ("memberships", delivery::MEMBERSHIPS),
         ("participants at", delivery::PARTICIPANTS_AT),
     ];

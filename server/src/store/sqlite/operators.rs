@@ -1,0 +1,274 @@
+//! What operators ask: lists to search in.
+//!
+//! Statements are put together from fixed parts; whatever somebody typed is only ever bound.
+
+use async_trait::async_trait;
+use chat_core::delivery::DeliveryException;
+use chat_core::ports::StoreError;
+use chat_core::ports::operators::{
+    ConversationFilter, ConversationOrder, ConversationSummary, FoundMessages, Listed, MESSAGES_LOOKED_AT_MAX,
+    MessageFilter, OperatorReads, Slice, UserFilter, UserOrder,
+};
+use chat_core::{Timestamp, User, UserId};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
+
+use super::SqliteStore;
+use super::errors::unavailable;
+use super::rows::{self, Columns, message_columns, user_columns};
+
+const USERS_WANTED: &str = " FROM users AS u WHERE (?1 IS NULL OR instr(lower(u.username), ?1) > 0
+    OR instr(lower(u.display_name), ?1) > 0 OR instr(lower(u.id), ?1) > 0) AND (?2 IS NULL OR u.role = ?2)";
+
+const CONVERSATIONS_WANTED: &str = " FROM conversations AS c WHERE (?1 IS NULL OR instr(lower(c.id), ?1) > 0
+    OR instr(lower(c.title), ?1) > 0 OR c.conversation_key IN (
+        SELECT p.conversation_key FROM users AS u JOIN participants AS p USING (user_key) WHERE u.username = ?1
+    )) AND (?2 IS NULL OR c.kind = ?2)";
+
+// The newest ones, whose ids are the largest; what is older than the bound is not looked at.
+const LOOKED_AT_ALL: &str = "SELECT * FROM messages WHERE ?1 IS NULL AND (?6 IS NULL OR id >= ?6)
+    AND (?7 IS NULL OR id < ?7) ORDER BY id DESC LIMIT ?8";
+const LOOKED_AT_ONE: &str = "SELECT * FROM messages
+    WHERE conversation_key = (SELECT conversation_key FROM conversations WHERE id = ?1)
+      AND (?6 IS NULL OR id >= ?6) AND (?7 IS NULL OR id < ?7) ORDER BY seq DESC LIMIT ?8";
+const MESSAGES_WANTED: &str = "(?2 IS NULL OR m.sender_key = (SELECT user_key FROM users WHERE id = ?2))
+    AND (?3 IS NULL OR instr(lower(m.content), ?3) > 0) AND (?4 IS NULL OR m.created_at >= ?4)
+    AND (?5 IS NULL OR m.created_at < ?5)";
+
+pub(super) const EXCEPTIONS_OF_USER: &str = "
+    SELECT c.id, e.first_seq, e.last_seq, u.id, e.sid, e.node_id, e.kind, e.at, e.detail
+    FROM users AS u CROSS JOIN delivery_exceptions AS e USING (user_key)
+    CROSS JOIN conversations AS c USING (conversation_key)
+    WHERE u.id = ?1 ORDER BY e.at DESC, e.delivery_exception_key DESC LIMIT ?2";
+
+fn direction(falling: bool) -> &'static str {
+    if falling { "DESC" } else { "ASC" }
+}
+
+fn limits(slice: Slice) -> (i64, i64) {
+    (i64::from(slice.limit), i64::try_from(slice.skip).unwrap_or(i64::MAX))
+}
+
+fn counted_rows(total: i64) -> u64 {
+    u64::try_from(total).unwrap_or(0)
+}
+
+fn users_page(filter: &UserFilter) -> String {
+    let by = match filter.order {
+        UserOrder::Username => "u.username",
+        UserOrder::DisplayName => "lower(u.display_name)",
+        UserOrder::Role => "u.role",
+        UserOrder::CreatedAt => "u.created_at",
+        UserOrder::LastSeen => "u.last_seen",
+    };
+    let (columns, direction) = (user_columns!(), direction(filter.falling));
+    format!("SELECT {columns}{USERS_WANTED} ORDER BY {by} {direction}, u.username LIMIT ?3 OFFSET ?4")
+}
+
+fn conversations_page(filter: &ConversationFilter) -> String {
+    const LAST: &str = "(SELECT m.created_at FROM messages AS m
+        WHERE m.conversation_key = c.conversation_key AND m.seq = c.last_seq)";
+    const IN_IT: &str = "(SELECT count(*) FROM participants AS p WHERE p.conversation_key = c.conversation_key)";
+    let by = match filter.order {
+        ConversationOrder::Active => format!("coalesce({LAST}, c.created_at)"),
+        ConversationOrder::CreatedAt => "c.created_at".to_owned(),
+        ConversationOrder::Title => "lower(c.title)".to_owned(),
+        ConversationOrder::Participants => IN_IT.to_owned(),
+        ConversationOrder::Messages => "c.last_seq".to_owned(),
+    };
+    let direction = direction(filter.falling);
+    // The rows first: what only is shown is looked up for those of the page alone. No username has a comma.
+    format!(
+        "SELECT c.id, c.kind, c.title, c.created_at, c.last_seq, {LAST}, {IN_IT},
+             (SELECT group_concat(username) FROM (
+                 SELECT u.username FROM participants AS p JOIN users AS u USING (user_key)
+                 WHERE p.conversation_key = c.conversation_key ORDER BY p.user_key LIMIT 3))
+         FROM (SELECT c.*, {by} AS place{CONVERSATIONS_WANTED} ORDER BY place {direction}, c.id {direction}
+               LIMIT ?3 OFFSET ?4) AS c ORDER BY c.place {direction}, c.id {direction}"
+    )
+}
+
+fn summary(row: &SqliteRow) -> Result<ConversationSummary, StoreError> {
+    let mut columns = Columns::of(row, "conversations");
+    Ok(ConversationSummary {
+        id: columns.parse()?,
+        kind: rows::kind(&mut columns)?,
+        title: columns.take()?,
+        created_at: columns.time()?,
+        last_seq: columns.seq()?,
+        last_message_at: columns.time_option()?,
+        participants: counted_rows(columns.take()?),
+        names: columns
+            .take::<Option<&str>>()?
+            .map(|names| names.split(',').map(str::to_owned).collect())
+            .unwrap_or_default(),
+    })
+}
+
+/// The ids that the server made at `at` are not smaller: a `UUIDv7` begins with its milliseconds.
+fn least_id(at: Timestamp) -> String {
+    let millis = u64::try_from(at.as_millis()).unwrap_or(0);
+    format!("{:08x}-{:04x}", millis >> 16, millis & 0xffff)
+}
+
+/// The id is made just before the time is taken.
+const ID_BEFORE_TIME_MS: i64 = 1_000;
+
+/// Binds what a statement about messages takes.
+macro_rules! bound {
+    ($query:expr, $filter:expr, $bound:expr) => {
+        $query
+            .bind($filter.conversation_id.as_ref().map(|id| id.as_str()))
+            .bind($filter.sender_id.as_ref().map(UserId::as_str))
+            .bind($filter.text.as_ref().map(|text| text.to_ascii_lowercase()))
+            .bind($filter.from.map(Timestamp::as_millis))
+            .bind($filter.to.map(Timestamp::as_millis))
+            .bind($filter.from.map(|at| least_id(at.plus_millis(-ID_BEFORE_TIME_MS))))
+            .bind($filter.to.map(|at| least_id(at.plus_millis(1))))
+            .bind(i64::from($bound))
+    };
+}
+
+async fn messages_page(
+    db: &mut SqliteConnection,
+    filter: &MessageFilter,
+    slice: Slice,
+    bound: u32,
+) -> Result<FoundMessages, StoreError> {
+    let looked_at = if filter.conversation_id.is_some() {
+        LOOKED_AT_ONE
+    } else {
+        LOOKED_AT_ALL
+    };
+    let columns = message_columns!();
+    let page = format!(
+        "SELECT {columns} FROM ({looked_at}) AS m JOIN conversations AS c USING (conversation_key)
+         JOIN users AS s ON s.user_key = m.sender_key WHERE {MESSAGES_WANTED} LIMIT ?9 OFFSET ?10"
+    );
+    let (limit, skip) = limits(slice);
+    let found = bound!(sqlx::query(AssertSqlSafe(page)), filter, bound)
+        .bind(limit)
+        .bind(skip)
+        .fetch_all(&mut *db)
+        .await
+        .map_err(|error| unavailable(&error))?;
+    let items = found
+        .iter()
+        .map(|row| rows::message(&mut Columns::of(row, "messages")))
+        .collect::<Result<Vec<_>, _>>()?;
+    let (total, cut) = if filter.looks_inside() {
+        let count = format!("SELECT count(*) FILTER (WHERE {MESSAGES_WANTED}), count(*) FROM ({looked_at}) AS m");
+        let (total, looked_at): (i64, i64) = bound!(sqlx::query_as(AssertSqlSafe(count)), filter, bound)
+            .fetch_one(&mut *db)
+            .await
+            .map_err(|error| unavailable(&error))?;
+        (total, looked_at >= i64::from(bound))
+    } else {
+        // Seqs have no gaps: a conversation has as many messages as its last one says.
+        let total =
+            sqlx::query_scalar("SELECT coalesce(sum(last_seq), 0) FROM conversations WHERE ?1 IS NULL OR id = ?1")
+                .bind(filter.conversation_id.as_ref().map(|id| id.as_str()))
+                .fetch_one(&mut *db)
+                .await
+                .map_err(|error| unavailable(&error))?;
+        (total, false)
+    };
+    Ok(FoundMessages {
+        items,
+        total: counted_rows(total),
+        cut,
+    })
+}
+
+#[async_trait]
+impl OperatorReads for SqliteStore {
+    async fn list_users(&self, filter: &UserFilter, slice: Slice) -> Result<Listed<User>, StoreError> {
+        self.counted(async {
+            let mut db = self.reader().await?;
+            let text = filter.text.as_ref().map(|text| text.to_ascii_lowercase());
+            let role = filter.role.map(chat_core::Role::as_str);
+            let (limit, skip) = limits(slice);
+            let found = sqlx::query(AssertSqlSafe(users_page(filter)))
+                .bind(text.as_deref())
+                .bind(role)
+                .bind(limit)
+                .bind(skip)
+                .fetch_all(&mut *db)
+                .await
+                .map_err(|error| unavailable(&error))?;
+            let total = sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*){USERS_WANTED}")))
+                .bind(text.as_deref())
+                .bind(role)
+                .fetch_one(&mut *db)
+                .await
+                .map_err(|error| unavailable(&error))?;
+            Ok(Listed {
+                items: found.iter().map(rows::user).collect::<Result<_, _>>()?,
+                total: counted_rows(total),
+            })
+        })
+        .await
+    }
+
+    async fn list_conversations(
+        &self,
+        filter: &ConversationFilter,
+        slice: Slice,
+    ) -> Result<Listed<ConversationSummary>, StoreError> {
+        self.counted(async {
+            let mut db = self.reader().await?;
+            let text = filter.text.as_ref().map(|text| text.to_ascii_lowercase());
+            let kind = filter.kind.map(chat_core::ConversationKind::as_str);
+            let (limit, skip) = limits(slice);
+            let found = sqlx::query(AssertSqlSafe(conversations_page(filter)))
+                .bind(text.as_deref())
+                .bind(kind)
+                .bind(limit)
+                .bind(skip)
+                .fetch_all(&mut *db)
+                .await
+                .map_err(|error| unavailable(&error))?;
+            let total = sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*){CONVERSATIONS_WANTED}")))
+                .bind(text.as_deref())
+                .bind(kind)
+                .fetch_one(&mut *db)
+                .await
+                .map_err(|error| unavailable(&error))?;
+            Ok(Listed {
+                items: found.iter().map(summary).collect::<Result<_, _>>()?,
+                total: counted_rows(total),
+            })
+        })
+        .await
+    }
+
+    async fn find_messages(&self, filter: &MessageFilter, slice: Slice) -> Result<FoundMessages, StoreError> {
+        // What is not looked inside is only walked up to the end of the page.
+        let bound = if filter.looks_inside() {
+            MESSAGES_LOOKED_AT_MAX
+        } else {
+            u32::try_from(slice.skip.saturating_add(u64::from(slice.limit))).unwrap_or(u32::MAX)
+        };
+        self.counted(async {
+            let mut db = self.reader().await?;
+            // Two statements, one snapshot.
+            let mut db = db.begin().await.map_err(|error| unavailable(&error))?;
+            messages_page(&mut db, filter, slice, bound).await
+        })
+        .await
+    }
+
+    async fn exceptions_of(&self, user: &UserId, limit: u32) -> Result<Vec<DeliveryException>, StoreError> {
+        self.counted(async {
+            let mut db = self.reader().await?;
+            let found = sqlx::query(EXCEPTIONS_OF_USER)
+                .bind(user.as_str())
+                .bind(i64::from(limit))
+                .fetch_all(&mut *db)
+                .await
+                .map_err(|error| unavailable(&error))?;
+            found.iter().map(rows::exception).collect()
+        })
+        .await
+    }
+}
