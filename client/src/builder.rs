@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::{Map, Value};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use url::Url;
@@ -70,6 +71,8 @@ pub struct Builder {
     receipts: ReceiptMode,
     client_name: Option<String>,
     answer_probes: bool,
+    plain: bool,
+    auth_data: Map<String, Value>,
     held: Held,
 }
 
@@ -89,6 +92,8 @@ impl Builder {
             receipts: ReceiptMode::None,
             client_name: None,
             answer_probes: true,
+            plain: false,
+            auth_data: Map::new(),
             held: Held::default(),
         }
     }
@@ -170,6 +175,21 @@ impl Builder {
         self
     }
 
+    /// For a Socket.IO server that is no Rollcall: no event has a meaning here, each comes as [`ServerEvent::Other`] with all its
+    /// arguments in an array, and nothing is resumed.
+    ///
+    /// [`ServerEvent::Other`]: crate::ServerEvent::Other
+    pub fn plain(mut self, on: bool) -> Self {
+        self.plain = on;
+        self
+    }
+
+    /// Further fields of CONNECT's `auth`; those of the contract win.
+    pub fn auth_data(mut self, data: Map<String, Value>) -> Self {
+        self.auth_data = data;
+        self
+    }
+
     /// Goes on from what another client, or this one in an earlier life, held ([`Client::held`]).
     pub fn resume(mut self, held: Held) -> Self {
         self.held = held;
@@ -210,6 +230,8 @@ impl Builder {
             receipts: self.receipts,
             client_name: self.client_name,
             answer_probes: self.answer_probes,
+            plain: self.plain,
+            auth_data: self.auth_data,
         };
         let (commands, commands_in) = mpsc::channel(COMMAND_CAPACITY);
         let (events, receiver) = mpsc::channel(self.event_capacity);

@@ -79,6 +79,16 @@ impl Client {
         let _ = self.commands.send(Command::Cut).await;
     }
 
+    /// Stops reading from the socket, as a program that hangs does, or goes on. A fault, to see how it looks from both sides.
+    pub async fn set_reading(&self, on: bool) {
+        let _ = self.commands.send(Command::Reading(on)).await;
+    }
+
+    /// Keeps back the receipts that the client sends by itself, or sends them. A fault, too.
+    pub async fn set_confirming(&self, on: bool) {
+        let _ = self.commands.send(Command::Confirming(on)).await;
+    }
+
     /// Takes leave of the server and ends; waits until it is done.
     pub async fn close(&self) {
         let _ = self.commands.send(Command::Close).await;
@@ -87,19 +97,29 @@ impl Client {
 
     /// Emits an event without asking for an acknowledgement. `Value::Null` sends no argument.
     pub async fn emit(&self, event: &str, data: Value) -> Result<(), CallError> {
+        self.emit_args(event, arguments(data)).await
+    }
+
+    /// Emits an event and waits for its acknowledgement's first argument, whatever it is. `Value::Null` sends no argument.
+    pub async fn emit_with_ack(&self, event: &str, data: Value) -> Result<Value, CallError> {
+        self.emit_args_with_ack(event, arguments(data)).await
+    }
+
+    /// Emits an event with any number of arguments, for servers whose events are not of the contract.
+    pub async fn emit_args(&self, event: &str, args: Vec<Value>) -> Result<(), CallError> {
         let (done, written) = oneshot::channel();
         let event = event.to_owned();
-        let command = Command::Emit { event, data, done };
+        let command = Command::Emit { event, args, done };
         self.commands.send(command).await.map_err(|_| CallError::Disconnected)?;
         written.await.unwrap_or(Err(CallError::Disconnected))
     }
 
-    /// Emits an event and waits for its acknowledgement's first argument, whatever it is.
-    pub async fn emit_with_ack(&self, event: &str, data: Value) -> Result<Value, CallError> {
+    /// The same, and waits for the acknowledgement's first argument.
+    pub async fn emit_args_with_ack(&self, event: &str, args: Vec<Value>) -> Result<Value, CallError> {
         let (done, answer) = oneshot::channel();
         let event = event.to_owned();
         let asked = async {
-            let command = Command::Call { event, data, done };
+            let command = Command::Call { event, args, done };
             self.commands.send(command).await.map_err(|_| CallError::Disconnected)?;
             answer.await.unwrap_or(Err(CallError::Disconnected))
         };
@@ -231,6 +251,10 @@ impl Client {
     pub async fn refresh_token(&self, token: &str) -> Result<Refreshed, CallError> {
         self.call("refresh_token", json!({ "token": token })).await
     }
+}
+
+fn arguments(data: Value) -> Vec<Value> {
+    if data.is_null() { Vec::new() } else { vec![data] }
 }
 
 fn message_data(message: SendMessage) -> Value {

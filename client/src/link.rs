@@ -28,17 +28,21 @@ pub(crate) enum Command {
     /// Emit and forget.
     Emit {
         event: String,
-        data: Value,
+        args: Vec<Value>,
         done: oneshot::Sender<Result<(), CallError>>,
     },
     /// Emit and wait for the acknowledgement.
     Call {
         event: String,
-        data: Value,
+        args: Vec<Value>,
         done: oneshot::Sender<Result<Value, CallError>>,
     },
     /// What is held.
     Held(oneshot::Sender<Held>),
+    /// Read on, or do not.
+    Reading(bool),
+    /// Send receipts, or keep them.
+    Confirming(bool),
     /// Drop the connection without a word.
     Cut,
     /// End.
@@ -55,6 +59,8 @@ pub(crate) struct Options {
     pub(crate) receipts: ReceiptMode,
     pub(crate) client_name: Option<String>,
     pub(crate) answer_probes: bool,
+    pub(crate) plain: bool,
+    pub(crate) auth_data: Map<String, Value>,
 }
 
 /// Tells the first attempt's outcome to whoever waits in `connect`.
@@ -69,6 +75,9 @@ pub(crate) struct Link {
     pub(crate) state: watch::Sender<State>,
     pub(crate) positions: Positions,
     pub(crate) receipts: Receipts,
+    /// Off: a fault for trying things out. It outlives a connection, so that the next one shows the same.
+    pub(crate) reading: bool,
+    pub(crate) confirming: bool,
     /// What the server asked to wait in `server_shutdown`.
     pub(crate) retry_after: Option<Duration>,
     ever_connected: bool,
@@ -99,6 +108,8 @@ impl Link {
             state,
             positions: Positions::new(held),
             receipts: Receipts::default(),
+            reading: true,
+            confirming: true,
             retry_after: None,
             ever_connected: false,
             token: None,
@@ -204,7 +215,8 @@ impl Link {
                     token = options.auth.clone().fetch().await.map_err(DownReason::NoToken)?;
                 }
                 let auth = hello(&options, &held, token.as_deref());
-                let shown = hello(&options, &held, token.as_ref().map(|_| "…"));
+                let mut shown = hello(&options, &held, token.as_ref().map(|_| "…"));
+                blot(&mut shown, &options.auth_data);
                 options.target.clone().open(auth, shown).await
             };
             let opened = tokio::time::timeout(timeout, opening).await;
@@ -228,11 +240,13 @@ impl Link {
         }
     }
 
-    fn refuse(&self, command: Command) {
+    fn refuse(&mut self, command: Command) {
         match command {
             Command::Emit { done, .. } => drop(done.send(Err(CallError::Disconnected))),
             Command::Call { done, .. } => drop(done.send(Err(CallError::Disconnected))),
             Command::Held(done) => drop(done.send(self.positions.held())),
+            Command::Reading(on) => self.reading = on,
+            Command::Confirming(on) => self.confirming = on,
             Command::Cut | Command::Close => {}
         }
     }
@@ -253,17 +267,17 @@ impl Link {
 
 /// The `auth` of CONNECT.
 fn hello(options: &Options, held: &Held, token: Option<&str>) -> Value {
-    let mut auth = Map::new();
+    let mut auth = options.auth_data.clone();
     if let Some(token) = token {
         auth.insert("token".into(), token.into());
     }
-    if !held.seqs.is_empty() {
+    if !held.seqs.is_empty() && !options.plain {
         // More than a user can be in would be refused as a whole.
         let seqs = held.seqs.iter().take(CONVERSATIONS_PER_USER_MAX);
         let resume: Map<String, Value> = seqs.map(|(id, seq)| (id.to_string(), json!(seq))).collect();
         auth.insert("resume".into(), resume.into());
     }
-    if let Some(epoch) = &held.epoch {
+    if let Some(epoch) = held.epoch.as_ref().filter(|_| !options.plain) {
         auth.insert("epoch".into(), epoch.as_str().into());
     }
     if options.receipts != ReceiptMode::None {
@@ -273,6 +287,15 @@ fn hello(options: &Options, held: &Held, token: Option<&str>) -> Value {
         auth.insert("client".into(), name.as_str().into());
     }
     auth.into()
+}
+
+/// The texts among the further fields may be secrets too.
+fn blot(shown: &mut Value, further: &Map<String, Value>) {
+    for name in further.keys() {
+        if shown[name].is_string() {
+            shown[name] = "…".into();
+        }
+    }
 }
 
 /// `receipt`'s payload for "received up to here".

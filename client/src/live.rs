@@ -109,7 +109,7 @@ impl<'a> Live<'a> {
 
     async fn step(&mut self) -> Result<(), DownReason> {
         self.send_due();
-        let reading = self.link.outbox.is_empty();
+        let reading = self.link.reading && self.link.outbox.is_empty();
         let writable = self.outgoing.len() < OUTGOING_MAX;
         let deadline = self.deadline(reading);
         tokio::select! {
@@ -138,7 +138,8 @@ impl<'a> Live<'a> {
         } else {
             now + self.silence_max
         };
-        let others = [self.link.positions.deadline(), self.link.receipts.deadline(now)];
+        let receipts = self.link.receipts.deadline(now).filter(|_| self.link.confirming);
+        let others = [self.link.positions.deadline(), receipts];
         let fills = self.fills.values().map(|fill| fill.deadline);
         others.into_iter().flatten().chain(fills).fold(silence, Instant::min)
     }
@@ -159,8 +160,10 @@ impl<'a> Live<'a> {
     /// Receipts and suspicions that are ripe.
     fn send_due(&mut self) {
         let now = Instant::now();
-        for (conversation, seq) in self.link.receipts.take(now) {
-            self.emit("receipt", received(&conversation, seq), None);
+        if self.link.confirming {
+            for (conversation, seq) in self.link.receipts.take(now) {
+                self.emit("receipt", vec![received(&conversation, seq)], None);
+            }
         }
         for gap in self.link.positions.due(now) {
             self.report_gap(gap);
@@ -169,11 +172,13 @@ impl<'a> Live<'a> {
 
     fn command(&mut self, command: Option<Command>) -> Result<(), DownReason> {
         match command {
-            Some(Command::Emit { event, data, done }) => {
-                self.emit(&event, data, None);
+            Some(Command::Emit { event, args, done }) => {
+                self.emit(&event, args, None);
                 let _ = done.send(Ok(()));
             }
-            Some(Command::Call { event, data, done }) => self.call(event, data, done),
+            Some(Command::Call { event, args, done }) => self.call(event, args, done),
+            Some(Command::Reading(on)) => self.set_reading(on),
+            Some(Command::Confirming(on)) => self.link.confirming = on,
             Some(Command::Held(done)) => drop(done.send(self.link.positions.held())),
             Some(Command::Cut) => return Err(DownReason::Cut),
             Some(Command::Close) | None => return Err(DownReason::Closed),
@@ -181,7 +186,13 @@ impl<'a> Live<'a> {
         Ok(())
     }
 
-    fn call(&mut self, event: String, data: Value, done: oneshot::Sender<Result<Value, CallError>>) {
+    fn set_reading(&mut self, on: bool) {
+        self.link.reading = on;
+        // What piled up while nobody read must not look like silence.
+        self.silent_at = Instant::now() + self.silence_max;
+    }
+
+    fn call(&mut self, event: String, args: Vec<Value>, done: oneshot::Sender<Result<Value, CallError>>) {
         if self.waiting.len() >= IN_FLIGHT_MAX {
             // Callers that gave up leave their place behind until the answer comes; make it free now.
             self.waiting.retain(|_, waiting| match waiting {
@@ -193,11 +204,12 @@ impl<'a> Live<'a> {
                 return;
             }
         }
-        let conversation = data["conversation_id"]
-            .as_str()
+        let conversation = args
+            .first()
+            .and_then(|data| data["conversation_id"].as_str())
             .and_then(|id| ConversationId::parse(id).ok());
         let ack = self.take_ack();
-        self.emit(&event, data, Some(ack));
+        self.emit(&event, args, Some(ack));
         self.waiting.insert(
             ack,
             Waiting::Caller {
@@ -214,16 +226,16 @@ impl<'a> Live<'a> {
         ack
     }
 
-    fn emit(&mut self, event: &str, data: Value, ack: Option<i64>) {
+    fn emit(&mut self, event: &str, args: Vec<Value>, ack: Option<i64>) {
         let namespace = &self.link.options.target.namespace;
         let tap = &self.link.options.target.tap;
         if event == "refresh_token" && tap.is_on() {
-            tap.outgoing(&wire::emit(namespace, event, json!({ "token": "…" }), ack));
-            let packet = wire::emit(namespace, event, data, ack);
+            tap.outgoing(&wire::emit(namespace, event, vec![json!({ "token": "…" })], ack));
+            let packet = wire::emit(namespace, event, args, ack);
             self.outgoing.push_back(Frame::text(packet));
             return;
         }
-        let packet = wire::emit(namespace, event, data, ack);
+        let packet = wire::emit(namespace, event, args, ack);
         self.send(packet);
     }
 
@@ -237,7 +249,7 @@ impl<'a> Live<'a> {
         self.fresh_token = None;
         match token {
             Ok(Some(token)) => {
-                self.emit("refresh_token", json!({ "token": token }), None);
+                self.emit("refresh_token", vec![json!({ "token": token })], None);
                 self.link.token = Some(token);
             }
             Ok(None) => {}

@@ -7,12 +7,16 @@ use rollcall_protocol::chat_core::{ConversationId, Message, Seq, Timestamp};
 use rollcall_protocol::{ErrorCode, UserView, WireError};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 use url::Url;
 
 use crate::builder::InvalidUrl;
 use crate::limits::{CALL_TIMEOUT, CONNECT_TIMEOUT, PREVIEW_CHARS_MAX};
+use crate::stream::ServerSentEvents;
 use crate::transport::tls_config;
+
+/// A stream lives as long as it is looked at; only the general time limit has to be lifted.
+const STREAM_MAX: Duration = Duration::from_hours(24 * 365);
 
 /// Why a request gave no result.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -103,9 +107,13 @@ impl Rest {
     }
 
     fn at(&self, path: &[&str]) -> Url {
+        self.below(&[&["api", "v1"], path].concat())
+    }
+
+    fn below(&self, path: &[&str]) -> Url {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(["api", "v1"]).extend(path);
+            segments.pop_if_empty().extend(path);
         }
         url
     }
@@ -114,6 +122,46 @@ impl Rest {
     pub async fn login(&self, username: &str, password: &str) -> Result<Login, RestError> {
         let body = json!({ "username": username, "password": password });
         answer(self.http.post(self.at(&["auth", "login"])).json(&body)).await
+    }
+
+    /// The JSON at a path of the server, such as `["admin", "api", "sockets"]`.
+    pub async fn get_json(
+        &self,
+        token: Option<&str>,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Value, RestError> {
+        let request = self.http.get(self.below(path)).query(query);
+        answer(with_token(request, token)).await
+    }
+
+    /// Posts JSON to a path of the server, and gives the JSON that comes back.
+    pub async fn post_json(&self, token: Option<&str>, path: &[&str], body: &Value) -> Result<Value, RestError> {
+        let request = self.http.post(self.below(path)).json(body);
+        answer(with_token(request, token)).await
+    }
+
+    /// Opens a stream of server-sent events.
+    pub async fn stream(
+        &self,
+        token: Option<&str>,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<ServerSentEvents, RestError> {
+        let request = self.http.get(self.below(path)).query(query).timeout(STREAM_MAX);
+        let request = with_token(request, token).header("accept", "text/event-stream");
+        let response = request.send().await.map_err(unreachable)?;
+        if response.status().is_success() {
+            return Ok(ServerSentEvents::new(response));
+        }
+        let status = response.status();
+        let body = response.bytes().await.map_err(unreachable)?;
+        Err(read_answer::<Value>(status, &body)
+            .err()
+            .unwrap_or_else(|| RestError::BadAnswer {
+                status: status.as_u16(),
+                words: "no stream".into(),
+            }))
     }
 
     /// A page of a conversation's messages.
@@ -145,9 +193,19 @@ struct Problem {
     retry_after_ms: Option<u64>,
 }
 
+fn with_token(request: RequestBuilder, token: Option<&str>) -> RequestBuilder {
+    match token {
+        Some(token) => request.bearer_auth(token),
+        None => request,
+    }
+}
+
+/// Without the URL: a query may hold what should not be shown.
+pub(crate) fn unreachable(error: reqwest::Error) -> RestError {
+    RestError::Unreachable(in_words(&error.without_url()))
+}
+
 async fn answer<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, RestError> {
-    // Without the URL: a query may hold what should not be shown.
-    let unreachable = |error: reqwest::Error| RestError::Unreachable(in_words(&error.without_url()));
     let response = request.send().await.map_err(unreachable)?;
     let status = response.status();
     let body = response.bytes().await.map_err(unreachable)?;

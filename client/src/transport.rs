@@ -42,7 +42,7 @@ pub(crate) struct Opened {
 }
 
 /// The roots of the system, and the one provider of cryptography that this crate is built with.
-pub(crate) fn tls_config() -> Result<Arc<ClientConfig>, rustls::Error> {
+pub fn tls_config() -> Result<Arc<ClientConfig>, rustls::Error> {
     let mut roots = RootCertStore::empty();
     // Unreadable ones among the system's are skipped; with none left, every connection says "unknown issuer".
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

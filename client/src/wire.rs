@@ -235,12 +235,9 @@ pub(crate) fn disconnect(namespace: &str) -> String {
     message(namespace, PacketData::Disconnect)
 }
 
-/// EVENT with one argument; `null` stands for none.
-pub(crate) fn emit(namespace: &str, name: &str, data: Value, ack: Option<i64>) -> String {
-    let mut args = vec![Value::String(name.to_owned())];
-    if !data.is_null() {
-        args.push(data);
-    }
+/// EVENT with these arguments.
+pub(crate) fn emit(namespace: &str, name: &str, mut args: Vec<Value>, ack: Option<i64>) -> String {
+    args.insert(0, Value::String(name.to_owned()));
     message(namespace, PacketData::Event(json(&Value::Array(args)), ack))
 }
 
@@ -315,10 +312,10 @@ mod tests {
         assert_eq!(connect("/", &json!({"token": "t"})), r#"40{"token":"t"}"#);
         assert_eq!(connect("/admin", &json!({})), "40/admin,{}");
         assert_eq!(
-            emit("/", "typing", json!({"a": 1}), Some(0)),
+            emit("/", "typing", vec![json!({"a": 1})], Some(0)),
             r#"420["typing",{"a":1}]"#
         );
-        assert_eq!(emit("/", "whoami", Value::Null, None), r#"42["whoami"]"#);
+        assert_eq!(emit("/", "whoami", Vec::new(), None), r#"42["whoami"]"#);
         assert_eq!(acknowledge("/", 3, json!({"sid": "s"})), r#"433[{"sid":"s"}]"#);
         assert_eq!(disconnect("/"), "41");
     }

@@ -15,6 +15,13 @@ use crate::wire::{self, preview};
 impl Live<'_> {
     /// `text` is the frame, for a report.
     pub(super) fn event(&mut self, name: String, args: Vec<Value>, ack: Option<i64>, text: &str) {
+        if self.link.options.plain {
+            let data = Value::Array(args);
+            self.link
+                .outbox
+                .push(ClientEvent::Server(ServerEvent::Other { event: name, data }));
+            return;
+        }
         // Every event of the contract has one argument; of more, the first counts.
         let data = args.into_iter().next().unwrap_or(Value::Null);
         if let Some(ack) = ack.filter(|_| name == event::name::PROBE && self.link.options.answer_probes) {
@@ -83,7 +90,7 @@ impl Live<'_> {
     fn fetch(&mut self, conversation: ConversationId, after: Seq, attempts: u32) {
         let ack = self.take_ack();
         let data = json!({ "conversation_id": conversation, "after_seq": after, "limit": limits::PAGE_MAX });
-        self.emit("sync", data, Some(ack));
+        self.emit("sync", vec![data], Some(ack));
         self.waiting.insert(ack, Waiting::Fill(conversation.clone()));
         let deadline = Instant::now() + CALL_TIMEOUT;
         self.fills.insert(
