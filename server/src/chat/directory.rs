@@ -27,7 +27,7 @@ pub struct Entry {
     used: AtomicU64,
     /// Somebody waits to close a gap of the sequencer.
     pub gap_watched: AtomicBool,
-    changing: tokio::sync::Mutex<()>,
+    changing: Arc<tokio::sync::RwLock<()>>,
     cursors: tokio::sync::OnceCell<EntryCursors>,
     cursors_moved: Notify,
 }
@@ -61,7 +61,7 @@ impl Entry {
             moved: AtomicBool::new(false),
             used: AtomicU64::new(used),
             gap_watched: AtomicBool::new(false),
-            changing: tokio::sync::Mutex::new(()),
+            changing: Arc::default(),
             cursors: tokio::sync::OnceCell::new(),
             cursors_moved: Notify::new(),
             conversation: RwLock::new(Arc::new(conversation)),
@@ -102,6 +102,13 @@ impl Entry {
         self.cursors_moved.notified()
     }
 
+    /// Waits until no change of the participants is under way, and keeps the next one waiting until the guard is dropped. Whoever joins
+    /// or leaves a room holds it until that is answered, so that a client hears "you left" and "you were removed" in the
+    /// order in which they happened. Messages go on meanwhile.
+    pub async fn unchanging(&self) -> Unchanging {
+        Arc::clone(&self.changing).read_owned().await
+    }
+
     /// The newest seq that this process knows of.
     pub fn head(&self) -> Seq {
         Seq(self.head.load(Ordering::Acquire))
@@ -119,11 +126,14 @@ impl Entry {
     }
 }
 
+/// No change of a conversation's participants is under way.
+pub type Unchanging = tokio::sync::OwnedRwLockReadGuard<()>;
+
 /// A change of a conversation's participants under way.
 #[derive(Debug)]
 pub struct Change<'a> {
     entry: &'a Entry,
-    _one_at_a_time: tokio::sync::MutexGuard<'a, ()>,
+    _one_at_a_time: tokio::sync::RwLockWriteGuard<'a, ()>,
 }
 
 impl Change<'_> {
@@ -211,7 +221,7 @@ impl Directory {
     pub async fn change<'a>(&self, entry: &'a Entry) -> Change<'a> {
         Change {
             entry,
-            _one_at_a_time: entry.changing.lock().await,
+            _one_at_a_time: entry.changing.write().await,
         }
     }
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use chat_core::ids::conversation_room;
 use chat_core::limits::{PAGE_MAX, page_size};
 use chat_core::ports::PageFrom;
-use chat_core::{ConversationId, Message, Role, Seq};
+use chat_core::{ConversationId, Message, Seq};
 use rollcall_protocol::WireError;
 use rollcall_protocol::reply::{Joined, Left, Synced, Whoami, WhoamiConversation};
 use rollcall_protocol::request::{JoinConversation, Sync};
 
-use super::directory::Entry;
+use super::directory::{Entry, Unchanging};
 use super::refusal::{from_store, not_participant};
 use super::{Actor, Chat};
 use crate::hub::inspect::CHAT_NAMESPACE;
@@ -41,12 +41,13 @@ impl Chat {
         actor: &Actor,
         socket: &Arc<LiveSocket>,
         request: JoinConversation,
-    ) -> Result<(Joined, Hold), WireError> {
+    ) -> Result<(Joined, Hold, Unchanging), WireError> {
         let id = request.conversation_id;
         let entry = self
             .entry_for(actor, &id)
             .await
             .inspect_err(|_| self.hub.join_refused())?;
+        let unchanging = entry.unchanging().await;
         if !entry.conversation().has(actor.id()) {
             self.hub.join_refused();
             return Err(not_participant(&id)
@@ -60,12 +61,6 @@ impl Chat {
         };
         let room = conversation_room(&id);
         let verified = self.hub.join_conversation_room(socket, &room);
-        if !entry.conversation().has(actor.id()) {
-            // Removed in between: whoever removed them changed the entry before looking for sockets.
-            socket.drop_lane(&id);
-            self.hub.leave(socket, &room);
-            return Err(not_participant(&id));
-        }
         let last_seq = match held {
             HeldLane::Continues(handed) => handed,
             HeldLane::Begins => {
@@ -95,7 +90,7 @@ impl Chat {
             missed,
             more,
         };
-        Ok((joined, hold))
+        Ok((joined, hold, unchanging))
     }
 
     async fn newest_seq(&self, entry: &Entry) -> Result<Seq, WireError> {
@@ -125,25 +120,23 @@ impl Chat {
         Ok((missed, more))
     }
 
-    /// Takes the socket out of the room at its own wish: it stays a participant's socket and hears nothing live.
+    /// Takes the socket out of the room at its own wish: it stays a participant's socket and hears nothing live. Keep what comes with the answer
+    /// until that is out.
     pub async fn leave_conversation(
         &self,
         actor: &Actor,
         socket: &Arc<LiveSocket>,
         id: &ConversationId,
-    ) -> Result<Left, WireError> {
+    ) -> Result<(Left, Unchanging), WireError> {
         let entry = self.entry_for(actor, id).await?;
+        let unchanging = entry.unchanging().await;
+        if !entry.conversation().has(actor.id()) {
+            return Err(not_participant(id));
+        }
         socket.leave_lane(id, self.ports.clock.now());
         let room = conversation_room(id);
         let verified = self.hub.leave(socket, &room);
-        if !entry.conversation().has(actor.id()) {
-            // Removed in between: a mark of having left would keep them out of it when they are added again.
-            socket.drop_lane(id);
-            if actor.role != Role::Service {
-                return Err(not_participant(id));
-            }
-        }
-        Ok(Left { room, verified })
+        Ok((Left { room, verified }, unchanging))
     }
 
     /// A page of messages after a seq.

@@ -66,6 +66,8 @@ pub(crate) struct Reader {
     pub(crate) runs: BTreeMap<ConversationId, Run>,
     /// What must not happen and did.
     pub(crate) faults: Vec<String>,
+    /// How often it was told that it is not in a group any more.
+    removals: usize,
 }
 
 impl Reader {
@@ -76,6 +78,7 @@ impl Reader {
             sid: None,
             runs: BTreeMap::new(),
             faults: Vec::new(),
+            removals: 0,
         }
     }
 
@@ -97,6 +100,11 @@ impl Reader {
         left.map(|(id, _)| id.clone()).collect()
     }
 
+    /// How often it was told that it is not in a group any more.
+    pub(crate) fn removals(&self) -> usize {
+        self.removals
+    }
+
     pub(crate) fn last(&self, id: &ConversationId) -> Option<Seq> {
         self.runs.get(id).map(Run::last)
     }
@@ -108,6 +116,7 @@ impl Reader {
             ClientEvent::Server(ServerEvent::ConversationUpdated(view)) => self.updated(&view),
             ClientEvent::Server(ServerEvent::ConversationRemoved(removed)) => {
                 self.runs.remove(&removed.conversation_id);
+                self.removals += 1;
             }
             ClientEvent::Server(ServerEvent::Error(_)) | ClientEvent::Undecodable { .. } => {
                 self.faults.push(format!("heard {event:?}"));

@@ -7,7 +7,7 @@ use rollcall_client::protocol::chat_core::{ConversationId, Sid};
 use rollcall_client::{Backoff, Client, ClientEvent, Events, Held, State};
 use rollcall_tests::PATIENCE;
 use tokio::sync::{Mutex, mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::reader::Reader;
 
@@ -179,6 +179,7 @@ impl Life {
         let Some(open) = &self.open else { return };
         let client = open.client.clone();
         let before = sid_of(&client);
+        let removals = self.tab.reader.lock().await.removals();
         if client.leave_conversation(group).await.is_err() {
             return;
         }
@@ -186,10 +187,11 @@ impl Life {
         // What came before the acknowledgement is there already.
         self.drain().await;
         let mut reader = self.tab.reader.lock().await;
-        if before.is_some() && before == after && before == reader.sid {
+        let same = before.is_some() && before == after && before == reader.sid;
+        if same && reader.removals() == removals {
             reader.left(group);
         } else {
-            // Nobody can say which connection it was that left; the next one has not.
+            // Nobody can say which connection, or whether it was before or after a removal, that left; the next one has not.
             drop(reader);
             client.cut().await;
         }
@@ -222,8 +224,14 @@ impl Life {
             return;
         }
         // The answer comes behind the session and what was resumed.
-        if let Err(error) = client.whoami().await {
-            self.tab.fault(format!("whoami: {error}")).await;
+        // A cut may show only now.
+        let deadline = Instant::now() + PATIENCE;
+        while let Err(error) = client.whoami().await {
+            if Instant::now() > deadline {
+                self.tab.fault(format!("whoami: {error}")).await;
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
         self.drain().await;
         let left = self.tab.reader.lock().await.left_groups();

@@ -19,6 +19,7 @@ use super::Gateway;
 use super::inbox::{Inbox, Put};
 use super::packet::{Answer, RawEvent, ReadEvent, too_many_waiting};
 use crate::chat::Actor;
+use crate::chat::directory::Unchanging;
 use crate::hub::{CloseReason, LiveSocket};
 use crate::limits::SENDS_IN_FLIGHT_MAX;
 use crate::telemetry::labels::Limit;
@@ -218,13 +219,18 @@ impl Gateway {
         match request {
             Request::JoinConversation(join) => match chat.join_conversation(actor, socket, join).await {
                 // The hold ends when the acknowledgement is out: live messages come behind it.
-                Ok((joined, _hold)) => self.answer(turn, Ok(joined)).await,
+                Ok((joined, _hold, unchanging)) => {
+                    self.reply_before_changes(turn, &Done::new(joined), unchanging).await;
+                }
                 Err(error) => self.refuse(turn, error).await,
             },
-            Request::LeaveConversation(id) => {
-                self.answer::<Left>(turn, chat.leave_conversation(actor, socket, &id).await)
-                    .await;
-            }
+            Request::LeaveConversation(id) => match chat.leave_conversation(actor, socket, &id).await {
+                Ok((left, unchanging)) => {
+                    self.reply_before_changes(turn, &Done::<Left>::new(left), unchanging)
+                        .await
+                }
+                Err(error) => self.refuse(turn, error).await,
+            },
             Request::Receipt(receipt) => {
                 let taken = chat.receipt(actor, socket, receipt).await;
                 self.answer(turn, taken.map(|()| Nothing {})).await;
@@ -295,6 +301,15 @@ impl Gateway {
     async fn reply<T: Serialize>(&self, turn: &Turn, answer: &T) {
         if !turn.answer.send(answer).await && turn.socket.is_connected() {
             self.hub.disconnect(&turn.socket, CloseReason::Slow);
+        }
+    }
+
+    /// The same before any change of the participants, unless the client has no room for it: nobody waits for one that does not read.
+    async fn reply_before_changes<T: Serialize>(&self, turn: &Turn, answer: &T, unchanging: Unchanging) {
+        let said = turn.answer.try_send(answer);
+        drop(unchanging);
+        if !said {
+            self.reply(turn, answer).await;
         }
     }
 

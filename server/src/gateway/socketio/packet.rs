@@ -170,6 +170,12 @@ impl Answer {
         }
     }
 
+    /// Answers if there is room for it now; false when there is none.
+    pub fn try_send<T: Serialize>(&self, data: &T) -> bool {
+        let Ok(ack) = AckSender::from_message_parts(&self.socket, &mut Raw::Bytes(bytes::Bytes::new()), &self.ack_id);
+        ack.send(data).is_ok()
+    }
+
     /// Whose it is.
     pub fn sid(&self) -> impl std::fmt::Display {
         self.socket.id
