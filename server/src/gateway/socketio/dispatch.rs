@@ -227,7 +227,7 @@ impl Gateway {
             Request::LeaveConversation(id) => match chat.leave_conversation(actor, socket, &id).await {
                 Ok((left, unchanging)) => {
                     self.reply_before_changes(turn, &Done::<Left>::new(left), unchanging)
-                        .await
+                        .await;
                 }
                 Err(error) => self.refuse(turn, error).await,
             },

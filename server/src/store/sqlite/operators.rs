@@ -167,7 +167,7 @@ async fn messages_page(
         // Seqs have no gaps: a conversation has as many messages as its last one says.
         let total =
             sqlx::query_scalar("SELECT coalesce(sum(last_seq), 0) FROM conversations WHERE ?1 IS NULL OR id = ?1")
-                .bind(filter.conversation_id.as_ref().map(|id| id.as_str()))
+                .bind(filter.conversation_id.as_ref().map(chat_core::ConversationId::as_str))
                 .fetch_one(&mut *db)
                 .await
                 .map_err(|error| unavailable(&error))?;
