@@ -320,6 +320,7 @@ fn run_background(parts: &Arc<Parts>, inspector: &Arc<Inspector>, stop: &Cancell
     spawn(Box::pin(Arc::clone(&parts.chat).run_heads()));
     spawn(Box::pin(Arc::clone(&parts.chat).run_expiry()));
     spawn(Box::pin(Arc::clone(&parts.chat).run_receipts()));
+    spawn(Box::pin(Arc::clone(&parts.chat).run_search_index()));
     spawn(Box::pin(
         Arc::clone(&parts.fanout).run_retries(Arc::clone(&parts.clock)),
     ));

@@ -16,6 +16,7 @@ pub mod presence;
 pub mod receipts;
 pub mod refusal;
 pub mod rooms;
+pub mod search;
 pub mod send;
 pub mod session;
 pub mod typing;
