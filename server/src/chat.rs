@@ -65,6 +65,8 @@ impl Actor {
         let caller = socket.caller();
         let via = if caller.role == Role::Service {
             Via::Service
+        } else if socket.plain().is_some() {
+            Via::WebSocket
         } else {
             Via::SocketIo
         };
