@@ -12,6 +12,13 @@ pub const PAGE_DEFAULT: u32 = 50;
 /// Messages in a page at most; more is clamped to it. Keeps one answer under 200 × 16 KiB.
 pub const PAGE_MAX: u32 = 200;
 
+/// What somebody searches for, in characters. More is a text, not a search.
+pub const SEARCH_CHARS_MAX: usize = 200;
+/// Words of a search: each is one more list of places to intersect.
+pub const SEARCH_WORDS_MAX: usize = 16;
+/// The line that shows why a message was found, in characters: two lines of a phone.
+pub const SNIPPET_CHARS: usize = 160;
+
 /// Unread messages are counted up to this many: the count reads an index row each, and nobody reads "4,711 unread".
 pub const UNREAD_MAX: u64 = 1_000;
 

@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use crate::conversation::ConversationOfUser;
 use crate::delivery::{ConnectionEvent, Cursor, DeliveryException, MembershipSpan};
 use crate::ids::ClientMessageId;
+use crate::search::SearchWords;
 use crate::{
     Conversation, ConversationId, ConversationKind, Draft, Epoch, Message, MessageId, Role, Seq, Timestamp, User,
     UserId,
@@ -305,6 +306,30 @@ pub enum PageFrom {
     Newest,
 }
 
+/// Where a search looks. Whose right it is to look there is part of the question, so that no answer can outlive it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// In every conversation that this user is in now.
+    OfUser(UserId),
+    /// In this conversation, if this user is in it now.
+    OfUserIn(UserId, ConversationId),
+    /// In this conversation.
+    In(ConversationId),
+}
+
+/// What is searched for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchQuery {
+    /// Where.
+    pub reach: Reach,
+    /// All of them must occur.
+    pub words: SearchWords,
+    /// Only messages with a smaller seq.
+    pub before: Option<Seq>,
+    /// At most so many.
+    pub limit: u32,
+}
+
 /// The second half of an append: resolves when the draft is committed, found to be a repeat, or refused.
 pub type Appending = Pin<Box<dyn Future<Output = Result<Appended, AppendError>> + Send>>;
 
@@ -331,6 +356,14 @@ pub trait MessageLog: Send + Sync {
     /// Empties a message and sets `deleted_at`; its number stays taken. Deleting again changes nothing. `None`: there is no such
     /// message.
     async fn delete(&self, id: &MessageId, at: Timestamp) -> Result<Option<Message>, StoreError>;
+
+    /// Messages that hold every one of the words, the newest first, as they are now: an edited message is found by what it says
+    /// now, a deleted one never.
+    async fn search(&self, query: &SearchQuery) -> Result<Page<Message>, StoreError>;
+
+    /// Prepares some messages that came lately for searching, so that the next search is quick; true when there are more. A search
+    /// finds every message that was committed before it, whether this was called or not.
+    async fn index_messages(&self) -> Result<bool, StoreError>;
 
     /// One message.
     async fn message(&self, id: &MessageId) -> Result<Option<Message>, StoreError>;

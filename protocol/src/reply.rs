@@ -117,6 +117,25 @@ pub struct Synced {
     pub more: bool,
 }
 
+/// A message that a search found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundMessage {
+    /// As it is now.
+    #[serde(flatten)]
+    pub message: Message,
+    /// A line of it around the first of the words, as plain text.
+    pub snippet: String,
+}
+
+/// What a search found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// The newest first.
+    pub messages: Vec<FoundMessage>,
+    /// There are more.
+    pub more: bool,
+}
+
 /// `list_conversations`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listed {

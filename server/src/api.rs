@@ -26,6 +26,7 @@ mod health;
 mod messages;
 mod problem;
 mod read;
+mod search;
 
 pub use caller::{Caller, ClientAddress};
 pub use frame::{RequestId, framed};
@@ -94,6 +95,7 @@ pub fn routes(api: Api) -> Router {
         .route("/messages", post(messages::send))
         .route("/messages/{message_id}", patch(messages::edit).delete(messages::delete))
         .route("/messages/{message_id}/delivery", get(messages::delivery))
+        .route("/search", get(search::search))
         .layer(map_response(frame::never_kept));
     Router::new()
         .nest("/api/v1", v1)

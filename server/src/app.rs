@@ -102,6 +102,8 @@ pub struct Parts {
     pub fanout: Arc<Fanout>,
     /// What happens to messages.
     pub roll_call: Arc<RollCall>,
+    /// Admits connections and carries out their events.
+    pub gateway: Arc<Gateway>,
     /// Connections that were refused.
     pub rejected: Arc<RejectedRing>,
     /// Whether this node takes work.
@@ -253,7 +255,8 @@ async fn build(settings: &Settings, metrics: Metrics, io: &SocketIo) -> Result<P
         proxies: settings.trusted_proxies.clone(),
         metrics: metrics.gateway.clone(),
     });
-    Arc::new(gateway)
+    let gateway = Arc::new(gateway);
+    Arc::clone(&gateway)
         .open(io)
         .map_err(|error| StartError::Internal(error.to_string()))?;
     // One process is a cluster of one, whose bus cannot fail.
@@ -271,6 +274,7 @@ async fn build(settings: &Settings, metrics: Metrics, io: &SocketIo) -> Result<P
         chat,
         fanout,
         roll_call,
+        gateway,
         rejected,
         readiness,
         history: Arc::default(),
@@ -320,6 +324,7 @@ fn run_background(parts: &Arc<Parts>, inspector: &Arc<Inspector>, stop: &Cancell
     spawn(Box::pin(Arc::clone(&parts.chat).run_heads()));
     spawn(Box::pin(Arc::clone(&parts.chat).run_expiry()));
     spawn(Box::pin(Arc::clone(&parts.chat).run_receipts()));
+    spawn(Box::pin(Arc::clone(&parts.chat).run_search_index()));
     spawn(Box::pin(
         Arc::clone(&parts.fanout).run_retries(Arc::clone(&parts.clock)),
     ));

@@ -16,6 +16,7 @@ pub mod presence;
 pub mod receipts;
 pub mod refusal;
 pub mod rooms;
+pub mod search;
 pub mod send;
 pub mod session;
 pub mod typing;
@@ -64,6 +65,8 @@ impl Actor {
         let caller = socket.caller();
         let via = if caller.role == Role::Service {
             Via::Service
+        } else if socket.plain().is_some() {
+            Via::WebSocket
         } else {
             Via::SocketIo
         };

@@ -6,3 +6,4 @@
 pub mod listener;
 pub mod rejected;
 pub mod socketio;
+pub mod websocket;

@@ -1,11 +1,13 @@
 //! Who is here: sockets, rooms, presence; the one door to a live socket.
 //!
 //! In: admitted connections. Out: live sockets to hand messages to. Guarantees: a user is online exactly while they have a
-//! socket here; a room is what socketioxide's own adapter says it is, never a copy of ours; nobody else joins, leaves,
+//! socket here; a room is what socketioxide's own adapter says it is (and, of plain WebSockets, which it does not know, [`plain`]); nobody else joins, leaves,
 //! emits or disconnects (clippy's `disallowed-methods` shuts the other ways).
 
 pub mod inspect;
 pub mod lane;
+mod outlet;
+pub mod plain;
 pub mod socket;
 pub mod tap;
 pub mod view;
@@ -21,9 +23,12 @@ use socketioxide::extract::SocketRef;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use self::outlet::Outlet;
+use self::plain::{PlainLink, PlainRooms};
 pub use self::socket::{Caller, EmitError, LiveSocket};
 use self::tap::Tap;
 use crate::gateway::listener::Line;
+use crate::limits::{FAREWELL_LOOK, FAREWELL_PATIENCE};
 use crate::telemetry::HubMetrics;
 use crate::telemetry::labels::{DisconnectReason, JoinResult, Namespace, Transport};
 
@@ -40,6 +45,10 @@ pub enum CloseReason {
     Shutdown,
     /// Its session could not be opened.
     Failed,
+    /// Its account was disabled.
+    Disabled,
+    /// Too many of its events were refused (plain WebSockets).
+    Flood,
 }
 
 /// Everybody who is here.
@@ -64,6 +73,7 @@ pub struct Hub {
     started_at: Timestamp,
     clock: Arc<dyn Clock>,
     io: SocketIo,
+    plain_rooms: Arc<PlainRooms>,
     // Guards the two maps together: a user is in `users` exactly while one of their sockets is in `sockets`.
     registry: RwLock<Registry>,
     changes: watch::Sender<u64>,
@@ -116,6 +126,7 @@ impl Hub {
             tap: Arc::new(Tap::new(Arc::clone(&clock))),
             clock,
             io,
+            plain_rooms: Arc::default(),
             registry: RwLock::default(),
             changes: watch::Sender::new(0),
             presence: PresenceChanges::default(),
@@ -166,11 +177,30 @@ impl Hub {
 
     /// A connection was admitted: from now on it is among its user's sockets.
     pub fn register(&self, link: SocketRef, caller: Caller, line: Option<Arc<Line>>) -> Option<Arc<LiveSocket>> {
-        let sid = Sid::parse(link.id.to_string()).ok()?;
+        self.admit(Outlet::SocketIo(link), caller, line)
+    }
+
+    /// The same for a plain WebSocket.
+    pub fn register_plain(
+        &self,
+        link: &Arc<PlainLink>,
+        caller: Caller,
+        line: Option<Arc<Line>>,
+    ) -> Option<Arc<LiveSocket>> {
+        self.admit(Outlet::Plain(Arc::clone(link)), caller, line)
+    }
+
+    /// The rooms of plain WebSockets, for whoever makes one.
+    pub fn plain_rooms(&self) -> &Arc<PlainRooms> {
+        &self.plain_rooms
+    }
+
+    fn admit(&self, outlet: Outlet, caller: Caller, line: Option<Arc<Line>>) -> Option<Arc<LiveSocket>> {
+        let sid = Sid::parse(outlet.sid().to_string()).ok()?;
         let mut registry = self.registry.write();
         let line = registry.early_lines.remove(&sid).or(line);
         let socket = Arc::new(LiveSocket::new(
-            link,
+            outlet,
             sid.clone(),
             caller,
             line,
@@ -203,7 +233,8 @@ impl Hub {
         drop(registry);
         let reason = match socket.closed_because() {
             Some(CloseReason::Slow) => DisconnectReason::Slow,
-            Some(CloseReason::Token) => DisconnectReason::Token,
+            Some(CloseReason::Token | CloseReason::Disabled) => DisconnectReason::Token,
+            Some(CloseReason::Flood) => DisconnectReason::Protocol,
             Some(CloseReason::Admin) => DisconnectReason::Admin,
             Some(CloseReason::Shutdown) => DisconnectReason::Shutdown,
             Some(CloseReason::Failed) => DisconnectReason::TransportError,
@@ -234,12 +265,16 @@ impl Hub {
     }
 
     /// Ends a connection. A slow one is cut, so that its client comes back by itself and resumes; any other is told to go.
-    #[expect(clippy::disallowed_methods, reason = "this is the one door")]
     pub fn disconnect(&self, socket: &LiveSocket, reason: CloseReason) {
         socket.close_because(reason);
+        if let Some(plain) = socket.plain() {
+            // Its close code says why; what it does not take in time is cut by whoever writes to it.
+            plain.close(reason);
+            return;
+        }
         let line = socket.line();
         // Its session never opened: told to go, since over long polling nothing but that ends it.
-        let told = reason != CloseReason::Slow && socket.link().clone().disconnect().is_ok();
+        let told = reason != CloseReason::Slow && socket.outlet().dismiss(reason);
         if told {
             return;
         }
@@ -248,7 +283,7 @@ impl Hub {
             // Long polling has no line of its own. A full buffer is closed by the next heartbeat; one with room takes the
             // farewell.
             _ => {
-                let _full = socket.link().clone().disconnect();
+                let _full = socket.outlet().dismiss(reason);
             }
         }
     }
@@ -258,7 +293,14 @@ impl Hub {
         for socket in self.sockets() {
             socket.close_because(CloseReason::Shutdown);
         }
+        for plain in self.sockets().iter().filter_map(|socket| socket.plain()) {
+            plain.close(CloseReason::Shutdown);
+        }
         self.io.close().await;
+        let until = Instant::now() + FAREWELL_PATIENCE;
+        while self.plain_rooms.sockets() > 0 && Instant::now() < until {
+            tokio::time::sleep(FAREWELL_LOOK).await;
+        }
         // The library forgets its namespaces first, so that no disconnect handler runs any more.
         let left = self.sockets();
         for socket in &left {
@@ -323,12 +365,10 @@ impl Hub {
     /// Who is in a room of namespace `/`, read from the live adapter.
     #[expect(clippy::disallowed_methods, reason = "this is the one door")]
     pub fn room(&self, room: &str) -> HashSet<socketioxide_core::Sid> {
-        self.io
-            .within(room.to_owned())
-            .sockets()
-            .into_iter()
-            .map(|socket| socket.id)
-            .collect()
+        let links = self.io.within(room.to_owned()).sockets();
+        let mut sids = links.into_iter().map(|socket| socket.id).collect();
+        self.plain_rooms.add_members(room, &mut sids);
+        sids
     }
 
     /// Live rooms of namespace `/`, counted not longer than a second ago.
@@ -383,21 +423,20 @@ impl Hub {
 
     /// Sets the gauges from the live state; called when metrics are read.
     pub fn refresh_gauges(&self) {
-        let (mut polling, mut websocket) = (0_u32, 0_u32);
+        let mut counts = [
+            (Transport::Polling, 0_u32),
+            (Transport::WebSocket, 0),
+            (Transport::PlainWebSocket, 0),
+        ];
         for socket in self.sockets() {
-            match transport_label(&socket) {
-                Transport::Polling => polling += 1,
-                _ => websocket += 1,
+            let transport = transport_label(&socket);
+            for (_, count) in counts.iter_mut().filter(|(label, _)| *label == transport) {
+                *count += 1;
             }
         }
-        self.metrics
-            .connections
-            .at((Namespace::Chat, Transport::Polling))
-            .set(polling);
-        self.metrics
-            .connections
-            .at((Namespace::Chat, Transport::WebSocket))
-            .set(websocket);
+        for (transport, count) in counts {
+            self.metrics.connections.at((Namespace::Chat, transport)).set(count);
+        }
         let rooms = self.rooms_by_name();
         let conversations = rooms
             .keys()
@@ -414,9 +453,9 @@ impl Hub {
 }
 
 fn transport_label(socket: &LiveSocket) -> Transport {
-    if socket.transport() == "polling" {
-        Transport::Polling
-    } else {
-        Transport::WebSocket
+    match socket.transport() {
+        "polling" => Transport::Polling,
+        "websocket" => Transport::WebSocket,
+        _ => Transport::PlainWebSocket,
     }
 }

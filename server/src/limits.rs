@@ -19,6 +19,17 @@ pub const SEND_BUFFER_BYTES: usize = 128 << 10;
 /// Refusals of a flood that wait for room in the buffer of whoever sends it; a client that sends on and reads none of them is closed.
 pub const REFUSALS_WAITING_MAX: usize = 1_024;
 
+/// A plain WebSocket's `hello` comes within this, or there is none: the contract's 1 s.
+pub const HELLO_WITHIN: Duration = Duration::from_secs(1);
+/// So many refused events of a plain WebSocket …
+pub const REFUSALS_MAX: usize = 100;
+/// … within this time close it: the contract's 100 in 10 s.
+pub const REFUSALS_WITHIN: Duration = Duration::from_secs(10);
+/// How long a plain WebSocket may take to hear its close code and answer it.
+pub const FAREWELL_PATIENCE: Duration = Duration::from_secs(1);
+/// How often a stop looks whether all of them have.
+pub const FAREWELL_LOOK: Duration = Duration::from_millis(10);
+
 /// Events of one socket that wait for their turn. A client that pipelines deeper than this is told `rate_limited`.
 pub const INBOX_EVENTS_MAX: usize = 1_024;
 /// The same in bytes: a stalled database must not let every socket park 1,024 packets of 1 MiB.

@@ -87,6 +87,13 @@ impl QueryFields {
         found.map(|(_, text)| text.as_str()).filter(|text| !text.is_empty())
     }
 
+    /// An id.
+    pub fn id<T: FromStr<Err = InvalidId>>(&self, field: &'static str) -> Result<Option<T>, ShapeError> {
+        let Some(text) = self.text(field) else { return Ok(None) };
+        let parsed = text.parse().map(Some);
+        parsed.map_err(|error: InvalidId| ShapeError::new(field, error.to_string(), format!("{text:.70?}")))
+    }
+
     /// A message number.
     pub fn seq(&self, field: &'static str) -> Result<Option<Seq>, ShapeError> {
         Ok(self

@@ -28,6 +28,7 @@ mod accounts;
 mod conversations;
 mod frame;
 mod health;
+mod search;
 
 struct Server {
     router: Router,

@@ -24,6 +24,7 @@ use crate::admin::live::LiveStreams;
 use crate::api::{Api, ApiMetrics, framed};
 use crate::gateway::listener::{ConnInfo, LineListener};
 use crate::gateway::rejected::{Admission, AdmissionLayer, Fault};
+use crate::gateway::websocket::PlainDoor;
 use crate::identity::presented_token;
 use crate::limits::CONNECTIONS_MAX;
 use crate::settings::{Settings, client_address};
@@ -57,6 +58,7 @@ pub fn main(
     operators: Router,
 ) -> Listening {
     let router = crate::api::routes(api(parts, settings))
+        .merge(crate::gateway::websocket::routes(plain_door(parts, settings)))
         .merge(crate::admin::landing())
         .merge(operators);
     let router = framed(router, settings.allowed_origins.clone(), parts.metrics.http.clone());
@@ -76,6 +78,14 @@ pub fn admin(parts: &Arc<Parts>, settings: &Settings, listener: TcpListener, ope
     Listening {
         listener,
         service: BoxCloneSyncService::new(router),
+    }
+}
+
+fn plain_door(parts: &Arc<Parts>, settings: &Settings) -> PlainDoor {
+    PlainDoor {
+        gateway: Arc::clone(&parts.gateway),
+        origins: settings.allowed_origins.clone(),
+        rates: Arc::clone(&parts.rates),
     }
 }
 

@@ -169,7 +169,7 @@ impl Feeder {
     async fn drains(&self, socket: &Arc<LiveSocket>, target: u64, patience: &mut Patience) -> bool {
         tokio::task::yield_now().await;
         let mut pause = DRAIN_LOOK_FIRST;
-        while socket.transport() == "websocket" && socket.is_connected() && socket.bytes_written() < target {
+        while socket.has_own_line() && socket.is_connected() && socket.bytes_written() < target {
             if patience.is_over(socket) {
                 self.give_up(socket);
                 return false;

@@ -13,6 +13,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::ConnectInfo;
+use http::request::Parts as HttpParts;
 use rollcall_protocol::request::Hello;
 use rollcall_protocol::{ErrorCode, WireError};
 use socketioxide::SocketIo;
@@ -25,6 +26,7 @@ use self::packet::{RawAuth, RawEvent};
 use super::listener::{ConnInfo, Line};
 use super::rejected::{Fault, RejectedRing, Rejection};
 use crate::chat::Chat;
+use crate::hub::plain::{PlainLink, PlainRooms};
 use crate::hub::{Caller, CloseReason, Hub, LiveSocket};
 use crate::identity::{AuthError, Authority, Identity, TokenError, presented_token};
 use crate::limits::{SESSION_PATIENCE, SESSION_RETRY_FIRST, USER_AGENT_CHARS_MAX};
@@ -138,7 +140,7 @@ impl Gateway {
         let token = presented_token(token.as_deref(), &parts.headers, &parts.uri);
         let fault = Fault::Namespace(socket.ns().to_owned());
         let error = WireError::new(ErrorCode::NotFound, fault.detail()).with_hint(fault.remedy());
-        self.reject(socket, fault, token.as_deref());
+        self.reject(parts, self.address(parts), fault, token.as_deref());
         error
     }
 
@@ -158,7 +160,10 @@ impl Gateway {
             Some(token) => self.authority.authenticate(token).await,
             None => Err(AuthError::Missing),
         };
-        let identity = identity.map_err(|error| self.refuse_token(socket, error, token.as_deref()))?;
+        let identity = identity.map_err(|error| {
+            let address = self.address(parts);
+            self.refuse_token(parts, address, error, token.as_deref())
+        })?;
         let inbox = Arc::new(Inbox::default());
         self.listen(socket, &inbox);
         socket.extensions.insert(Admitted {
@@ -169,7 +174,14 @@ impl Gateway {
         Ok(())
     }
 
-    fn refuse_token(&self, socket: &SocketRef, error: AuthError, token: Option<&str>) -> WireError {
+    /// A token that does not let in: kept among the rejected, and said.
+    pub(super) fn refuse_token(
+        &self,
+        parts: &HttpParts,
+        address: Option<IpAddr>,
+        error: AuthError,
+        token: Option<&str>,
+    ) -> WireError {
         let fault = match &error {
             AuthError::Missing => Some(Fault::TokenMissing),
             AuthError::Token(TokenError::Expired) => Some(Fault::TokenExpired),
@@ -182,7 +194,7 @@ impl Gateway {
         let error = WireError::from(error);
         self.count_error(&error);
         if let Some(fault) = fault {
-            self.reject(socket, fault, token);
+            self.reject(parts, address, fault, token);
         }
         error
     }
@@ -208,7 +220,7 @@ impl Gateway {
             return;
         };
         let caller = self.caller(&link, identity, &hello);
-        let Some(socket) = self.hub.register(link.clone(), caller, line_of(&link)) else {
+        let Some(socket) = self.hub.register(link.clone(), caller, line_of(link.req_parts())) else {
             return;
         };
         self.chat.arrived(&socket);
@@ -227,7 +239,7 @@ impl Gateway {
 
     /// Opens the session; while the store does not answer, tries again: the client is connected, and everything that is said to
     /// it meanwhile waits. True when it is open.
-    async fn open_session(&self, socket: &Arc<LiveSocket>, hello: &Hello, inbox: &Inbox) -> bool {
+    pub(super) async fn open_session(&self, socket: &Arc<LiveSocket>, hello: &Hello, inbox: &Inbox) -> bool {
         let mut pause = SESSION_RETRY_FIRST;
         let deadline = tokio::time::Instant::now() + SESSION_PATIENCE;
         loop {
@@ -257,7 +269,7 @@ impl Gateway {
             receipts: hello.receipts,
             client: hello.client.clone(),
             address: self
-                .address(link)
+                .address(link.req_parts())
                 .map_or_else(|| "unknown".to_owned(), |address| address.to_string()),
             user_agent: user_agent.map(|value| {
                 String::from_utf8_lossy(value.as_bytes())
@@ -269,19 +281,68 @@ impl Gateway {
     }
 
     fn gone(&self, link: &SocketRef, reason: labels::DisconnectReason) {
-        if let Some((socket, reason)) = self.hub.unregister(&chat_sid(link), reason) {
+        if let Some((socket, reason)) = self.hub.unregister(&chat_sid(link.id), reason) {
             self.chat.gone(&socket, reason.as_str());
         }
     }
 
-    fn address(&self, link: &SocketRef) -> Option<IpAddr> {
-        let peer = line_of(link)?.peer().ip();
-        Some(client_address(peer, &link.req_parts().headers, &self.proxies))
+    // === plain WebSockets ===
+
+    /// Who somebody is.
+    pub(super) async fn authenticate(&self, token: &str) -> Result<Identity, AuthError> {
+        self.authority.authenticate(token).await
     }
 
-    fn reject(&self, link: &SocketRef, fault: Fault, token: Option<&str>) {
+    /// Nobody new is let in while the server stops.
+    pub(super) fn refuse_when_closing(&self) -> Result<(), WireError> {
+        self.chat.refuse_when_closing()
+    }
+
+    /// A limit was hit.
+    pub(super) fn limit_was_hit(&self, limit: labels::Limit) {
+        self.metrics.rate_limited.increment(limit);
+    }
+
+    /// The rooms of plain WebSockets.
+    pub(super) fn plain_rooms(&self) -> Arc<PlainRooms> {
+        Arc::clone(self.hub.plain_rooms())
+    }
+
+    /// A plain WebSocket becomes a live socket.
+    pub(super) fn enter_plain(
+        &self,
+        link: &Arc<PlainLink>,
+        (caller, line): (Caller, Option<Arc<Line>>),
+    ) -> Option<Arc<LiveSocket>> {
+        let socket = self.hub.register_plain(link, caller, line)?;
+        self.chat.arrived(&socket);
+        Some(socket)
+    }
+
+    /// A plain WebSocket ended.
+    pub(super) fn gone_plain(&self, link: &PlainLink, reason: labels::DisconnectReason) {
+        if let Some((socket, reason)) = self.hub.unregister(&chat_sid(link.sid()), reason) {
+            self.chat.gone(&socket, reason.as_str());
+            // Only now: what is remembered of it looks at its rooms.
+            socket.leave_rooms();
+        }
+    }
+
+    /// Says event `error`.
+    pub(super) async fn say_refused(&self, socket: &Arc<LiveSocket>, event: &str, error: WireError) {
+        self.count_error(&error);
+        self.chat.say_error(socket, event, error).await;
+    }
+
+    pub(super) fn address(&self, parts: &HttpParts) -> Option<IpAddr> {
+        let peer = line_of(parts)?.peer().ip();
+        Some(client_address(peer, &parts.headers, &self.proxies))
+    }
+
+    /// Keeps a refused connection, with whose token it was.
+    pub(super) fn reject(&self, parts: &HttpParts, address: Option<IpAddr>, fault: Fault, token: Option<&str>) {
         let user = token.and_then(|token| self.authority.owner(token));
-        let rejection = Rejection::of(link.req_parts(), self.address(link), fault);
+        let rejection = Rejection::of(parts, address, fault);
         self.rejected.note(match user {
             Some(user) => {
                 let fault = &rejection.fault;
@@ -298,16 +359,17 @@ impl Gateway {
     }
 }
 
-fn line_of(link: &SocketRef) -> Option<Arc<Line>> {
-    link.req_parts()
+/// The connection that a request came on.
+pub(super) fn line_of(parts: &HttpParts) -> Option<Arc<Line>> {
+    parts
         .extensions
         .get::<ConnectInfo<ConnInfo>>()
         .map(|info| Arc::clone(&info.0.line))
 }
 
 #[expect(clippy::expect_used, reason = "socketioxide's ids are 16 characters of base64url")]
-fn chat_sid(link: &SocketRef) -> chat_core::Sid {
-    chat_core::Sid::parse(link.id.as_str()).expect("a SID is an id")
+fn chat_sid(sid: socketioxide_core::Sid) -> chat_core::Sid {
+    chat_core::Sid::parse(sid.as_str()).expect("a SID is an id")
 }
 
 fn reason_label(reason: DisconnectReason) -> labels::DisconnectReason {

@@ -39,27 +39,27 @@ fn room_view(name: &str, sockets: usize) -> RoomView {
 
 impl Hub {
     #[expect(clippy::disallowed_methods, reason = "this is the one door")]
-    fn links_in(&self, room: Option<&str>) -> Vec<SocketRef> {
-        match room {
-            Some(room) => self.io.within(room.to_owned()).sockets(),
-            None => self.io.sockets(),
-        }
+    fn links(&self) -> Vec<SocketRef> {
+        self.io.sockets()
     }
 
     /// Every live room of namespace `/` with the number of sockets in it.
     pub(super) fn rooms_by_name(&self) -> BTreeMap<String, usize> {
         let mut rooms = BTreeMap::new();
-        for link in self.links_in(None) {
+        for link in self.links() {
             for room in link.rooms() {
                 *rooms.entry(room.into_owned()).or_insert(0) += 1;
             }
+        }
+        for (room, sockets) in self.plain_rooms.sizes() {
+            *rooms.entry(room).or_insert(0) += sockets;
         }
         rooms
     }
 
     /// The namespaces and how much is in each.
     pub fn namespaces(&self) -> Vec<NamespaceView> {
-        let sockets = self.links_in(None).len();
+        let sockets = self.links().len() + self.plain_rooms.sockets();
         vec![NamespaceView {
             name: CHAT_NAMESPACE.into(),
             sockets,
@@ -96,9 +96,9 @@ impl Hub {
     /// A room and who is in it now; a room that nobody is in does not exist.
     pub fn members(&self, room: &str) -> (RoomView, Vec<MemberView>) {
         let mut members: Vec<MemberView> = self
-            .links_in(Some(room))
-            .iter()
-            .filter_map(|link| self.socket(link.id.as_str()))
+            .room(room)
+            .into_iter()
+            .filter_map(|sid| self.socket(sid.as_str()))
             .map(|socket| MemberView {
                 sid: socket.sid.clone(),
                 user_id: socket.user_id().clone(),
@@ -122,7 +122,7 @@ impl Hub {
                 let sids: Vec<Sid> = self
                     .sockets_of(&participant.user_id)
                     .iter()
-                    .filter(|socket| !room.contains(&socket.link().id) && !socket.has_left(&conversation.id))
+                    .filter(|socket| !room.contains(&socket.room_key()) && !socket.has_left(&conversation.id))
                     .map(|socket| socket.sid.clone())
                     .collect();
                 let (user_id, username) = (participant.user_id.clone(), participant.username.clone());

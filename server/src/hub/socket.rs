@@ -13,14 +13,13 @@ use chat_core::{ConversationId, Role, Seq, Sid, Timestamp, User, UserId};
 use parking_lot::Mutex;
 use rollcall_protocol::event::name;
 use serde_json::value::RawValue;
-use socketioxide::extract::SocketRef;
-use socketioxide::{SendError, SocketError};
 
 use self::ahead::Ahead;
 pub(crate) use self::opening::Beginning;
 use self::opening::Outbox;
 pub use self::opening::Wait;
 use super::lane::Lane;
+use super::outlet::Outlet;
 use super::tap::Tap;
 use crate::gateway::listener::Line;
 use crate::limits::SOCKET_BYTES_AHEAD_MAX;
@@ -63,7 +62,7 @@ pub struct LiveSocket {
     /// When it was admitted.
     pub connected_at: Timestamp,
     caller: Caller,
-    link: SocketRef,
+    outlet: Outlet,
     tap: Arc<Tap>,
     expires_at: AtomicI64,
     /// Set until `session` and everything that was missed is out.
@@ -89,7 +88,7 @@ pub struct LiveSocket {
 
 impl LiveSocket {
     pub(super) fn new(
-        link: SocketRef,
+        outlet: Outlet,
         sid: Sid,
         caller: Caller,
         line: Option<Arc<Line>>,
@@ -101,7 +100,7 @@ impl LiveSocket {
             connected_at: at,
             expires_at: AtomicI64::new(caller.expires_at.as_millis()),
             caller,
-            link,
+            outlet,
             opening: AtomicBool::new(true),
             feeding: AtomicBool::new(false),
             lagging_since: AtomicI64::new(0),
@@ -176,17 +175,27 @@ impl LiveSocket {
                 .is_none_or(|line| line.stalled_for().is_none())
     }
 
-    /// `polling` or `websocket`.
+    /// `polling`, `websocket` or `plain-websocket`.
     pub fn transport(&self) -> &'static str {
-        match self.link.transport_type() {
-            socketioxide::TransportType::Polling => "polling",
-            socketioxide::TransportType::Websocket => "websocket",
+        self.outlet.transport()
+    }
+
+    /// Does it write to a connection of its own? Long polling answers requests as they come.
+    pub(crate) fn has_own_line(&self) -> bool {
+        self.transport() != "polling"
+    }
+
+    /// Its end, if it is a plain WebSocket.
+    pub(crate) fn plain(&self) -> Option<&Arc<super::plain::PlainLink>> {
+        match &self.outlet {
+            Outlet::Plain(link) => Some(link),
+            Outlet::SocketIo(_) => None,
         }
     }
 
     /// Is the connection still there?
     pub fn is_connected(&self) -> bool {
-        self.link.connected()
+        self.outlet.is_connected()
     }
 
     /// Is its `session` not out yet?
@@ -196,11 +205,11 @@ impl LiveSocket {
 
     /// What the live rooms know it by.
     pub fn room_key(&self) -> socketioxide_core::Sid {
-        self.link.id
+        self.outlet.sid()
     }
 
-    pub(super) fn link(&self) -> &SocketRef {
-        &self.link
+    pub(super) fn outlet(&self) -> &Outlet {
+        &self.outlet
     }
 
     pub(super) fn set_line(&self, line: Arc<Line>) {
@@ -229,29 +238,18 @@ impl LiveSocket {
     // === saying something ===
 
     /// Says `event` once; an error is the caller's to deal with.
-    #[expect(clippy::disallowed_methods, reason = "this is the one door")]
     pub(crate) fn emit(&self, event: &'static str, data: &RawValue) -> Result<(), EmitError> {
-        match self.link.emit(event, data) {
-            Ok(()) => {
-                self.ahead.said(event.len() + data.get().len());
-                self.tap.went_out(self, event, data);
-                Ok(())
-            }
-            Err(SendError::Socket(SocketError::InternalChannelFull)) => Err(EmitError::Full),
-            Err(SendError::Socket(_)) => Err(EmitError::Closed),
-            Err(SendError::Serialize(error)) => {
-                // Our own types always serialize; a defect must be seen, not turned into a dead connection.
-                tracing::error!(event, %error, "an event could not be encoded");
-                Ok(())
-            }
-        }
+        self.outlet.emit(event, data)?;
+        self.ahead.said(event.len() + data.get().len());
+        self.tap.went_out(self, event, data);
+        Ok(())
     }
 
     /// Hands a message over. Full is also a socket that has too many bytes before it still: the heartbeat queues behind them, and a client
     /// that reads slowly but steadily would be closed for not answering it.
     fn emit_message(&self, payload: &RawValue) -> Result<(), EmitError> {
         // Long polling writes when it is asked; its connection tells nothing of what waits.
-        if self.transport() == "websocket" && self.ahead.bytes(self.bytes_written()) > SOCKET_BYTES_AHEAD_MAX {
+        if self.has_own_line() && self.ahead.bytes(self.bytes_written()) > SOCKET_BYTES_AHEAD_MAX {
             return Err(EmitError::Full);
         }
         self.emit(name::NEW_MESSAGE, payload)

@@ -10,6 +10,7 @@ mod messages;
 mod operators;
 mod participants;
 mod same;
+mod search;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -182,6 +183,14 @@ hold_all_to_the_contract! {
         a_membership_that_ended_keeps_its_cursors,
         a_user_has_a_bounded_number_of_conversations,
         a_group_has_a_bounded_number_of_participants,
+    },
+    search::{
+        every_word_must_occur,
+        nobody_finds_what_they_may_not_read,
+        edits_and_deletions_are_kept_in_step,
+        the_newest_come_first_and_pages_are_bounded,
+        hostile_texts_are_words_like_any_other,
+        what_was_found_before_a_restart_is_found_after_it,
     },
 }
 

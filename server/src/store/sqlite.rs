@@ -18,6 +18,7 @@ mod open;
 mod operators;
 mod participants;
 mod rows;
+mod search;
 #[cfg(test)]
 mod tests;
 mod vitals;
@@ -32,6 +33,7 @@ use chat_core::ports::{Clock, IdSource, StoreError};
 use sqlx::Sqlite;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
+use tokio::sync::Semaphore;
 
 use self::errors::unavailable;
 use self::identity::FileIdentity;
@@ -42,6 +44,9 @@ use super::StoreMetrics;
 /// Connections that read: as many as may be busy with long reads while a short one still finds a free one.
 const READERS: u32 = 4;
 
+/// Searches that run at the same time; more wait. Half of the readers: a long search must not keep pages waiting.
+const SEARCHES: usize = 2;
+
 /// How long somebody else may hold the lock (another process: a backup, `rollcall user add`) before an operation fails.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -51,6 +56,7 @@ pub struct SqliteStore {
     readers: SqlitePool,
     identity: Arc<FileIdentity>,
     epoch: Epoch,
+    searches: Semaphore,
     metrics: StoreMetrics,
 }
 
@@ -95,6 +101,7 @@ impl SqliteStore {
             readers,
             identity,
             epoch,
+            searches: Semaphore::new(SEARCHES),
             metrics,
         })
     }

@@ -2,11 +2,11 @@
 
 use super::*;
 
-struct People {
-    server: Server,
-    alice: (String, String),
-    bob: (String, String),
-    eve: (String, String),
+pub(super) struct People {
+    pub(super) server: Server,
+    pub(super) alice: (String, String),
+    pub(super) bob: (String, String),
+    pub(super) eve: (String, String),
 }
 
 async fn signed_up(server: &Server, name: &str) -> (String, String) {
@@ -18,7 +18,7 @@ async fn signed_up(server: &Server, name: &str) -> (String, String) {
     (token, me.body["id"].as_str().unwrap().to_owned())
 }
 
-async fn people() -> People {
+pub(super) async fn people() -> People {
     let server = server();
     let alice = signed_up(&server, "alice").await;
     let bob = signed_up(&server, "bob").await;
@@ -32,23 +32,23 @@ async fn people() -> People {
 }
 
 impl People {
-    async fn post(&self, who: &(String, String), path: &str, body: Value) -> Answer {
+    pub(super) async fn post(&self, who: &(String, String), path: &str, body: Value) -> Answer {
         ask(Method::POST, path)
             .token(&who.0)
             .json(&body)
             .of(&self.server.router)
             .await
     }
-    async fn get(&self, who: &(String, String), path: &str) -> Answer {
+    pub(super) async fn get(&self, who: &(String, String), path: &str) -> Answer {
         ask(Method::GET, path).token(&who.0).of(&self.server.router).await
     }
-    async fn group(&self) -> String {
+    pub(super) async fn group(&self) -> String {
         let body = json!({ "kind": "group", "title": "Tea", "participant_ids": [self.bob.1] });
         let made = self.post(&self.alice, "/api/v1/conversations", body).await;
         assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
         made.body["id"].as_str().unwrap().to_owned()
     }
-    async fn refused(&self, asked: Asked<'_>, who: &(String, String), status: u16, code: &str) -> String {
+    pub(super) async fn refused(&self, asked: Asked<'_>, who: &(String, String), status: u16, code: &str) -> String {
         let answer = asked.token(&who.0).refused_by(&self.server.router, status, code).await;
         answer.body["detail"].as_str().unwrap().to_owned()
     }

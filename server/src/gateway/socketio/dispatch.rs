@@ -28,7 +28,7 @@ use crate::telemetry::labels::Limit;
 type InFlight = FuturesUnordered<BoxFuture<'static, ()>>;
 
 /// What is to be done about an event that came.
-pub(super) enum Received {
+pub(in crate::gateway) enum Received {
     /// Nothing: it waits for its turn, or its connection is gone.
     Waits,
     /// Run the inbox.
@@ -40,7 +40,7 @@ pub(super) enum Received {
 }
 
 /// An event too many; without its data, of which there may be much.
-pub(super) struct Flood {
+pub(in crate::gateway) struct Flood {
     name: String,
     answer: Answer,
     error: WireError,
@@ -75,7 +75,7 @@ struct Turn {
 
 impl Gateway {
     /// Puts an event into its inbox.
-    pub(super) fn receive(&self, inbox: &Inbox, event: RawEvent) -> Received {
+    pub(in crate::gateway) fn receive(&self, inbox: &Inbox, event: RawEvent) -> Received {
         match inbox.put(event) {
             Put::Waits | Put::Closed => Received::Waits,
             Put::Run => Received::Run,
@@ -103,8 +103,17 @@ impl Gateway {
         }
     }
 
+    /// Plain WebSockets are programs that people write themselves: one that is refused a hundred times in ten seconds is told to
+    /// stop, and its author reads why.
+    fn note_refusal(&self, socket: &LiveSocket) {
+        if socket.plain().is_some_and(|plain| plain.refused()) {
+            tracing::info!(sid = %socket.sid, user.id = %socket.user_id(), "closed: too many of its events were refused");
+            self.hub.disconnect(socket, CloseReason::Flood);
+        }
+    }
+
     /// What follows, outside the order.
-    pub(super) async fn received(self: &Arc<Self>, inbox: &Inbox, received: Received) {
+    pub(in crate::gateway) async fn received(self: &Arc<Self>, inbox: &Inbox, received: Received) {
         match received {
             Received::Waits => {}
             Received::Run => self.run_inbox(inbox).await,
@@ -128,6 +137,9 @@ impl Gateway {
             error,
             place,
         } = flood;
+        if let Some(socket) = inbox.socket() {
+            self.note_refusal(&socket);
+        }
         if answer.is_wanted() {
             if !answer.send(&Refused::new(error)).await
                 && let Some(socket) = inbox.socket()
@@ -141,7 +153,7 @@ impl Gateway {
     }
 
     /// Carries out what waits in the inbox until nothing does.
-    pub(super) async fn run_inbox(self: &Arc<Self>, inbox: &Inbox) {
+    pub(in crate::gateway) async fn run_inbox(self: &Arc<Self>, inbox: &Inbox) {
         let mut in_flight = InFlight::new();
         loop {
             if let Some((socket, event)) = inbox.take() {
@@ -317,6 +329,7 @@ impl Gateway {
     async fn refuse(&self, turn: &Turn, error: WireError) {
         self.count_error(&error);
         tracing::debug!(sid = %turn.socket.sid, event = ?turn.name, %error, "an event was refused");
+        self.note_refusal(&turn.socket);
         if turn.answer.is_wanted() {
             self.reply(turn, &Refused::new(error)).await;
         } else {

@@ -13,6 +13,9 @@ use socketioxide::handler::{FromConnectParts, FromMessageParts};
 use socketioxide::socket::Socket;
 use socketioxide::{SendError, SocketError};
 
+use crate::hub::plain::PlainLink;
+use crate::hub::{CloseReason, EmitError};
+
 type Raw = socketioxide_core::Value;
 
 /// The `auth` of a CONNECT packet, as text.
@@ -47,10 +50,21 @@ fn not_json(field: &str, error: &serde_json::Error) -> WireError {
 /// An event, as it came.
 #[derive(Debug)]
 pub struct RawEvent {
-    text: String,
-    binary: bool,
+    body: Body,
     /// Where its answer goes.
     pub answer: Answer,
+}
+
+#[derive(Debug)]
+enum Body {
+    /// A Socket.IO packet: a JSON array, not read yet.
+    Packet { text: String, binary: bool },
+    /// A plain WebSocket's frame, which was read to find its `id`.
+    Frame {
+        name: String,
+        data: Result<Value, WireError>,
+        bytes: usize,
+    },
 }
 
 impl FromMessageParts<LocalAdapter> for RawEvent {
@@ -65,11 +79,12 @@ impl FromMessageParts<LocalAdapter> for RawEvent {
             Raw::Str(text, attachments) => (text.to_string(), attachments.as_ref().is_some_and(|a| !a.is_empty())),
             Raw::Bytes(_) => (String::new(), true),
         };
-        let answer = Answer {
+        let answer = Answer(Route::Ack {
             socket: Arc::clone(socket),
             ack_id: *ack_id,
-        };
-        Ok(Self { text, binary, answer })
+        });
+        let body = Body::Packet { text, binary };
+        Ok(Self { body, answer })
     }
 }
 
@@ -85,9 +100,18 @@ pub struct ReadEvent {
 }
 
 impl RawEvent {
+    /// Of a plain WebSocket.
+    pub fn of_frame(name: String, data: Result<Value, WireError>, bytes: usize, answer: Answer) -> Self {
+        let body = Body::Frame { name, data, bytes };
+        Self { body, answer }
+    }
+
     /// Its size, in bytes.
     pub fn bytes(&self) -> usize {
-        self.text.len()
+        match &self.body {
+            Body::Packet { text, .. } => text.len(),
+            Body::Frame { bytes, .. } => *bytes,
+        }
     }
 
     /// Takes it apart.
@@ -99,9 +123,13 @@ impl RawEvent {
 
     /// Its name, and its one argument or why that could not be read.
     pub fn look(&self) -> (String, Result<Value, WireError>) {
-        let items = match serde_json::from_str::<Vec<Value>>(&self.text) {
+        let (text, binary) = match &self.body {
+            Body::Packet { text, binary } => (text, *binary),
+            Body::Frame { name, data, .. } => return (name.clone(), data.clone()),
+        };
+        let items = match serde_json::from_str::<Vec<Value>>(text) {
             Ok(items) => items,
-            Err(error) => return (name_alone(&self.text), Err(not_json("data", &error))),
+            Err(error) => return (name_alone(text), Err(not_json("data", &error))),
         };
         let mut items = items.into_iter();
         let name = items
@@ -109,7 +137,7 @@ impl RawEvent {
             .and_then(|name| name.as_str().map(str::to_owned))
             .unwrap_or_default();
         let (first, more) = (items.next().unwrap_or_default(), items.len());
-        let data = if self.binary {
+        let data = if binary {
             Err(ShapeError::new("data", "one object without binary attachments", "binary attachments").into())
         } else if more > 0 {
             Err(ShapeError::new("data", "one object", format!("{} arguments", more + 1)).into())
@@ -131,23 +159,60 @@ const ANSWER_PATIENCE: Duration = Duration::from_secs(10);
 /// How often it looks for room.
 const ANSWER_RETRY: Duration = Duration::from_millis(10);
 
-/// Where an event's answer goes: to its acknowledgement callback, if it has one.
+/// Where an event's answer goes: to its acknowledgement callback, or as `reply_to`, if it has asked for one.
 #[derive(Clone)]
-pub struct Answer {
-    socket: Arc<Socket<LocalAdapter>>,
-    ack_id: Option<i64>,
+pub struct Answer(Route);
+
+#[derive(Clone)]
+enum Route {
+    Ack {
+        socket: Arc<Socket<LocalAdapter>>,
+        ack_id: Option<i64>,
+    },
+    Reply {
+        link: Arc<PlainLink>,
+        id: Option<Value>,
+    },
 }
 
 impl std::fmt::Debug for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Answer({:?})", self.ack_id)
+        match &self.0 {
+            Route::Ack { ack_id, .. } => write!(f, "Answer({ack_id:?})"),
+            Route::Reply { id, .. } => write!(f, "Answer({id:?})"),
+        }
     }
 }
 
 impl Answer {
     /// Did the client ask for one?
     pub fn is_wanted(&self) -> bool {
-        self.ack_id.is_some()
+        match &self.0 {
+            Route::Ack { ack_id, .. } => ack_id.is_some(),
+            Route::Reply { id, .. } => id.is_some(),
+        }
+    }
+
+    /// To a plain WebSocket's frame with this `id`.
+    pub fn to_frame(link: Arc<PlainLink>, id: Option<Value>) -> Self {
+        Self(Route::Reply { link, id })
+    }
+
+    fn try_send<T: Serialize>(&self, data: &T) -> Result<(), EmitError> {
+        match &self.0 {
+            Route::Ack { socket, ack_id } => {
+                let Ok(ack) = AckSender::from_message_parts(socket, &mut Raw::Bytes(bytes::Bytes::new()), ack_id);
+                ack.send(data).map_err(|error| match error {
+                    SendError::Socket(SocketError::InternalChannelFull) => EmitError::Full,
+                    error => {
+                        tracing::debug!(sid = %socket.id, %error, "an answer could not be sent");
+                        EmitError::Closed
+                    }
+                })
+            }
+            Route::Reply { link, id: Some(id) } => link.answer(id, data),
+            Route::Reply { id: None, .. } => Ok(()),
+        }
     }
 
     /// Answers; waits a while for a client whose buffer is full, since an acknowledgement that is dropped is a silence.
@@ -155,17 +220,11 @@ impl Answer {
     pub async fn send<T: Serialize>(&self, data: &T) -> bool {
         let deadline = tokio::time::Instant::now() + ANSWER_PATIENCE;
         loop {
-            let Ok(ack) =
-                AckSender::from_message_parts(&self.socket, &mut Raw::Bytes(bytes::Bytes::new()), &self.ack_id);
-            match ack.send(data) {
-                Err(SendError::Socket(SocketError::InternalChannelFull)) if tokio::time::Instant::now() < deadline => {
+            match self.try_send(data) {
+                Err(EmitError::Full) if tokio::time::Instant::now() < deadline => {
                     tokio::time::sleep(ANSWER_RETRY).await;
                 }
-                Ok(()) => return true,
-                Err(error) => {
-                    tracing::debug!(sid = %self.socket.id, %error, "an answer could not be sent");
-                    return false;
-                }
+                sent => return sent.is_ok(),
             }
         }
     }
@@ -178,13 +237,21 @@ impl Answer {
 
     /// Whose it is.
     pub fn sid(&self) -> impl std::fmt::Display {
-        self.socket.id
+        match &self.0 {
+            Route::Ack { socket, .. } => socket.id,
+            Route::Reply { link, .. } => link.sid(),
+        }
     }
 
     /// Ends the connection of a client that has no session yet.
     #[expect(clippy::disallowed_methods, reason = "the hub does not know it yet")]
     pub fn disconnect(self) {
-        let _gone = self.socket.disconnect();
+        match self.0 {
+            Route::Ack { socket, .. } => {
+                let _gone = socket.disconnect();
+            }
+            Route::Reply { link, .. } => link.close(CloseReason::Slow),
+        }
     }
 }
 

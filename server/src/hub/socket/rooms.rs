@@ -1,4 +1,4 @@
-//! The live rooms of a socket: joined and left here, and always read back from socketioxide itself.
+//! The live rooms of a socket: joined and left here, and always read back from what holds them.
 
 use chat_core::ids::conversation_room;
 use chat_core::{ConversationId, Timestamp};
@@ -7,30 +7,32 @@ use super::LiveSocket;
 
 impl LiveSocket {
     /// Leaves every room: it is gone.
-    #[expect(clippy::disallowed_methods, reason = "this is the one door")]
     pub(in crate::hub) fn leave_all_rooms(&self) {
-        self.link.leave_all();
+        self.outlet.leave_all();
     }
 
     /// Joins a live room and reads it back: true when the room holds this socket.
-    #[expect(clippy::disallowed_methods, reason = "this is the one door")]
     pub(in crate::hub) fn join_room(&self, room: &str, at: Timestamp) -> bool {
-        self.link.join(room.to_owned());
+        self.outlet.join(room);
         self.joined.lock().entry(room.to_owned()).or_insert(at);
         self.is_in(room)
     }
 
     /// Leaves a live room and reads it back: true when the room no longer holds this socket.
-    #[expect(clippy::disallowed_methods, reason = "this is the one door")]
     pub(in crate::hub) fn leave_room(&self, room: &str) -> bool {
-        self.link.leave(room.to_owned());
+        self.outlet.leave(room);
         self.joined.lock().remove(room);
         !self.is_in(room)
     }
 
+    /// A plain socket that ended: nobody else takes it out of its rooms, and `explain` has looked at them.
+    pub(crate) fn leave_rooms(&self) {
+        self.leave_all_rooms();
+    }
+
     /// Does the live room hold this socket?
     pub fn is_in(&self, room: &str) -> bool {
-        self.link.rooms().iter().any(|name| name == room)
+        self.outlet.is_in(room)
     }
 
     /// Does the live room of the conversation hold this socket?
@@ -40,12 +42,7 @@ impl LiveSocket {
 
     /// The live rooms that hold this socket, by name.
     pub fn rooms(&self) -> Vec<String> {
-        let mut rooms: Vec<String> = self
-            .link
-            .rooms()
-            .into_iter()
-            .map(std::borrow::Cow::into_owned)
-            .collect();
+        let mut rooms = self.outlet.rooms();
         rooms.sort_unstable();
         rooms
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use chat_core::ids::ClientMessageId;
-use chat_core::ports::{AppendError, Appended, Appending, MessageLog, PageFrom};
+use chat_core::ports::{AppendError, Appended, Appending, MessageLog, PageFrom, Reach, SearchQuery};
 use chat_core::{Draft, MessageId};
 
 impl State {
@@ -106,6 +106,30 @@ impl MessageLog for MemoryStore {
             message.clone()
         });
         Ok(deleted.map(|message| state.shown(&message)))
+    }
+
+    async fn search(&self, query: &SearchQuery) -> Result<Page<Message>, StoreError> {
+        let state = self.state.lock();
+        state.ready()?;
+        let may = |id: &ConversationId, held: &Held| match &query.reach {
+            Reach::OfUser(user) => held.participants.contains_key(user),
+            Reach::OfUserIn(user, within) => within == id && held.participants.contains_key(user),
+            Reach::In(within) => within == id,
+        };
+        let mut found: Vec<Message> = state
+            .conversations
+            .iter()
+            .filter(|(id, held)| may(id, held))
+            .flat_map(|(_, held)| &held.messages)
+            .filter(|m| query.before.is_none_or(|before| m.seq < before) && query.words.all_in(&m.content))
+            .map(|m| state.shown(m))
+            .collect();
+        found.sort_by(|a, b| (b.created_at, &b.conversation_id, b.seq).cmp(&(a.created_at, &a.conversation_id, a.seq)));
+        Ok(page(found, query.limit))
+    }
+
+    async fn index_messages(&self) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     async fn message(&self, id: &MessageId) -> Result<Option<Message>, StoreError> {

@@ -6,8 +6,8 @@ use chat_core::{Message, MessageId, Timestamp};
 use sqlx::SqliteConnection;
 
 use super::errors::Stop;
-use super::messages;
 use super::writer::Change;
+use super::{messages, search};
 
 /// Replaces a content.
 pub(super) struct Edit {
@@ -31,6 +31,7 @@ impl Change for Edit {
         if edited.rows_affected() == 0 {
             return Ok(None);
         }
+        search::index_again(db, &self.id).await?;
         Ok(messages::find(db, &self.id).await?)
     }
 }
@@ -52,6 +53,7 @@ impl Change for Delete {
             .bind(self.at.as_millis())
             .execute(&mut *db)
             .await?;
+        search::index_again(db, &self.id).await?;
         Ok(messages::find(db, &self.id).await?)
     }
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chat_core::ids::ClientMessageId;
-use chat_core::ports::{AppendError, Appending, MessageLog, Page, PageFrom, StoreError};
+use chat_core::ports::{AppendError, Appending, MessageLog, Page, PageFrom, SearchQuery, StoreError};
 use chat_core::{ConversationId, Draft, Message, MessageId, Seq, Timestamp, UserId};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
@@ -11,6 +11,7 @@ use super::SqliteStore;
 use super::edits::{Delete, Edit};
 use super::errors::unavailable;
 use super::rows::{self, Columns, message_columns};
+use super::search;
 use super::writer::closed;
 
 macro_rules! select_message {
@@ -31,7 +32,7 @@ pub(super) const BY_ID: &str = select_message!("m.id = ?1");
 pub(super) const BY_SEQ: &str = select_message!("m.conversation_key = ?1 AND m.seq = ?2");
 pub(super) const BY_CLIENT_ID: &str = select_message!("c.id = ?1 AND s.id = ?2 AND m.client_message_id = ?3");
 
-fn read(row: &SqliteRow) -> Result<Message, StoreError> {
+pub(super) fn read(row: &SqliteRow) -> Result<Message, StoreError> {
     rows::message(&mut Columns::of(row, "messages"))
 }
 
@@ -107,6 +108,14 @@ impl MessageLog for SqliteStore {
     async fn delete(&self, id: &MessageId, at: Timestamp) -> Result<Option<Message>, StoreError> {
         let id = id.clone();
         self.counted(self.writer.change(Delete { id, at })).await
+    }
+
+    async fn search(&self, query: &SearchQuery) -> Result<Page<Message>, StoreError> {
+        self.counted(search::search(self, query)).await
+    }
+
+    async fn index_messages(&self) -> Result<bool, StoreError> {
+        self.counted(search::index_some(self)).await
     }
 
     async fn message(&self, id: &MessageId) -> Result<Option<Message>, StoreError> {

@@ -107,6 +107,11 @@ fn migrator() -> Migrator {
             "operators",
             include_str!("../../../../migrations/sqlite/0004_operators.sql"),
         ),
+        simple(
+            5,
+            "search",
+            include_str!("../../../../migrations/sqlite/0005_search.sql"),
+        ),
     ])
 }
 

@@ -118,7 +118,7 @@ const ID_BEFORE_TIME_MS: i64 = 1_000;
 macro_rules! bound {
     ($query:expr, $filter:expr, $bound:expr) => {
         $query
-            .bind($filter.conversation_id.as_ref().map(|id| id.as_str()))
+            .bind($filter.conversation_id.as_ref().map(chat_core::ConversationId::as_str))
             .bind($filter.sender_id.as_ref().map(UserId::as_str))
             .bind($filter.text.as_ref().map(|text| text.to_ascii_lowercase()))
             .bind($filter.from.map(Timestamp::as_millis))

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use chat_core::conversation::ConversationOfUser;
 use chat_core::ids::ClientMessageId;
 use chat_core::ports::{
-    Appending, ConversationError, Conversations, Created, MessageLog, NewConversation, Page, PageFrom, StoreError,
-    StoreTrouble,
+    Appending, ConversationError, Conversations, Created, MessageLog, NewConversation, Page, PageFrom, SearchQuery,
+    StoreError, StoreTrouble,
 };
 use chat_core::{Conversation, ConversationId, Draft, Message, MessageId, Timestamp, UserId};
 use tokio::sync::Notify;
@@ -152,6 +152,14 @@ impl MessageLog for Gated {
 
     async fn delete(&self, id: &MessageId, at: Timestamp) -> Result<Option<Message>, StoreError> {
         self.store.delete(id, at).await
+    }
+
+    async fn search(&self, query: &SearchQuery) -> Result<Page<Message>, StoreError> {
+        self.store.search(query).await
+    }
+
+    async fn index_messages(&self) -> Result<bool, StoreError> {
+        self.store.index_messages().await
     }
 
     async fn message(&self, id: &MessageId) -> Result<Option<Message>, StoreError> {

@@ -33,6 +33,15 @@ async fn no_statement_scans_a_table() {
         ("exceptions of a user", operators::EXCEPTIONS_OF_USER),
         ("memberships", delivery::MEMBERSHIPS),
         ("participants at", delivery::PARTICIPANTS_AT),
+        ("to index", search::TO_INDEX),
+        ("any to index", search::ANY_TO_INDEX),
+        ("index", search::INDEX),
+        ("indexed", search::INDEXED),
+        ("take out of the index", search::UNINDEX),
+        ("index one", search::INDEX_ONE),
+        ("where a user searches", search::OF_USER),
+        ("where a service searches", search::ONE),
+        ("found", search::FOUND),
     ];
     for (name, sql) in statements {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
@@ -41,9 +50,14 @@ async fn no_statement_scans_a_table() {
         // Only the drafts themselves, and results of a subquery, are walked from end to end.
         let scans: Vec<_> = steps.iter().filter(|step| step.starts_with("SCAN")).collect();
         let allowed = |step: &str| {
-            ["SCAN d ", "SCAN asked", "SCAN CONSTANT ROW"]
-                .iter()
-                .any(|own| step.starts_with(own))
+            // The small index of what is to be indexed; the full-text index by a word, a place, or both.
+            let own_index = step.contains("USING COVERING INDEX conversations_to_index")
+                || step.contains("USING INDEX conversations_to_index")
+                || (step.starts_with("SCAN message_words VIRTUAL TABLE INDEX") && !step.ends_with("INDEX 0:"));
+            own_index
+                || ["SCAN d ", "SCAN asked", "SCAN found", "SCAN CONSTANT ROW"]
+                    .iter()
+                    .any(|own| step.starts_with(own))
                 || step.starts_with("SCAN (subquery")
         };
         assert!(scans.iter().all(|step| allowed(step)), "{name}: {steps:#?}");
