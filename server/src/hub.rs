@@ -6,6 +6,7 @@
 
 pub mod inspect;
 pub mod lane;
+pub mod probe;
 pub mod socket;
 pub mod tap;
 pub mod view;

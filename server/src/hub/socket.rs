@@ -199,6 +199,15 @@ impl LiveSocket {
         self.link.id
     }
 
+    /// The request that opened the connection.
+    pub fn request(&self) -> &http::request::Parts {
+        self.link.req_parts()
+    }
+
+    pub(super) fn tap(&self) -> &Tap {
+        &self.tap
+    }
+
     pub(super) fn link(&self) -> &SocketRef {
         &self.link
     }
