@@ -8,6 +8,7 @@ pub mod inspect;
 pub mod lane;
 mod outlet;
 pub mod plain;
+pub mod probe;
 pub mod socket;
 pub mod tap;
 pub mod view;

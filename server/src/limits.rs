@@ -168,3 +168,9 @@ pub const EVIDENCE_KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 
 /// Streams of live traffic at once: each looks at every event.
 pub const TRAFFIC_STREAMS_MAX: usize = 16;
+/// Probes at once: each may wait for the answers of every socket there is.
+pub const PROBES_MAX: usize = 4;
+/// How long a probe waits for answers, at most and unless it is told otherwise: the contract's 5 s.
+pub const PROBE_PATIENCE_MAX: Duration = Duration::from_secs(5);
+/// Sockets that one probe asks: more answers nobody reads, and each waits on a timer of its own.
+pub const PROBE_SOCKETS_MAX: usize = 10_000;

@@ -1,17 +1,18 @@
 //! Looking into live traffic: the stream of events, and the probe.
 
+mod probe;
 mod traffic;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRef;
-use axum::routing::get;
+use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 
 use super::AdminDeps;
 use crate::hub::Hub;
-use crate::limits::TRAFFIC_STREAMS_MAX;
+use crate::limits::{PROBES_MAX, TRAFFIC_STREAMS_MAX};
 
 /// What the instruments are made from.
 #[derive(Clone)]
@@ -20,6 +21,8 @@ struct Instruments {
     hub: Arc<Hub>,
     /// The places for streams of events.
     streams: Arc<Semaphore>,
+    /// The places for probes.
+    probes: Arc<Semaphore>,
 }
 
 impl FromRef<Instruments> for AdminDeps {
@@ -31,9 +34,11 @@ impl FromRef<Instruments> for AdminDeps {
 pub(super) fn router(deps: &AdminDeps, hub: Arc<Hub>) -> Router {
     Router::new()
         .route("/admin/api/traffic", get(traffic::stream))
+        .route("/admin/api/probe", post(probe::api))
         .with_state(Instruments {
             deps: deps.clone(),
             hub,
             streams: Arc::new(Semaphore::new(TRAFFIC_STREAMS_MAX)),
+            probes: Arc::new(Semaphore::new(PROBES_MAX)),
         })
 }

@@ -44,6 +44,8 @@ pub(crate) enum Refusal {
     TooManyAttempts(Duration),
     #[error("too many live streams are open")]
     TooManyStreams,
+    #[error("too many probes are under way")]
+    TooManyProbes,
     #[error("the database does not answer")]
     Store(#[from] StoreError),
     #[error("the page could not be made")]
@@ -78,7 +80,7 @@ impl Refusal {
             Refusal::BadRequest(_) => ErrorCode::BadRequest,
             Refusal::NotFound { .. } => ErrorCode::NotFound,
             Refusal::Conflict(_) => ErrorCode::Conflict,
-            Refusal::TooManyAttempts(_) | Refusal::TooManyStreams => ErrorCode::RateLimited,
+            Refusal::TooManyAttempts(_) | Refusal::TooManyStreams | Refusal::TooManyProbes => ErrorCode::RateLimited,
             Refusal::Store(StoreError::Unavailable { .. }) => ErrorCode::StorageUnavailable,
             Refusal::Store(StoreError::Inconsistent { .. }) | Refusal::Internal => ErrorCode::Internal,
         }
@@ -100,6 +102,7 @@ impl Refusal {
             Refusal::Conflict(_) => "Look at the socket as it is now, and try again.".to_owned(),
             Refusal::TooManyAttempts(wait) => format!("Try again in {} s.", whole_seconds(*wait)),
             Refusal::TooManyStreams => "Close pages that nobody looks at; they are also reloaded without the stream.".to_owned(),
+            Refusal::TooManyProbes => "Each takes five seconds at most; try again when one has ended.".to_owned(),
             Refusal::Store(_) => "The server tries again by itself; /health/ready names the part that fails.".to_owned(),
             Refusal::Internal => "The server's log has the reason.".to_owned(),
         }
@@ -116,7 +119,7 @@ impl Refusal {
     pub(crate) fn retry_after(&self) -> Option<u64> {
         match self {
             Refusal::TooManyAttempts(wait) => Some(whole_seconds(*wait)),
-            Refusal::TooManyStreams | Refusal::Store(_) => Some(2),
+            Refusal::TooManyStreams | Refusal::TooManyProbes | Refusal::Store(_) => Some(2),
             _ => None,
         }
     }

@@ -38,6 +38,13 @@ impl Outlet {
         }
     }
 
+    pub(super) fn request(&self) -> Option<&http::request::Parts> {
+        match self {
+            Outlet::SocketIo(link) => Some(link.req_parts()),
+            Outlet::Plain(_) => None,
+        }
+    }
+
     pub(super) fn is_connected(&self) -> bool {
         match self {
             Outlet::SocketIo(link) => link.connected(),

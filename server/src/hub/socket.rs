@@ -212,6 +212,15 @@ impl LiveSocket {
         &self.outlet
     }
 
+    /// The request that opened a Socket.IO connection.
+    pub fn request(&self) -> Option<&http::request::Parts> {
+        self.outlet.request()
+    }
+
+    pub(super) fn tap(&self) -> &Tap {
+        &self.tap
+    }
+
     pub(super) fn set_line(&self, line: Arc<Line>) {
         let mut of_socket = self.line.lock();
         self.ahead.starts_at(line.written());

@@ -150,7 +150,7 @@ async fn gather(
 }
 
 /// What the name may have meant: similar ones in its namespace, or the same one in another.
-fn nothing(inspect: &dyn Inspect, namespace: &str, room: String) -> Refusal {
+pub(crate) fn nothing(inspect: &dyn Inspect, namespace: &str, room: String) -> Refusal {
     let all = inspect.rooms(None);
     let here = all
         .iter()
