@@ -118,7 +118,7 @@ const ID_BEFORE_TIME_MS: i64 = 1_000;
 macro_rules! bound {
     ($query:expr, $filter:expr, $bound:expr) => {
         $query
-            .bind($filter.conversation_id.as_ref().map(|id| id.as_str()))
+            .bind($filter.conversation_id.as_ref().map(chat_core::ConversationId::as_str))
             .bind($filter.sender_id.as_ref().map(UserId::as_str))
             .bind($filter.text.as_ref().map(|text| text.to_ascii_lowercase()))
             .bind($filter.from.map(Timestamp::as_millis))
@@ -167,7 +167,7 @@ async fn messages_page(
         // Seqs have no gaps: a conversation has as many messages as its last one says.
         let total =
             sqlx::query_scalar("SELECT coalesce(sum(last_seq), 0) FROM conversations WHERE ?1 IS NULL OR id = ?1")
-                .bind(filter.conversation_id.as_ref().map(|id| id.as_str()))
+                .bind(filter.conversation_id.as_ref().map(chat_core::ConversationId::as_str))
                 .fetch_one(&mut *db)
                 .await
                 .map_err(|error| unavailable(&error))?;
