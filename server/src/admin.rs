@@ -11,7 +11,7 @@
 mod actions;
 mod asked;
 pub mod assets;
-pub mod audit;
+mod audit;
 mod chart;
 mod evidence;
 mod headers;
@@ -36,11 +36,11 @@ use axum::extract::{FromRef, Request};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get, post};
-use chat_core::ports::{Accounts, Clock};
+use chat_core::ports::operators::{AuditLog, OperatorReads};
+use chat_core::ports::{Accounts, Clock, DeliveryLog};
 use http::Uri;
 use tokio_util::sync::CancellationToken;
 
-use self::audit::AuditLog;
 use self::history::History;
 use self::inspect::Inspect;
 use self::live::LiveStreams;
@@ -73,6 +73,12 @@ pub struct AdminDeps {
     pub rejected: Arc<RejectedRing>,
     /// Where changes are noted.
     pub audit: Arc<dyn AuditLog>,
+    /// Lists of what is stored.
+    pub reads: Arc<dyn OperatorReads>,
+    /// What is written down about connections and deliveries.
+    pub deliveries: Arc<dyn DeliveryLog>,
+    /// The roll call's answers.
+    pub chat: Arc<Chat>,
     /// The Overview's last minutes; the app runs [`History::keep`].
     pub history: Arc<History>,
     /// Who is signed in.
@@ -146,7 +152,16 @@ fn pages() -> Router<AdminDeps> {
         .route("/admin/rooms/{namespace}/{room}", get(pages::room::page))
         .route("/admin/sockets", get(pages::sockets::page))
         .route("/admin/sockets/{sid}", get(pages::socket::page))
-        .route("/admin/sockets/{sid}/{action}", post(actions::page))
+        .route("/admin/sockets/{sid}/{action}", post(actions::sockets::page))
+        .route("/admin/rooms/{namespace}/{room}/{action}", post(actions::rooms::page))
+        .route("/admin/users", get(pages::users::page))
+        .route("/admin/users/{id}", get(pages::user::page))
+        .route("/admin/users/{id}/{action}", post(actions::users::page))
+        .route("/admin/conversations", get(pages::conversations::page))
+        .route("/admin/conversations/{id}", get(pages::conversation::page))
+        .route("/admin/messages", get(pages::messages::page))
+        .route("/admin/messages/{id}", get(pages::message::page))
+        .route("/admin/explain", get(pages::explain::page))
         .route("/admin/rejected", get(pages::rejected::page))
         .route("/admin/nodes", get(pages::nodes::page))
         .route("/admin/audit", get(pages::audit::page))
@@ -162,7 +177,17 @@ fn api() -> Router<AdminDeps> {
         .route("/admin/api/rooms/{namespace}/{room}", get(pages::room::api))
         .route("/admin/api/sockets", get(pages::sockets::api))
         .route("/admin/api/sockets/{sid}", get(pages::socket::api))
-        .route("/admin/api/sockets/{sid}/{action}", post(actions::api))
+        .route("/admin/api/sockets/{sid}/{action}", post(actions::sockets::api))
+        .route(
+            "/admin/api/rooms/{namespace}/{room}/{action}",
+            post(actions::rooms::api),
+        )
+        .route("/admin/api/users", get(pages::users::api))
+        .route("/admin/api/users/{id}", get(pages::user::api))
+        .route("/admin/api/users/{id}/{action}", post(actions::users::api))
+        .route("/admin/api/conversations", get(pages::conversations::api))
+        .route("/admin/api/conversations/{id}", get(pages::conversation::api))
+        .route("/admin/api/messages", get(pages::messages::api))
         .route("/admin/api/rejected", get(pages::rejected::api))
         .route("/admin/api/nodes", get(pages::nodes::api))
         .route("/admin/api/audit", get(pages::audit::api))

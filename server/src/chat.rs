@@ -12,6 +12,7 @@ pub mod edit;
 pub mod expiry;
 pub mod explain;
 pub mod heads;
+pub mod inspection;
 pub mod presence;
 pub mod receipts;
 pub mod refusal;

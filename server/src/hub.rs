@@ -417,6 +417,13 @@ impl Hub {
         self.registry.read().users.len()
     }
 
+    /// The accounts of users with a live socket, in no order.
+    pub fn accounts_online(&self) -> Vec<Arc<chat_core::User>> {
+        let registry = self.registry.read();
+        let newest = registry.users.values().filter_map(|sockets| sockets.last());
+        newest.map(|socket| Arc::clone(socket.user())).collect()
+    }
+
     /// Live sockets.
     pub fn sockets_count(&self) -> usize {
         self.registry.read().sockets.len()

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
 use chat_core::limits::page_size;
+use chat_core::ports::operators::{Listed, Slice};
 use http::request::Parts;
 use serde::Serialize;
 use url::form_urlencoded;
@@ -25,6 +26,33 @@ impl<S: Sync> FromRequestParts<S> for Asked {
     type Rejection = Infallible;
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         Ok(Self::of(&parts.uri))
+    }
+}
+
+/// What a list's filter form says again, so that a new search keeps order and length.
+#[derive(Debug, Clone)]
+pub(crate) struct FilterForm {
+    /// What was typed.
+    pub(crate) text: String,
+    pub(crate) sort: String,
+    pub(crate) page_size: String,
+    /// Some filter is set.
+    pub(crate) set: bool,
+    /// The list without any filter.
+    pub(crate) clear: String,
+}
+
+impl FilterForm {
+    /// `fields` are the parameters that filter.
+    pub(crate) fn new(asked: &Asked, fields: &[&str]) -> Self {
+        let cleared: Vec<(&str, &str)> = fields.iter().chain(&["page"]).map(|field| (*field, "")).collect();
+        Self {
+            text: asked.shown("q"),
+            sort: asked.shown("sort"),
+            page_size: asked.shown("page_size"),
+            set: fields.iter().any(|field| asked.get(field).is_some()),
+            clear: asked.link(&cleared),
+        }
     }
 }
 
@@ -52,6 +80,17 @@ impl Asked {
             ))),
             text => Ok(text.map(str::to_lowercase)),
         }
+    }
+
+    /// A text as it was given.
+    pub(crate) fn text(&self, name: &str) -> Result<Option<String>, Refusal> {
+        self.filter(name)?;
+        Ok(self.get(name).map(str::to_owned))
+    }
+
+    /// A value to be put back into a form.
+    pub(crate) fn shown(&self, name: &str) -> String {
+        self.get(name).unwrap_or_default().to_owned()
     }
 
     fn number(&self, name: &str) -> Result<Option<u32>, Refusal> {
@@ -118,11 +157,24 @@ impl Paging {
         (self.page - 1).saturating_mul(self.page_size)
     }
 
+    /// The same for the store.
+    pub(crate) fn slice(self) -> Slice {
+        Slice {
+            skip: self.skip() as u64,
+            limit: u32::try_from(self.page_size).unwrap_or(u32::MAX),
+        }
+    }
+
     /// Cuts this page out of everything.
     pub(crate) fn cut<T>(self, all: Vec<T>) -> Paged<T> {
         let total = all.len();
         let items = all.into_iter().skip(self.skip()).take(self.page_size).collect();
         self.of(items, total)
+    }
+
+    /// A page that the store cut out.
+    pub(crate) fn listed<T>(self, listed: Listed<T>) -> Paged<T> {
+        self.of(listed.items, usize::try_from(listed.total).unwrap_or(usize::MAX))
     }
 
     /// A page that was cut out already.
@@ -145,6 +197,18 @@ pub(crate) struct Paged<T> {
     pub(crate) page_size: usize,
 }
 
+impl<T> Paged<T> {
+    /// The same page with other rows.
+    pub(crate) fn map<U>(self, row: impl FnMut(T) -> U) -> Paged<U> {
+        Paged {
+            items: self.items.into_iter().map(row).collect(),
+            total: self.total,
+            page: self.page,
+            page_size: self.page_size,
+        }
+    }
+}
+
 /// An order of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Order {
@@ -153,6 +217,10 @@ pub(crate) struct Order {
 }
 
 impl Order {
+    pub(crate) const fn rising(by: &'static str) -> Self {
+        Self { by, falling: false }
+    }
+
     pub(crate) const fn falling(by: &'static str) -> Self {
         Self { by, falling: true }
     }
@@ -173,6 +241,24 @@ pub(crate) struct Column {
 }
 
 impl Column {
+    /// One that is not sorted by.
+    pub(crate) fn plain(label: &'static str) -> Self {
+        Self {
+            label,
+            href: String::new(),
+            sorted: None,
+            number: false,
+        }
+    }
+
+    /// The same, right-aligned.
+    pub(crate) fn plain_figures(label: &'static str) -> Self {
+        Self {
+            number: true,
+            ..Self::plain(label)
+        }
+    }
+
     /// `figures` are right-aligned, and begin with the largest.
     pub(crate) fn new(asked: &Asked, order: Order, by: &'static str, label: &'static str, figures: bool) -> Self {
         let is_this = order.by == by;

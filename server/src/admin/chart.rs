@@ -1,6 +1,6 @@
 //! Small charts, drawn on the server: one question each, all over the same span.
 
-use super::history::{HISTORY_SPAN, Sample};
+use super::history::{Sample, Span};
 
 /// The drawing's width and height, in its own units.
 const WIDTH: f64 = 240.0;
@@ -13,6 +13,8 @@ const INSET: f64 = 2.0;
 pub(crate) struct Chart {
     /// The question that it answers.
     pub(crate) label: &'static str,
+    /// The span that it covers.
+    pub(crate) span: &'static str,
     /// The value now, written out.
     pub(crate) last: String,
     /// The highest value in the span, written out.
@@ -28,18 +30,25 @@ pub(crate) type Words = fn(f64) -> String;
 
 impl Chart {
     /// Draws `values`, one for each sample that has one.
-    pub(crate) fn new(label: &'static str, samples: &[Sample], values: &[Option<f64>], words: Words) -> Self {
+    pub(crate) fn new(
+        label: &'static str,
+        samples: &[Sample],
+        span: Span,
+        values: &[Option<f64>],
+        words: Words,
+    ) -> Self {
         let peak = values.iter().flatten().copied().fold(0.0, f64::max);
         let now = samples.last().map_or(0, |sample| sample.at.as_millis());
         let points: Vec<String> = samples
             .iter()
             .zip(values)
-            .filter_map(|(sample, value)| Some((x(now, sample.at.as_millis()), y((*value)?, peak))))
+            .filter_map(|(sample, value)| Some((x(span, now, sample.at.as_millis()), y((*value)?, peak))))
             .map(|(x, y)| format!("{x:.1},{y:.1}"))
             .collect();
-        let first = samples.first().map(|sample| x(now, sample.at.as_millis()));
+        let first = samples.first().map(|sample| x(span, now, sample.at.as_millis()));
         Self {
             label,
+            span: span.words(),
             last: values.last().copied().flatten().map_or_else(|| "–".to_owned(), words),
             peak: if points.is_empty() {
                 "–".to_owned()
@@ -59,8 +68,8 @@ impl Chart {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "minutes on a chart of 240 units")]
-fn x(now: i64, at: i64) -> f64 {
-    let span = HISTORY_SPAN.as_millis() as f64;
+fn x(span: Span, now: i64, at: i64) -> f64 {
+    let span = span.length().as_millis() as f64;
     (WIDTH * (1.0 - (now - at) as f64 / span)).clamp(0.0, WIDTH)
 }
 
@@ -126,7 +135,7 @@ mod tests {
     fn the_newest_value_is_at_the_right_and_the_peak_at_the_top() {
         let samples = samples(&[0, 10, 30]);
         let values = per_second(&samples, |sample| sample.messages);
-        let chart = Chart::new("x", &samples, &values, |value| format!("{value:.0}"));
+        let chart = Chart::new("x", &samples, Span::TenMinutes, &values, |value| format!("{value:.0}"));
         assert_eq!(chart.points, "238.0,18.0 240.0,2.0");
         assert_eq!((chart.last.as_str(), chart.peak.as_str()), ("4", "4"));
         assert_eq!(chart.started.as_deref(), Some("236.0"));
@@ -134,7 +143,7 @@ mod tests {
 
     #[test]
     fn nothing_is_drawn_of_nothing() {
-        let chart = Chart::new("x", &[], &[], |value| value.to_string());
+        let chart = Chart::new("x", &[], Span::TenMinutes, &[], |value| value.to_string());
         assert_eq!((chart.points.as_str(), chart.last.as_str()), ("", "–"));
     }
 }

@@ -11,12 +11,40 @@ use tokio_util::sync::CancellationToken;
 
 use super::inspect::{Inspect, OverviewFigures};
 
-/// The span of every chart.
-pub const HISTORY_SPAN: Duration = Duration::from_mins(10);
-/// One point of a chart.
+/// The span of the charts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Span {
+    /// What happens now.
+    TenMinutes,
+    /// Since when it has been like this.
+    Hour,
+}
+
+impl Span {
+    pub(crate) fn length(self) -> Duration {
+        match self {
+            Span::TenMinutes => HISTORY_STEP * SAMPLES_STEPS,
+            Span::Hour => HISTORY_STEP * HOUR_EVERY * SAMPLES_STEPS,
+        }
+    }
+
+    /// In words, for a link and a chart's axis.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Span::TenMinutes => "10 min",
+            Span::Hour => "60 min",
+        }
+    }
+}
+
+/// One point of a chart of ten minutes.
 pub const HISTORY_STEP: Duration = Duration::from_secs(5);
+/// Steps of a chart, of either span.
+const SAMPLES_STEPS: u32 = 120;
+/// Every so many samples one is kept for the hour.
+const HOUR_EVERY: u32 = 6;
 /// Points at most: the span in steps, and one to begin with.
-const SAMPLES_MAX: usize = 121;
+const SAMPLES_MAX: usize = SAMPLES_STEPS as usize + 1;
 
 /// What is kept of the figures at one moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,23 +78,44 @@ impl Sample {
     }
 }
 
-/// The figures of the last minutes, the newest last.
+/// The figures of the last minutes and of the last hour, the newest last.
 #[derive(Debug, Default)]
 pub struct History {
-    samples: Mutex<VecDeque<Sample>>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    minutes: VecDeque<Sample>,
+    hour: VecDeque<Sample>,
+    /// Samples since the last one that was kept for the hour.
+    since: u32,
+}
+
+fn push(samples: &mut VecDeque<Sample>, sample: Sample) {
+    if samples.len() == SAMPLES_MAX {
+        samples.pop_front();
+    }
+    samples.push_back(sample);
 }
 
 impl History {
     pub(crate) fn push(&self, sample: Sample) {
-        let mut samples = self.samples.lock();
-        if samples.len() == SAMPLES_MAX {
-            samples.pop_front();
+        let mut kept = self.kept.lock();
+        push(&mut kept.minutes, sample);
+        if kept.since == 0 {
+            push(&mut kept.hour, sample);
         }
-        samples.push_back(sample);
+        kept.since = (kept.since + 1) % HOUR_EVERY;
     }
 
-    pub(crate) fn samples(&self) -> Vec<Sample> {
-        self.samples.lock().iter().copied().collect()
+    pub(crate) fn samples(&self, span: Span) -> Vec<Sample> {
+        let kept = self.kept.lock();
+        let samples = match span {
+            Span::TenMinutes => &kept.minutes,
+            Span::Hour => &kept.hour,
+        };
+        samples.iter().copied().collect()
     }
 
     /// Takes a sample every few seconds until `stop`. The app owns the task.
@@ -84,8 +133,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_samples_cover_the_span() {
-        let steps = u32::try_from(SAMPLES_MAX - 1).unwrap();
-        assert_eq!(HISTORY_STEP * steps, HISTORY_SPAN);
+    fn the_samples_cover_their_spans() {
+        assert_eq!(Span::TenMinutes.length(), Duration::from_mins(10));
+        assert_eq!(Span::Hour.length(), Duration::from_hours(1));
+    }
+
+    #[test]
+    fn the_hour_keeps_every_sixth_and_both_are_bounded() {
+        let history = History::default();
+        for step in 0..5_000_u64 {
+            let sample = Sample {
+                at: Timestamp::from_millis(i64::try_from(step).unwrap() * 5_000),
+                connections: step,
+                messages: 0,
+                handed_over: 0,
+                receipts_due: 0,
+                confirmed: 0,
+                failed: 0,
+                empty: 0,
+                rejected: 0,
+                p99_ms: None,
+            };
+            history.push(sample);
+        }
+        for span in [Span::TenMinutes, Span::Hour] {
+            let samples = history.samples(span);
+            assert_eq!(samples.len(), SAMPLES_MAX);
+            let covered = samples[SAMPLES_MAX - 1].at.millis_since(samples[0].at);
+            assert_eq!(u128::from(covered), span.length().as_millis());
+        }
     }
 }

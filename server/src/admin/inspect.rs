@@ -2,13 +2,15 @@
 //!
 //! Implemented on the hub. All answers are read from the thing itself at the moment of asking.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use chat_core::ports::StoreError;
-use chat_core::{NodeId, Timestamp, UserId};
+use chat_core::{NodeId, Timestamp, User, UserId};
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::hub::view::{NamespaceView, RoomDetail, RoomView, SocketView};
+use crate::hub::view::{LaneView, NamespaceView, RoomDetail, RoomView, SocketView};
 
 /// What the admin asks of the running server.
 #[async_trait]
@@ -18,6 +20,9 @@ pub trait Inspect: Send + Sync {
 
     /// Every live room of one namespace, or of all of them, of every kind.
     fn rooms(&self, namespace: Option<&str>) -> Vec<RoomView>;
+
+    /// How many sockets a live room holds.
+    fn sockets_in(&self, namespace: &str, room: &str) -> usize;
 
     /// One room. `None`: no socket is in it and it is no conversation's; a conversation's room without sockets is there
     /// and empty.
@@ -29,8 +34,20 @@ pub trait Inspect: Send + Sync {
     /// One socket.
     fn socket(&self, sid: &str) -> Option<SocketView>;
 
+    /// What it was handed, conversation by conversation; empty when there is no such socket.
+    fn lanes(&self, sid: &str) -> Vec<LaneView>;
+
+    /// The accounts that have a live socket in chat, each once.
+    fn users_online(&self) -> Vec<Arc<User>>;
+
+    /// The live sockets of a user, on every node.
+    fn sockets_of(&self, user: &UserId) -> Vec<SocketView>;
+
     /// Closes a socket; false when there is none of this SID.
     async fn disconnect(&self, sid: &str) -> bool;
+
+    /// Closes every socket of a user whose account was disabled, also one that is just being admitted.
+    async fn expel(&self, user: &UserId);
 
     /// Puts a socket into a room of its namespace; false when there is no such socket or the live room does not show it.
     async fn join(&self, sid: &str, room: &str) -> bool;
@@ -90,8 +107,8 @@ pub struct NotReached {
     pub summary: String,
     /// How many messages.
     pub messages: u64,
-    /// Since when.
-    pub since: Timestamp,
+    /// Since when, if that is known.
+    pub since: Option<Timestamp>,
 }
 
 /// The figures of the Overview. Totals count from this process's start; the rest is now.
@@ -129,6 +146,8 @@ pub struct OverviewFigures {
     pub confirm_p50_ms: Option<f64>,
     /// From hand-over to receipt, the slowest hundredth, in milliseconds.
     pub confirm_p99_ms: Option<f64>,
+    /// The built-in probe: two virtual users that message each other through the real path. `unused`: it is off.
+    pub canary: Vital,
     /// The built-in probe's last round trip in milliseconds; `None` when it is off or failed.
     pub canary_ms: Option<f64>,
     /// The database.

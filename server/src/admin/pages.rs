@@ -1,7 +1,12 @@
 //! The pages: one file each, with its data, its handlers for HTML and JSON, a sample and its test.
 
 pub(crate) mod audit;
+pub(crate) mod conversation;
+pub(crate) mod conversations;
+pub(crate) mod explain;
 pub(crate) mod landing;
+pub(crate) mod message;
+pub(crate) mod messages;
 pub(crate) mod namespaces;
 pub(crate) mod nodes;
 pub(crate) mod overview;
@@ -12,8 +17,14 @@ pub(crate) mod search;
 pub(crate) mod socket;
 pub(crate) mod sockets;
 pub(crate) mod trouble;
+pub(crate) mod user;
+pub(crate) mod users;
 
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use url::form_urlencoded::byte_serialize;
+
+use super::refusal::Refusal;
 
 /// The page of a room.
 pub(crate) fn room_href(namespace: &str, room: &str) -> String {
@@ -23,6 +34,37 @@ pub(crate) fn room_href(namespace: &str, room: &str) -> String {
 /// The page of a socket.
 pub(crate) fn socket_href(sid: &str) -> String {
     format!("/admin/sockets/{}", segment(sid))
+}
+
+/// The page of a user.
+pub(crate) fn user_href(id: &chat_core::UserId) -> String {
+    format!("/admin/users/{}", segment(id.as_str()))
+}
+
+/// The page of a conversation.
+pub(crate) fn conversation_href(id: &chat_core::ConversationId) -> String {
+    format!("/admin/conversations/{}", segment(id.as_str()))
+}
+
+/// The page of a message's delivery.
+pub(crate) fn message_href(id: &chat_core::MessageId) -> String {
+    format!("/admin/messages/{}", segment(id.as_str()))
+}
+
+/// Why a user has, or has not, a message.
+pub(crate) fn explain_message_href(message: &chat_core::MessageId, user: &chat_core::UserId) -> String {
+    format!("/admin/explain?message_id={message}&user_id={user}")
+}
+
+/// Whether a message of a conversation would reach a user now.
+pub(crate) fn explain_now_href(conversation: &chat_core::ConversationId, user: &chat_core::UserId) -> String {
+    format!("/admin/explain?conversation_id={conversation}&user_id={user}")
+}
+
+/// The id or name at the end of an address.
+pub(crate) fn last_segment(path: Result<Path<String>, PathRejection>) -> Result<String, Refusal> {
+    path.map(|Path(text)| text)
+        .map_err(|_| Refusal::BadRequest("an id in an address is percent-encoded UTF-8".to_owned()))
 }
 
 /// The sockets that match a text.
@@ -76,6 +118,23 @@ mod tests {
             ("sockets", render(&|| sockets::sample(Role::Admin).render())),
             ("socket", render(&|| socket::sample(Role::Admin).render())),
             ("socket_observer", render(&|| socket::sample(Role::Observer).render())),
+            ("users", render(&|| users::sample(Role::Admin).render())),
+            ("user", render(&|| user::sample(Role::Admin).render())),
+            ("user_observer", render(&|| user::sample(Role::Observer).render())),
+            ("conversations", render(&|| conversations::sample(Role::Admin).render())),
+            ("conversation", render(&|| conversation::sample(Role::Admin).render())),
+            (
+                "conversation_observer",
+                render(&|| conversation::sample(Role::Observer).render()),
+            ),
+            ("messages", render(&|| messages::sample(Role::Admin).render())),
+            ("message", render(&|| message::sample(Role::Admin).render())),
+            ("explain", render(&|| explain::sample(Role::Admin).render())),
+            ("explain_empty", render(&|| explain::sample_empty(Role::Admin).render())),
+            (
+                "explain_choices",
+                render(&|| explain::sample_choices(Role::Admin).render()),
+            ),
             ("rejected", render(&|| rejected::sample(Role::Admin).render())),
             ("nodes", render(&|| nodes::sample(Role::Admin).render())),
             ("audit", render(&|| audit::sample(Role::Admin).render())),
@@ -106,7 +165,21 @@ mod tests {
                 .collect();
             assert!(!shown.contains('\u{202e}'), "{name}: text that turns the line around");
         }
-        for name in ["room", "sockets", "socket", "rejected", "audit", "rooms"] {
+        for name in [
+            "room",
+            "sockets",
+            "socket",
+            "rejected",
+            "audit",
+            "rooms",
+            "users",
+            "user",
+            "conversations",
+            "conversation",
+            "messages",
+            "message",
+            "explain",
+        ] {
             let page = samples().into_iter().find(|(sample, _)| *sample == name).unwrap().1;
             assert!(
                 page.contains("alert(1)"),

@@ -5,10 +5,10 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Response};
 use chat_core::ports::StoreError;
 use http::{HeaderValue, StatusCode, header};
-use rollcall_protocol::ErrorCode;
+use rollcall_protocol::{ErrorCode, WireError};
 
 use crate::api::{Problem, status_of};
-use crate::identity::{AuthError, LoginError, PasswordsError, RetryAfter, TokenError};
+use crate::identity::{AccountError, AuthError, LoginError, PasswordsError, RetryAfter, TokenError};
 
 /// Why a request was not carried out.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -48,6 +48,8 @@ pub(crate) enum Refusal {
     TooManyProbes,
     #[error("the database does not answer")]
     Store(#[from] StoreError),
+    #[error("{}", .0.message)]
+    Chat(WireError),
     #[error("the page could not be made")]
     Internal,
 }
@@ -81,6 +83,7 @@ impl Refusal {
             Refusal::NotFound { .. } => ErrorCode::NotFound,
             Refusal::Conflict(_) => ErrorCode::Conflict,
             Refusal::TooManyAttempts(_) | Refusal::TooManyStreams | Refusal::TooManyProbes => ErrorCode::RateLimited,
+            Refusal::Chat(error) => error.code,
             Refusal::Store(StoreError::Unavailable { .. }) => ErrorCode::StorageUnavailable,
             Refusal::Store(StoreError::Inconsistent { .. }) | Refusal::Internal => ErrorCode::Internal,
         }
@@ -99,10 +102,11 @@ impl Refusal {
             Refusal::CrossSite => "Open the admin pages themselves and act there.".to_owned(),
             Refusal::BadRequest(_) => "Correct the request and send it again.".to_owned(),
             Refusal::NotFound { hint, .. } => hint.clone(),
-            Refusal::Conflict(_) => "Look at the socket as it is now, and try again.".to_owned(),
+            Refusal::Conflict(_) => "Look at how it is now, and try again.".to_owned(),
             Refusal::TooManyAttempts(wait) => format!("Try again in {} s.", whole_seconds(*wait)),
             Refusal::TooManyStreams => "Close pages that nobody looks at; they are also reloaded without the stream.".to_owned(),
             Refusal::TooManyProbes => "Each takes five seconds at most; try again when one has ended.".to_owned(),
+            Refusal::Chat(error) => error.hint.clone().unwrap_or_else(|| "Look at what it names, and try again.".to_owned()),
             Refusal::Store(_) => "The server tries again by itself; /health/ready names the part that fails.".to_owned(),
             Refusal::Internal => "The server's log has the reason.".to_owned(),
         }
@@ -129,7 +133,9 @@ impl Refusal {
             .with_hint(self.hint())
             .with_status(self.status());
         match self {
-            Refusal::NotFound { similar, .. } => problem.with("similar_rooms", similar.clone()),
+            Refusal::NotFound {
+                what: "room", similar, ..
+            } => problem.with("similar_rooms", similar.clone()),
             _ => problem,
         }
     }
@@ -154,6 +160,21 @@ impl Refusal {
 /// Rounded up: coming back too early is refused again.
 fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
+impl From<WireError> for Refusal {
+    fn from(error: WireError) -> Self {
+        Refusal::Chat(error)
+    }
+}
+
+impl From<AccountError> for Refusal {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::Store(error) => Refusal::Store(error),
+            other => Refusal::Chat(other.into()),
+        }
+    }
 }
 
 impl From<AuthError> for Refusal {

@@ -44,6 +44,18 @@ impl Status {
     }
 }
 
+impl From<chat_core::explain::Status> for Status {
+    fn from(status: chat_core::explain::Status) -> Self {
+        use chat_core::explain::Status as Delivery;
+        match status {
+            Delivery::Delivered | Delivery::Read => Status::Healthy,
+            Delivery::Sent => Status::Unknown,
+            Delivery::Unconfirmed | Delivery::Missed => Status::Failed,
+            Delivery::Offline => Status::Offline,
+        }
+    }
+}
+
 /// What is true now, in words: the first line of every page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Sentence {
@@ -124,6 +136,15 @@ pub(crate) fn visible(text: &str) -> Cow<'_, str> {
         }
     });
     Cow::Owned(shown.collect())
+}
+
+/// At most so many characters of it, made visible.
+pub(crate) fn excerpt(text: &str, chars: usize) -> String {
+    let mut kept: String = text.chars().take(chars).collect();
+    if kept.len() < text.len() {
+        kept.push('…');
+    }
+    visible(&kept).into_owned()
 }
 
 /// With a thin space between thousands.

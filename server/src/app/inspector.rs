@@ -1,28 +1,42 @@
 //! The running server, as the admin asks for it: every answer is read from the thing itself at the moment of asking.
 
+mod unreached;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chat_core::ids::CONVERSATION_ROOM_PREFIX;
-use chat_core::ports::{Conversations, StoreError, Vitals};
-use chat_core::{ConversationId, Seq};
+use chat_core::ports::{Accounts, Conversations, StoreError, Vitals};
+use chat_core::{ConversationId, Seq, User, UserId};
+use parking_lot::Mutex;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
+use self::unreached::unreached;
 use super::Parts;
 use crate::admin::inspect::{Inspect, NodeView, OverviewFigures, Vital};
 use crate::hub::inspect::CHAT_NAMESPACE;
-use crate::hub::view::{NamespaceView, RoomDetail, RoomKind, RoomView, SocketView};
+use crate::hub::view::{LaneView, NamespaceView, RoomDetail, RoomKind, RoomView, SocketView};
 use crate::hub::{CloseReason, LiveSocket};
 
 /// How often the database is tried, for the Overview and the list of nodes.
 const STORE_LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
+/// How long the Overview's figures are good enough to be shown again.
+const FIGURES_KEPT: Duration = Duration::from_millis(500);
+
+/// How long a connection takes at most from the look at its token to its admission.
+const LATE_ADMISSION: Duration = Duration::from_secs(2);
+
 /// Answers the admin from the live parts.
 pub struct Inspector {
     parts: Arc<Parts>,
     store_up: AtomicBool,
+    /// Every figure of the Overview as it was read last, and when: reading walks every socket and its rooms, and each open page
+    /// asks twice a second.
+    read: Mutex<Option<(Instant, OverviewFigures)>>,
 }
 
 impl Inspector {
@@ -31,6 +45,7 @@ impl Inspector {
         Self {
             parts,
             store_up: AtomicBool::new(true),
+            read: Mutex::new(None),
         }
     }
 
@@ -47,6 +62,12 @@ impl Inspector {
 
     fn live(&self, sid: &str) -> Option<Arc<LiveSocket>> {
         self.parts.hub.socket(sid)
+    }
+
+    fn close_all_of(&self, user: &UserId) {
+        for socket in self.parts.hub.sockets_of(user) {
+            self.parts.hub.disconnect(&socket, CloseReason::Token);
+        }
     }
 
     fn conversation_rooms(&self) -> usize {
@@ -70,6 +91,14 @@ impl Inspect for Inspector {
             self.parts.hub.rooms()
         } else {
             Vec::new()
+        }
+    }
+
+    fn sockets_in(&self, namespace: &str, room: &str) -> usize {
+        if namespace == CHAT_NAMESPACE {
+            self.parts.hub.room(room).len()
+        } else {
+            0
         }
     }
 
@@ -106,10 +135,43 @@ impl Inspect for Inspector {
         Some(self.parts.hub.socket_view(&*self.live(sid)?))
     }
 
+    fn lanes(&self, sid: &str) -> Vec<LaneView> {
+        self.live(sid)
+            .map(|socket| self.parts.hub.lane_views(&socket))
+            .unwrap_or_default()
+    }
+
+    fn users_online(&self) -> Vec<Arc<User>> {
+        self.parts.hub.accounts_online()
+    }
+
+    fn sockets_of(&self, user: &UserId) -> Vec<SocketView> {
+        let sockets = self.parts.hub.sockets_of(user);
+        sockets
+            .iter()
+            .map(|socket| self.parts.hub.socket_view(socket))
+            .collect()
+    }
+
     async fn disconnect(&self, sid: &str) -> bool {
         let Some(socket) = self.live(sid) else { return false };
         self.parts.hub.disconnect(&socket, CloseReason::Admin);
         true
+    }
+
+    async fn expel(&self, user: &UserId) {
+        self.close_all_of(user);
+        let (parts, user) = (Arc::clone(&self.parts), user.clone());
+        // A connection whose token was looked at just before is admitted just after.
+        tokio::spawn(async move {
+            tokio::time::sleep(LATE_ADMISSION).await;
+            let account = parts.store.user(&user).await;
+            if account.is_ok_and(|account| account.is_some_and(|user| user.disabled_at.is_some())) {
+                for socket in parts.hub.sockets_of(&user) {
+                    parts.hub.disconnect(&socket, CloseReason::Token);
+                }
+            }
+        });
     }
 
     async fn join(&self, sid: &str, room: &str) -> bool {
@@ -152,6 +214,21 @@ impl Inspect for Inspector {
     }
 
     fn overview(&self) -> OverviewFigures {
+        let mut read = self.read.lock();
+        if let Some((at, figures)) = &*read
+            && at.elapsed() < FIGURES_KEPT
+        {
+            return figures.clone();
+        }
+        let figures = self.figures();
+        *read = Some((Instant::now(), figures.clone()));
+        figures
+    }
+}
+
+impl Inspector {
+    fn figures(&self) -> OverviewFigures {
+        let (not_reached, not_reached_total) = unreached(&self.parts.hub, self.parts.clock.now());
         let totals = self.parts.chat.totals();
         let figures = self.parts.roll_call.figures();
         let sockets = self.parts.hub.sockets();
@@ -165,13 +242,14 @@ impl Inspect for Inspector {
             confirmed_total: figures.confirmed,
             failed_total: totals.failed,
             repaired_total: totals.repaired,
-            retried_total: 0,
+            retried_total: totals.retried,
             broadcasts_empty_total: totals.empty,
             rejected_total: self.parts.rejected.total(),
             unconfirmed: figures.unconfirmed,
             lagging: sockets.iter().filter(|socket| socket.is_lagging()).count(),
             confirm_p50_ms: figures.latencies.map(|(p50, _)| p50),
             confirm_p99_ms: figures.latencies.map(|(_, p99)| p99),
+            canary: Vital::Unused,
             canary_ms: None,
             store: if self.store_up.load(Ordering::Relaxed) {
                 Vital::Up
@@ -179,8 +257,8 @@ impl Inspect for Inspector {
                 Vital::Down("the database refuses writes; the log says why".to_owned())
             },
             bus: Vital::Unused,
-            not_reached: Vec::new(),
-            not_reached_total: 0,
+            not_reached,
+            not_reached_total,
         }
     }
 }

@@ -19,7 +19,6 @@ use tower::util::BoxCloneSyncService;
 use super::Parts;
 use super::inspector::Inspector;
 use crate::admin::AdminDeps;
-use crate::admin::audit::AuditRing;
 use crate::admin::live::LiveStreams;
 use crate::api::{Api, ApiMetrics, framed};
 use crate::gateway::listener::{ConnInfo, LineListener};
@@ -130,7 +129,10 @@ pub fn operators(
         metrics: parts.metrics.gateway.clone(),
         proxies: settings.trusted_proxies.clone(),
         rejected: Arc::clone(&parts.rejected),
-        audit: Arc::new(AuditRing::default()),
+        audit: parts.store.clone(),
+        reads: parts.store.clone(),
+        deliveries: parts.store.clone(),
+        chat: Arc::clone(&parts.chat),
         history: Arc::clone(&parts.history),
         sessions: Arc::default(),
         streams: LiveStreams::default(),

@@ -113,6 +113,7 @@ impl Fanout {
             match socket.again(conversation, message.seq, &payload) {
                 Some(Ok(())) => {
                     self.metrics.deliveries.increment(DeliveryOutcome::Retried);
+                    self.tally.retried();
                     let seqs = (message.seq, message.seq);
                     self.roll_call
                         .exception(socket, conversation, seqs, ExceptionKind::Retried, now);

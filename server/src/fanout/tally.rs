@@ -13,6 +13,7 @@ pub struct Tally {
     failed: AtomicU64,
     repaired: AtomicU64,
     empty: AtomicU64,
+    retried: AtomicU64,
 }
 
 /// The totals at one moment.
@@ -28,6 +29,8 @@ pub struct Totals {
     pub repaired: u64,
     /// Messages for which no participant had a socket.
     pub empty: u64,
+    /// Hand-overs made again because no receipt came.
+    pub retried: u64,
 }
 
 impl Tally {
@@ -47,6 +50,11 @@ impl Tally {
         self.handed_over.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// A message was handed over again.
+    pub fn retried(&self) {
+        self.retried.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The totals now.
     pub fn totals(&self) -> Totals {
         Totals {
@@ -55,6 +63,7 @@ impl Tally {
             failed: self.failed.load(Ordering::Relaxed),
             repaired: self.repaired.load(Ordering::Relaxed),
             empty: self.empty.load(Ordering::Relaxed),
+            retried: self.retried.load(Ordering::Relaxed),
         }
     }
 }

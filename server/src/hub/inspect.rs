@@ -6,7 +6,8 @@ use chat_core::ids::{CONVERSATION_ROOM_PREFIX, USER_ROOM_PREFIX, conversation_ro
 use chat_core::{Conversation, ConversationId, Sid};
 use socketioxide::extract::SocketRef;
 
-use super::view::{MemberView, MissingView, NamespaceView, RoomKind, RoomView, SocketView};
+use super::lane::Mode;
+use super::view::{LaneView, MemberView, MissingView, NamespaceView, RoomKind, RoomView, SocketView};
 use super::{Hub, LiveSocket};
 
 /// The namespace of chat.
@@ -159,6 +160,32 @@ impl Hub {
             rooms: socket.rooms(),
             receipts: caller.receipts,
             lagging: socket.is_lagging(),
+            unconfirmed: socket.given_up(),
         }
+    }
+
+    /// What a live socket was handed, conversation by conversation, the one that is farthest behind first.
+    pub fn lane_views(&self, socket: &LiveSocket) -> Vec<LaneView> {
+        let rooms = socket.rooms();
+        let view = |(id, lane): (ConversationId, super::lane::Lane)| LaneView {
+            in_room: rooms.binary_search(&conversation_room(&id)).is_ok(),
+            conversation_id: id,
+            left: lane.mode == Mode::Left,
+            head_seq: lane.head,
+            handed_seq: lane.handed,
+            confirmed_seq: lane.confirmed,
+            confirmed_at: lane.confirmations.back().map(|receipt| receipt.at),
+            waiting: lane.outstanding.len(),
+            unconfirmed: lane.outstanding.iter().filter(|waits| waits.given_up).count(),
+            waiting_since: lane.outstanding.front().map(|waits| waits.first_at),
+        };
+        let mut lanes: Vec<LaneView> = socket.lanes().into_iter().map(view).collect();
+        let behind = |lane: &LaneView| lane.head_seq.0.saturating_sub(lane.confirmed_seq.0.max(1));
+        lanes.sort_by(|a, b| {
+            (b.waiting, behind(b))
+                .cmp(&(a.waiting, behind(a)))
+                .then_with(|| a.conversation_id.cmp(&b.conversation_id))
+        });
+        lanes
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! These are the shapes of the admin JSON (rooms, sockets, namespaces); pages and streams are made from them.
 
-use chat_core::{ConversationId, NodeId, Sid, Timestamp, UserId};
+use chat_core::{ConversationId, NodeId, Seq, Sid, Timestamp, UserId};
 use serde::Serialize;
 
 /// A namespace and how much is in it.
@@ -115,4 +115,31 @@ pub struct SocketView {
     pub receipts: bool,
     /// Its buffer was full; it is being fed from the store as it drains.
     pub lagging: bool,
+    /// Messages that it was handed, that are no longer tried again, and that it has not confirmed.
+    pub unconfirmed: usize,
+}
+
+/// What a live socket was handed of one conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LaneView {
+    /// Which conversation.
+    pub conversation_id: ConversationId,
+    /// The live room holds the socket.
+    pub in_room: bool,
+    /// The client left it by its own `leave_conversation`.
+    pub left: bool,
+    /// The newest message.
+    pub head_seq: Seq,
+    /// The last one that was handed over.
+    pub handed_seq: Seq,
+    /// Confirmed by this socket up to here.
+    pub confirmed_seq: Seq,
+    /// When its newest receipt came.
+    pub confirmed_at: Option<Timestamp>,
+    /// Messages that wait for a receipt.
+    pub waiting: usize,
+    /// Those of them that are no longer tried.
+    pub unconfirmed: usize,
+    /// When the oldest of them was handed over.
+    pub waiting_since: Option<Timestamp>,
 }

@@ -62,7 +62,7 @@ pub(super) const SOCKET_IO: &str = "/socket.io/";
 pub(super) const OTHER: &str = "other";
 
 /// Every route. Placeholders are compared by position, not by name.
-pub(super) static TABLE: [Row; 64] = [
+pub(super) static TABLE: [Row; 71] = [
     admin("/", FILE),
     admin("/assets/{file}", FILE),
     api(SOCKET_IO, &[(Method::Get, &[101, 200]), (Method::Post, &[200])]),
@@ -116,6 +116,8 @@ pub(super) static TABLE: [Row; 64] = [
     admin("/admin/audit", PAGE),
     admin("/admin/search", &[(Method::Get, &[303])]),
     admin("/admin/sockets/{sid}/{action}", &[(Method::Post, &[303])]),
+    admin("/admin/rooms/{namespace}/{room}/{action}", &[(Method::Post, &[303])]),
+    admin("/admin/users/{id}/{action}", &[(Method::Post, &[303])]),
     admin("/admin/assets/{file}", FILE),
     admin("/admin/api/overview", GET),
     admin("/admin/api/audit", GET),
@@ -125,8 +127,13 @@ pub(super) static TABLE: [Row; 64] = [
     admin("/admin/api/sockets", GET),
     admin("/admin/api/sockets/{sid}", GET),
     admin("/admin/api/sockets/{sid}/{action}", POST),
+    admin("/admin/api/rooms/{namespace}/{room}/{action}", POST),
+    admin("/admin/api/users", GET),
     admin("/admin/api/users/{id}", GET),
+    admin("/admin/api/users/{id}/{action}", POST),
+    admin("/admin/api/conversations", GET),
     admin("/admin/api/conversations/{id}", GET),
+    admin("/admin/api/messages", GET),
     admin("/admin/api/messages/{id}/delivery", GET),
     admin("/admin/api/explain", GET),
     admin("/admin/api/rejected", GET),

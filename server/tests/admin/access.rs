@@ -6,13 +6,17 @@ use crate::fake::FakeServer;
 use crate::requests::Client;
 use crate::stage::{PASSWORD, Stage};
 
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 13] = [
     "/admin",
     "/admin/namespaces",
     "/admin/rooms",
     "/admin/rooms/%2F/conversation:42",
     "/admin/sockets",
     "/admin/sockets/sid-alice-1",
+    "/admin/users",
+    "/admin/users/alice",
+    "/admin/conversations",
+    "/admin/messages",
     "/admin/rejected",
     "/admin/nodes",
     "/admin/audit",

@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chat_core::ports::{Clock, StoreError, StoreTrouble};
-use chat_core::{ConversationId, NodeId, Sid, Timestamp, UserId};
+use chat_core::{ConversationId, NodeId, Role, Seq, Sid, Timestamp, User, UserId};
 use rollcall_server::admin::inspect::{Inspect, NodeView, NotReached, OverviewFigures, Vital};
 use rollcall_server::clock::SystemClock;
 use rollcall_server::hub::inspect::kind_of;
-use rollcall_server::hub::view::{MemberView, MissingView, NamespaceView, RoomDetail, RoomKind, RoomView, SocketView};
+use rollcall_server::hub::view::{
+    LaneView, MemberView, MissingView, NamespaceView, RoomDetail, RoomKind, RoomView, SocketView,
+};
 use tokio::sync::watch;
 
 /// The node that every socket is on.
@@ -67,6 +69,7 @@ impl FakeServer {
                 .collect(),
             receipts: true,
             lagging: false,
+            unconfirmed: 0,
         }
     }
 
@@ -197,6 +200,56 @@ impl Inspect for FakeServer {
         self.sockets.lock().unwrap().get(sid).cloned()
     }
 
+    fn sockets_in(&self, namespace: &str, room: &str) -> usize {
+        self.view(namespace, room).sockets
+    }
+
+    fn lanes(&self, sid: &str) -> Vec<LaneView> {
+        let rooms = self.socket(sid).map(|socket| socket.rooms).unwrap_or_default();
+        let ids = rooms.iter().filter_map(|room| room.strip_prefix("conversation:"));
+        let lane = |id: &str| LaneView {
+            conversation_id: ConversationId::parse(id).unwrap(),
+            in_room: true,
+            left: false,
+            head_seq: Seq(812),
+            handed_seq: Seq(812),
+            confirmed_seq: Seq(811),
+            confirmed_at: Some(self.started),
+            waiting: 1,
+            unconfirmed: 0,
+            waiting_since: Some(self.started),
+        };
+        ids.map(lane).collect()
+    }
+
+    fn users_online(&self) -> Vec<Arc<User>> {
+        let mut users: BTreeMap<UserId, Arc<User>> = BTreeMap::new();
+        for socket in self.sockets() {
+            let user = User {
+                id: socket.user_id.clone(),
+                username: socket.username.clone(),
+                display_name: socket.username,
+                role: Role::User,
+                created_at: self.started,
+                disabled_at: None,
+                last_seen: None,
+            };
+            users.insert(socket.user_id, Arc::new(user));
+        }
+        users.into_values().collect()
+    }
+
+    fn sockets_of(&self, user: &UserId) -> Vec<SocketView> {
+        let mut sockets = self.sockets();
+        sockets.retain(|socket| socket.user_id == *user);
+        sockets
+    }
+
+    async fn expel(&self, user: &UserId) {
+        self.sockets.lock().unwrap().retain(|_, socket| socket.user_id != *user);
+        self.changed();
+    }
+
     async fn disconnect(&self, sid: &str) -> bool {
         let gone = self.sockets.lock().unwrap().remove(sid).is_some();
         self.changed();
@@ -247,7 +300,7 @@ impl Inspect for FakeServer {
             cause: "no_receipt",
             summary: "handed over, never confirmed (no listener?)".to_owned(),
             messages: 41,
-            since: self.started,
+            since: Some(self.started),
         });
         OverviewFigures {
             connections: sockets.len(),
@@ -270,6 +323,7 @@ impl Inspect for FakeServer {
             lagging: sockets.iter().filter(|socket| socket.lagging).count(),
             confirm_p50_ms: Some(11.0),
             confirm_p99_ms: Some(84.0),
+            canary: Vital::Up,
             canary_ms: Some(9.0),
             store: Vital::Up,
             bus: Vital::Unused,

@@ -8,4 +8,5 @@ mod stage;
 mod access;
 mod changes;
 mod lists;
+mod people;
 mod requests;

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use axum::Router;
-use chat_core::Role;
 use chat_core::ports::{Clock, IdSource};
-use rollcall_server::admin::audit::AuditRing;
+use chat_core::{NodeId, Role};
 use rollcall_server::admin::history::History;
 use rollcall_server::admin::inspect::Inspect;
 use rollcall_server::admin::{AdminDeps, landing, router};
+use rollcall_server::chat::assembly::assemble;
+use rollcall_server::chat::{Chat, Ports};
 use rollcall_server::clock::{SystemClock, UuidSource};
 use rollcall_server::gateway::rejected::RejectedRing;
+use rollcall_server::hub::Hub;
 use rollcall_server::identity::{
     AccountPolicy, Authority, NewAccount, NewPassword, PasswordCost, Passwords, RateLimits, Tokens,
 };
@@ -31,6 +33,7 @@ pub(crate) struct Stage {
     pub(crate) rejected: Arc<RejectedRing>,
     pub(crate) authority: Arc<Authority>,
     pub(crate) history: Arc<History>,
+    pub(crate) store: Arc<SqliteStore>,
     pub(crate) router: Router,
     _folder: TempDir,
 }
@@ -56,7 +59,7 @@ impl Stage {
         let authority = Arc::new(Authority::new(
             store.clone(),
             Arc::clone(&clock),
-            ids,
+            Arc::clone(&ids),
             passwords,
             tokens,
             policy,
@@ -69,16 +72,21 @@ impl Stage {
             connects: Rate::Off,
             logins: Rate::parse(logins).unwrap(),
         };
+        let rates = Arc::new(RateLimits::new(&rates));
+        let chat = chat(&store, &clock, &ids, &rates, &metrics);
         let history: Arc<History> = Arc::default();
         let deps = AdminDeps {
             inspect: Arc::clone(&server) as Arc<dyn Inspect>,
             authority: Arc::clone(&authority),
-            accounts: store,
-            limits: Arc::new(RateLimits::new(&rates)),
+            accounts: store.clone(),
+            limits: rates,
             metrics: metrics.gateway.clone(),
             proxies: TrustedProxies::default(),
             rejected: Arc::clone(&rejected),
-            audit: Arc::new(AuditRing::default()),
+            audit: store.clone(),
+            reads: store.clone(),
+            deliveries: store.clone(),
+            chat,
             history: Arc::clone(&history),
             sessions: Arc::default(),
             streams: rollcall_server::admin::live::LiveStreams::default(),
@@ -91,10 +99,34 @@ impl Stage {
             rejected,
             authority,
             history,
+            store,
             router,
             _folder: folder,
         }
     }
+}
+
+/// The use cases over the database, with nobody connected: what is live comes from the fake.
+fn chat(
+    store: &Arc<SqliteStore>,
+    clock: &Arc<dyn Clock>,
+    ids: &Arc<dyn IdSource>,
+    rates: &Arc<RateLimits>,
+    metrics: &Metrics,
+) -> Arc<Chat> {
+    let (_, io) = socketioxide::SocketIo::new_layer();
+    let node = NodeId::parse(crate::fake::NODE).unwrap();
+    let hub = Arc::new(Hub::new(node, Arc::clone(clock), io, metrics.hub.clone()));
+    let ports = Ports {
+        accounts: store.clone(),
+        conversations: store.clone(),
+        log: store.clone(),
+        deliveries: store.clone(),
+        vitals: store.clone(),
+        clock: Arc::clone(clock),
+        ids: Arc::clone(ids),
+    };
+    assemble(ports, hub, Arc::clone(rates), 16_384, metrics).chat
 }
 
 async fn add_people(authority: &Authority) {

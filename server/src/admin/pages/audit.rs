@@ -4,10 +4,10 @@ use askama::Template;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use chat_core::ports::operators::{AuditEntry, AuditLog};
 
 use crate::admin::AdminDeps;
-use crate::admin::asked::{Asked, Paged, Pager};
-use crate::admin::audit::{AuditEntry, AuditLog};
+use crate::admin::asked::{Asked, FilterForm, Paged, Pager};
 use crate::admin::refusal::Refusal;
 use crate::admin::scene::{Chrome, Scene, Tab, html};
 use crate::admin::words::{Id, Sentence, Stamp, Status, counted, visible};
@@ -20,6 +20,7 @@ pub(crate) struct AuditPage {
     sentence: Sentence,
     rows: Vec<Row>,
     pager: Option<Pager>,
+    form: FilterForm,
 }
 
 /// An entry as the pages list it.
@@ -28,7 +29,7 @@ pub(crate) struct Row {
     pub(crate) key: String,
     pub(crate) at: Stamp,
     pub(crate) actor: String,
-    pub(crate) action: &'static str,
+    pub(crate) action: String,
     pub(crate) target: Id,
     pub(crate) detail: String,
 }
@@ -39,7 +40,7 @@ pub(crate) fn row(scene: &Scene, entry: &AuditEntry) -> Row {
         key: format!("{} {} {}", entry.at.as_millis(), entry.action, entry.target),
         at: scene.stamp(entry.at),
         actor: visible(&entry.actor).into_owned(),
-        action: entry.action,
+        action: visible(&entry.action).into_owned(),
         target: Id::new(&entry.target),
         detail: visible(&entry.detail).into_owned(),
     }
@@ -47,6 +48,7 @@ pub(crate) fn row(scene: &Scene, entry: &AuditEntry) -> Row {
 
 fn compose(scene: &Scene, paged: &Paged<AuditEntry>) -> AuditPage {
     let sentence = match paged.total {
+        0 if scene.asked.get("q").is_some() => Sentence::new(Status::Offline, "No change that was made here matches."),
         0 => Sentence::new(Status::Healthy, "Nothing was changed from these pages."),
         total => Sentence::new(
             Status::Healthy,
@@ -61,13 +63,14 @@ fn compose(scene: &Scene, paged: &Paged<AuditEntry>) -> AuditPage {
         sentence,
         rows: paged.items.iter().map(|entry| row(scene, entry)).collect(),
         pager: Pager::new(&scene.asked, paged),
+        form: FilterForm::new(&scene.asked, &["q"]),
     }
 }
 
 async fn gather(log: &dyn AuditLog, asked: &Asked) -> Result<Paged<AuditEntry>, Refusal> {
     let paging = asked.paging()?;
-    let (entries, total) = log.newest(paging.skip(), paging.page_size).await?;
-    Ok(paging.of(entries, total))
+    let found = log.audit(asked.text("q")?.as_deref(), paging.slice()).await?;
+    Ok(paging.listed(found))
 }
 
 /// `GET /admin/audit`
@@ -96,7 +99,7 @@ pub(crate) mod tests {
         let entry = |seconds, action, detail: &str| AuditEntry {
             at: sample_time(seconds),
             actor: "admin".to_owned(),
-            action,
+            action: String::from(action),
             target: "8JxAbCdEfGhIjKlMnOpQ".to_owned(),
             detail: detail.to_owned(),
         };

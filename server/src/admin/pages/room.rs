@@ -33,6 +33,7 @@ pub(crate) struct RoomPage {
     members_cut: Option<String>,
     missing: Vec<Missing>,
     room: String,
+    repair_href: String,
 }
 
 #[derive(Debug)]
@@ -65,7 +66,7 @@ fn compose(scene: &Scene, detail: RoomDetail) -> RoomPage {
     let RoomDetail { room, members, missing } = detail;
     let cut = members.len().saturating_sub(MEMBERS_SHOWN);
     let members = members.into_iter().take(MEMBERS_SHOWN).map(|member| Member {
-        user_href: super::sockets_href(&member.username),
+        user_href: super::user_href(&member.user_id),
         username: visible(&member.username).into_owned(),
         href: super::socket_href(member.sid.as_str()),
         sid: Id::new(&member.sid),
@@ -77,13 +78,14 @@ fn compose(scene: &Scene, detail: RoomDetail) -> RoomPage {
         chrome: scene.chrome(Some(Tab::Rooms), format!("Room {}", Id::new(&room.name).short)),
         sentence,
         id: Id::new(&room.name),
-        namespace: room.namespace,
+        namespace: room.namespace.clone(),
         kind: kind_word(room.kind),
         sockets: count(room.sockets),
         is_conversation: room.kind == RoomKind::Conversation,
         members: members.collect(),
         members_cut: (cut > 0).then(|| format!("{} more are in /admin/api/rooms.", count(cut))),
         missing: missing.iter().map(missing_row).collect(),
+        repair_href: format!("{}/repair", super::room_href(&room.namespace, &room.name)),
         room: room.name,
     }
 }
@@ -95,7 +97,7 @@ fn missing_row(missing: &MissingView) -> Missing {
         join: format!("{}/join", super::socket_href(sid.as_str())),
     };
     Missing {
-        user_href: super::sockets_href(&missing.username),
+        user_href: super::user_href(&missing.user_id),
         sids: missing.sids.iter().map(socket).collect(),
         username: visible(&missing.username).into_owned(),
     }
@@ -143,9 +145,14 @@ async fn gather(
             "a room's address is rooms/{namespace}/{room}, both percent-encoded UTF-8".to_owned(),
         ));
     };
-    match inspect.room(&namespace, &room).await? {
+    find(inspect, &namespace, &room).await
+}
+
+/// The room, or that it is nothing, and what may have been meant.
+pub(crate) async fn find(inspect: &dyn Inspect, namespace: &str, room: &str) -> Result<RoomDetail, Refusal> {
+    match inspect.room(namespace, room).await? {
         Some(detail) => Ok(detail),
-        None => Err(nothing(inspect, &namespace, room)),
+        None => Err(nothing(inspect, namespace, room.to_owned())),
     }
 }
 
@@ -203,14 +210,14 @@ pub(crate) fn sample(role: chat_core::Role) -> RoomPage {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use chat_core::{ConversationId, NodeId, Sid, UserId};
 
     use super::*;
     use crate::admin::scene::sample_time;
     use crate::hub::view::{MemberView, RoomView};
 
-    pub(super) fn detail() -> RoomDetail {
+    pub(crate) fn detail() -> RoomDetail {
         let member = |sid: &str, user: &str, transport, seconds| MemberView {
             sid: Sid::parse(sid).unwrap(),
             user_id: UserId::parse(user.split('<').next().unwrap_or_default().trim_end_matches(['"', '>']))

@@ -56,7 +56,7 @@ fn compose(scene: &Scene, socket: &SocketView) -> SocketPage {
         here: super::socket_href(socket.sid.as_str()),
         rooms: socket.rooms.iter().map(|name| room(socket, name)).collect(),
         sid: Id::new(&socket.sid),
-        user_href: super::sockets_href(&socket.username),
+        user_href: super::user_href(&socket.user_id),
         username: text(&socket.username),
         user_id: Id::new(&socket.user_id),
         namespace: text(&socket.namespace),

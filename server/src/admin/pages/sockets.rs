@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 
 use crate::admin::AdminDeps;
-use crate::admin::asked::{Asked, Column, Order, Paged, Pager};
+use crate::admin::asked::{Asked, Column, FilterForm, Order, Paged, Pager};
 use crate::admin::refusal::Refusal;
 use crate::admin::scene::{Chrome, Scene, Tab, html};
 use crate::admin::words::{Id, Sentence, Stamp, Status, count, counted, visible};
@@ -26,12 +26,10 @@ pub(crate) struct SocketsPage {
     columns: Vec<Column>,
     rows: Vec<Row>,
     pager: Option<Pager>,
-    filter: String,
     namespace: String,
-    sort: String,
-    page_size: String,
-    filtered: bool,
-    clear: String,
+    form: FilterForm,
+    state: String,
+    states: [(&'static str, &'static str); 3],
 }
 
 #[derive(Debug)]
@@ -47,6 +45,7 @@ struct Row {
     node: Id,
     since: Stamp,
     lagging: bool,
+    unconfirmed: Option<String>,
     receipts: bool,
 }
 
@@ -75,6 +74,17 @@ fn select(mut sockets: Vec<SocketView>, asked: &Asked) -> Result<Vec<SocketView>
     let order = order(asked)?;
     if let Some(namespace) = asked.get("namespace") {
         sockets.retain(|socket| socket.namespace == namespace);
+    }
+    match asked.get("state") {
+        None => {}
+        Some("lagging") => sockets.retain(|socket| socket.lagging),
+        Some("unconfirmed") => sockets.retain(|socket| socket.unconfirmed > 0),
+        Some("silent") => sockets.retain(|socket| !socket.receipts),
+        Some(_) => {
+            return Err(Refusal::BadRequest(
+                "`state` is one of lagging, unconfirmed, silent".to_owned(),
+            ));
+        }
     }
     if let Some(text) = asked.filter("q")? {
         sockets.retain(|socket| matches(socket, &text));
@@ -131,6 +141,7 @@ fn compose(scene: &Scene, sockets: Vec<SocketView>) -> Result<SocketsPage, Refus
             node: Id::new(&socket.node_id),
             since: scene.stamp(socket.connected_at),
             lagging: socket.lagging,
+            unconfirmed: (socket.unconfirmed > 0).then(|| count(socket.unconfirmed)),
             receipts: socket.receipts,
         }
     };
@@ -139,6 +150,7 @@ fn compose(scene: &Scene, sockets: Vec<SocketView>) -> Result<SocketsPage, Refus
         sentence,
         columns: vec![
             Column::new(asked, order, "username", "User", false),
+            Column::plain("SID"),
             Column::new(asked, order, "transport", "Transport", false),
             Column::new(asked, order, "client", "Client", false),
             Column::new(asked, order, "node_id", "Node", false),
@@ -147,12 +159,14 @@ fn compose(scene: &Scene, sockets: Vec<SocketView>) -> Result<SocketsPage, Refus
         ],
         rows: paged.items.iter().map(row).collect(),
         pager: Pager::new(asked, &paged),
-        filter: asked.get("q").unwrap_or_default().to_owned(),
-        namespace: asked.get("namespace").unwrap_or_default().to_owned(),
-        sort: asked.get("sort").unwrap_or_default().to_owned(),
-        page_size: asked.get("page_size").unwrap_or_default().to_owned(),
-        filtered: asked.get("q").is_some() || asked.get("namespace").is_some(),
-        clear: asked.link(&[("q", ""), ("namespace", ""), ("page", "")]),
+        namespace: asked.shown("namespace"),
+        form: FilterForm::new(asked, &["q", "namespace", "state"]),
+        state: asked.shown("state"),
+        states: [
+            ("lagging", "lagging"),
+            ("unconfirmed", "with unconfirmed messages"),
+            ("silent", "that give no receipts"),
+        ],
     })
 }
 
@@ -227,6 +241,7 @@ pub(crate) mod tests {
             rooms: vec![sid.to_owned(), format!("user:{user}"), "conversation:42".to_owned()],
             receipts: true,
             lagging: false,
+            unconfirmed: 0,
         }
     }
 

@@ -318,7 +318,7 @@ impl Gateway {
 
     /// The same before any change of the participants, unless the client has no room for it: nobody waits for one that does not read.
     async fn reply_before_changes<T: Serialize>(&self, turn: &Turn, answer: &T, unchanging: Unchanging) {
-        let said = turn.answer.try_send(answer);
+        let said = turn.answer.try_send(answer).is_ok();
         drop(unchanging);
         if !said {
             self.reply(turn, answer).await;

@@ -198,7 +198,8 @@ impl Answer {
         Self(Route::Reply { link, id })
     }
 
-    fn try_send<T: Serialize>(&self, data: &T) -> Result<(), EmitError> {
+    /// Answers if there is room for it now.
+    pub fn try_send<T: Serialize>(&self, data: &T) -> Result<(), EmitError> {
         match &self.0 {
             Route::Ack { socket, ack_id } => {
                 let Ok(ack) = AckSender::from_message_parts(socket, &mut Raw::Bytes(bytes::Bytes::new()), ack_id);
@@ -227,12 +228,6 @@ impl Answer {
                 sent => return sent.is_ok(),
             }
         }
-    }
-
-    /// Answers if there is room for it now; false when there is none.
-    pub fn try_send<T: Serialize>(&self, data: &T) -> bool {
-        let Ok(ack) = AckSender::from_message_parts(&self.socket, &mut Raw::Bytes(bytes::Bytes::new()), &self.ack_id);
-        ack.send(data).is_ok()
     }
 
     /// Whose it is.

@@ -264,6 +264,22 @@ impl LiveSocket {
         Some(outcome)
     }
 
+    /// Messages that are no longer tried again.
+    pub(crate) fn given_up(&self) -> usize {
+        let mut all = 0;
+        self.with_waiting_lanes(|_, lane| all += lane.outstanding.iter().filter(|waits| waits.given_up).count());
+        all
+    }
+
+    /// The conversations whose live messages this socket is to hear, each with what it was handed and the newest there is.
+    pub(crate) fn hears(&self) -> Vec<(ConversationId, Seq, Seq)> {
+        let lanes = self.lanes.lock();
+        let heard = lanes
+            .iter()
+            .filter(|(_, lane)| matches!(lane.mode, Mode::Live | Mode::Behind));
+        heard.map(|(id, lane)| (id.clone(), lane.handed, lane.head)).collect()
+    }
+
     /// A copy of the lane, for whoever explains.
     pub fn lane(&self, conversation: &ConversationId) -> Option<Lane> {
         self.lanes.lock().get(conversation).cloned()

@@ -1,0 +1,399 @@
+//! A user: where they are connected, what they missed and why, and what happened to their connections.
+
+pub(crate) mod rows;
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Json;
+use axum::extract::State;
+use axum::extract::rejection::PathRejection;
+use axum::response::Response;
+use chat_core::conversation::ConversationOfUser;
+use chat_core::delivery::{ConnectionEvent, DeliveryException, ExceptionKind};
+use chat_core::ids::conversation_room;
+use chat_core::{ConversationId, ConversationKind, Seq, Timestamp, User, UserId};
+use serde::Serialize;
+
+use self::rows::{
+    HistoryRow, LateRow, MissedRow, Named, PlaceRow, RejectedRow, SocketRow, history_row, late_row, missed_row,
+    place_row, rejected_row, socket_row,
+};
+use super::users::UserRow;
+use crate::admin::AdminDeps;
+use crate::admin::refusal::Refusal;
+use crate::admin::scene::{Chrome, Scene, Tab, html};
+use crate::admin::words::{Id, Sentence, Stamp, Status, count, counted, visible};
+use crate::chat::inspection::Missed;
+use crate::gateway::rejected::Rejected;
+use crate::hub::view::SocketView;
+
+/// Entries of a history that the page and the JSON hold: more than a screen, and a day of an unsteady phone.
+const HISTORY_SHOWN: u32 = 100;
+/// Refused attempts that are shown; the ring holds no more of a thousand.
+const REJECTED_SHOWN: usize = 50;
+/// What did not go by the book lately.
+const LATE_SHOWN: u32 = 50;
+
+/// The JSON.
+#[derive(Debug, Serialize)]
+pub(crate) struct UserDetail {
+    user: UserRow,
+    sockets: Vec<SocketView>,
+    conversations: Vec<Place>,
+    history: Vec<ConnectionEvent>,
+    rejected: Vec<Arc<Rejected>>,
+    missed: Vec<Missed>,
+    late: Vec<Late>,
+}
+
+/// A conversation of the user.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Place {
+    id: ConversationId,
+    kind: ConversationKind,
+    title: Option<String>,
+    room: String,
+    participants: usize,
+    last_seq: Seq,
+    received_seq: Seq,
+    read_seq: Seq,
+    unread: u64,
+    /// The user's sockets that the live room holds.
+    sockets_in_room: usize,
+    /// The usernames of the others, for a conversation without a title.
+    with: Vec<String>,
+}
+
+/// Something that did not go by the book with one message, or a run of messages, at one of the user's sockets.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Late {
+    at: Timestamp,
+    kind: ExceptionKind,
+    conversation_id: ConversationId,
+    first_seq: Seq,
+    last_seq: Seq,
+    sid: chat_core::Sid,
+    detail: String,
+}
+
+impl From<DeliveryException> for Late {
+    fn from(exception: DeliveryException) -> Self {
+        Self {
+            at: exception.at,
+            kind: exception.kind,
+            conversation_id: exception.conversation_id,
+            first_seq: exception.first_seq,
+            last_seq: exception.last_seq,
+            sid: exception.sid,
+            detail: exception.detail,
+        }
+    }
+}
+
+/// The page.
+#[derive(Debug, Template)]
+#[template(path = "user.html")]
+pub(crate) struct UserPage {
+    chrome: Chrome,
+    sentence: Sentence,
+    disconnect_href: String,
+    enable_href: String,
+    disable_href: String,
+    id: Id,
+    username: String,
+    display_name: String,
+    role: &'static str,
+    state: (Status, String),
+    disabled: bool,
+    own: bool,
+    last_seen: Option<Stamp>,
+    created: Stamp,
+    missed: Vec<MissedRow>,
+    sockets: Vec<SocketRow>,
+    conversations: Vec<PlaceRow>,
+    late: Vec<LateRow>,
+    history: Vec<HistoryRow>,
+    rejected: Vec<RejectedRow>,
+}
+
+/// The account of this id, or else of this username.
+pub(crate) async fn find(deps: &AdminDeps, text: &str) -> Result<User, Refusal> {
+    if let Ok(id) = UserId::parse(text)
+        && let Some(user) = deps.accounts.user(&id).await?
+    {
+        return Ok(user);
+    }
+    let named = deps.accounts.credentials(&text.to_lowercase()).await?;
+    named.map(|named| named.user).ok_or_else(|| {
+        Refusal::not_found(
+            "user",
+            text,
+            "Neither an id nor a username is like this. All accounts are listed under Users.",
+        )
+    })
+}
+
+async fn gather(deps: &AdminDeps, text: &str) -> Result<UserDetail, Refusal> {
+    let user = find(deps, text).await?;
+    let seen = deps.chat.conversations_seen_by(&user.id).await?;
+    let sockets = deps.inspect.sockets_of(&user.id);
+    let now = deps.clock.now();
+    let history = deps
+        .deliveries
+        .connections(&user.id, Timestamp::from_millis(0), now, HISTORY_SHOWN)
+        .await?;
+    let late = deps.reads.exceptions_of(&user.id, LATE_SHOWN).await?;
+    Ok(UserDetail {
+        missed: deps.chat.missed_by(&user, &seen).await?,
+        conversations: seen.iter().map(|seen| place(&user, seen, &sockets)).collect(),
+        history,
+        rejected: deps.rejected.of_user(&user.id, REJECTED_SHOWN),
+        late: late.into_iter().map(Late::from).collect(),
+        user: UserRow::new(user, sockets.len()),
+        sockets,
+    })
+}
+
+fn place(user: &User, seen: &ConversationOfUser, sockets: &[SocketView]) -> Place {
+    let conversation = &seen.conversation;
+    let room = conversation_room(&conversation.id);
+    let others = conversation
+        .participants
+        .iter()
+        .filter(|other| other.user_id != user.id);
+    Place {
+        id: conversation.id.clone(),
+        kind: conversation.kind,
+        title: conversation.title.clone(),
+        participants: conversation.participants.len(),
+        last_seq: conversation.last_seq,
+        received_seq: seen.received_seq,
+        read_seq: seen.read_seq,
+        unread: seen.unread,
+        sockets_in_room: sockets.iter().filter(|socket| socket.rooms.contains(&room)).count(),
+        with: others.take(3).map(|other| other.username.clone()).collect(),
+        room,
+    }
+}
+
+fn compose(scene: &Scene, detail: &UserDetail) -> UserPage {
+    let user = &detail.user;
+    let titled = |id: &ConversationId| {
+        let place = detail.conversations.iter().find(|place| place.id == *id);
+        place.map_or_else(
+            || Named::new(id, None, &[]),
+            |place| Named::new(id, place.title.as_deref(), &place.with),
+        )
+    };
+    let here = super::user_href(&user.id);
+    UserPage {
+        chrome: scene.chrome(Some(Tab::Users), format!("User {}", visible(&user.username))),
+        sentence: sentence(scene, detail),
+        disconnect_href: format!("{here}/disconnect"),
+        enable_href: format!("{here}/enable"),
+        disable_href: format!("{here}/disable"),
+        id: Id::new(&user.id),
+        username: visible(&user.username).into_owned(),
+        display_name: visible(&user.display_name).into_owned(),
+        role: user.role.as_str(),
+        state: user.state(),
+        disabled: user.disabled_at.is_some(),
+        own: user.id == scene.viewer.account.user_id,
+        last_seen: user.last_seen.map(|at| scene.stamp(at)),
+        created: scene.stamp(user.created_at),
+        missed: detail
+            .missed
+            .iter()
+            .map(|missed| missed_row(scene, user, missed, &titled))
+            .collect(),
+        sockets: detail.sockets.iter().map(|socket| socket_row(scene, socket)).collect(),
+        conversations: detail
+            .conversations
+            .iter()
+            .map(|place| place_row(user, place))
+            .collect(),
+        late: detail.late.iter().map(|late| late_row(scene, late, &titled)).collect(),
+        history: detail
+            .history
+            .iter()
+            .map(|event| history_row(scene, event, &titled))
+            .collect(),
+        rejected: detail
+            .rejected
+            .iter()
+            .map(|rejected| rejected_row(scene, rejected))
+            .collect(),
+    }
+}
+
+fn sentence(scene: &Scene, detail: &UserDetail) -> Sentence {
+    let user = &detail.user;
+    let name = visible(&user.username);
+    let messages: u64 = detail.missed.iter().map(|missed| missed.messages).sum();
+    let missed = match messages {
+        0 => "Nothing is missing.".to_owned(),
+        1 => "1 message has not arrived.".to_owned(),
+        _ => format!("{} messages have not arrived.", count(messages)),
+    };
+    if user.disabled_at.is_some() {
+        return Sentence::new(
+            Status::Failed,
+            format!("{name} is disabled: no sign-in, no connection."),
+        )
+        .and(missed);
+    }
+    if user.sockets == 0 {
+        let since = user.last_seen.map_or_else(
+            || format!("{name} was never connected."),
+            |at| format!("{name} is offline for {}.", scene.stamp(at).ago),
+        );
+        let rest = match (messages, detail.rejected.len()) {
+            (_, 0) if messages > 0 => format!("{missed} They come on return."),
+            (_, 0) => missed,
+            (_, refused) => format!(
+                "{} refused lately. {missed}",
+                counted(refused, "attempt was", "attempts were")
+            ),
+        };
+        return Sentence::new(Status::Offline, since).and(rest);
+    }
+    let sockets = counted(user.sockets, "socket", "sockets");
+    if messages > 0 {
+        return Sentence::new(
+            Status::Failed,
+            format!("{name} is online on {sockets} and is not getting everything."),
+        )
+        .and(missed);
+    }
+    Sentence::new(Status::Healthy, format!("{name} is online on {sockets}.")).and(missed)
+}
+
+/// `GET /admin/users/{id}`
+pub(crate) async fn page(
+    State(deps): State<AdminDeps>,
+    scene: Scene,
+    path: Result<axum::extract::Path<String>, PathRejection>,
+) -> Result<Response, Refusal> {
+    html(&compose(&scene, &gather(&deps, &super::last_segment(path)?).await?))
+}
+
+/// `GET /admin/api/users/{id}`
+pub(crate) async fn api(
+    State(deps): State<AdminDeps>,
+    path: Result<axum::extract::Path<String>, PathRejection>,
+) -> Result<Json<UserDetail>, Refusal> {
+    Ok(Json(gather(&deps, &super::last_segment(path)?).await?))
+}
+
+#[cfg(test)]
+pub(crate) fn sample(role: chat_core::Role) -> UserPage {
+    compose(&Scene::sample("/admin/users/alice", role), &tests::detail())
+}
+
+#[cfg(test)]
+mod tests {
+    use chat_core::delivery::ConnectionEventKind;
+    use chat_core::explain::{Cause, Status as Delivery};
+    use chat_core::{MessageId, NodeId, Sid};
+
+    use super::super::sockets::tests::socket;
+    use super::super::tests::HOSTILE;
+    use super::super::users::tests::user;
+    use super::*;
+    use crate::admin::scene::sample_time;
+
+    fn conversation() -> ConversationId {
+        ConversationId::parse("42").unwrap()
+    }
+
+    pub(super) fn detail() -> UserDetail {
+        let sid = Sid::parse("8JxAbCdEfGhIjKlMnOpQ").unwrap();
+        let event = |kind, detail: &str, seconds| ConnectionEvent {
+            user_id: UserId::parse("alice").unwrap(),
+            at: sample_time(seconds),
+            kind,
+            sid: Some(sid.clone()),
+            node_id: NodeId::parse("node").unwrap(),
+            detail: detail.to_owned(),
+        };
+        UserDetail {
+            user: UserRow::new(user("alice", HOSTILE), 1),
+            sockets: vec![socket("8JxAbCdEfGhIjKlMnOpQ", "alice", 722)],
+            conversations: vec![Place {
+                id: conversation(),
+                kind: ConversationKind::Group,
+                title: Some(HOSTILE.to_owned()),
+                room: "conversation:42".to_owned(),
+                participants: 3,
+                last_seq: Seq(812),
+                received_seq: Seq(771),
+                read_seq: Seq(770),
+                unread: 42,
+                sockets_in_room: 0,
+                with: vec!["bob".to_owned()],
+            }],
+            history: vec![
+                event(ConnectionEventKind::Joined, "42", 721),
+                event(ConnectionEventKind::Connected, HOSTILE, 722),
+                event(ConnectionEventKind::Disconnected, "transport_close", 900),
+            ],
+            rejected: Vec::new(),
+            missed: vec![Missed {
+                conversation_id: conversation(),
+                title: Some(HOSTILE.to_owned()),
+                message_id: MessageId::parse("m772").unwrap(),
+                first_seq: Seq(772),
+                last_seq: Seq(812),
+                messages: 41,
+                since: sample_time(600),
+                status: Delivery::Unconfirmed,
+                cause: Some(Cause::NoReceipt),
+                summary: "alice was handed the message and never confirmed it.".to_owned(),
+            }],
+            late: vec![Late {
+                at: sample_time(590),
+                kind: ExceptionKind::Retried,
+                conversation_id: conversation(),
+                first_seq: Seq(772),
+                last_seq: Seq(774),
+                sid: sid.clone(),
+                detail: String::new(),
+            }],
+        }
+    }
+
+    fn lead(change: impl FnOnce(&mut UserDetail)) -> Sentence {
+        let mut detail = detail();
+        change(&mut detail);
+        sentence(&Scene::sample("/", chat_core::Role::Admin), &detail)
+    }
+
+    #[test]
+    fn the_first_line_says_what_is_wrong_with_this_user() {
+        assert_eq!(
+            lead(|_| ()).lead,
+            "alice is online on 1 socket and is not getting everything."
+        );
+        assert_eq!(lead(|_| ()).rest, "41 messages have not arrived.");
+        assert_eq!(lead(|all| all.missed.clear()).status, Status::Healthy);
+        let offline = lead(|all| all.user.sockets = 0);
+        assert_eq!(
+            (offline.status, offline.lead.as_str()),
+            (Status::Offline, "alice is offline for 1 min.")
+        );
+        assert!(
+            lead(|all| all.user.disabled_at = Some(sample_time(1)))
+                .lead
+                .contains("disabled")
+        );
+    }
+
+    #[test]
+    fn a_socket_outside_a_room_is_red() {
+        let detail = detail();
+        let row = place_row(&detail.user, &detail.conversations[0]);
+        assert_eq!(row.room, (Status::Failed, "0 of 1 in the room".to_owned()));
+        assert_eq!(row.behind.as_deref(), Some("41 behind"));
+    }
+}
