@@ -5,67 +5,90 @@
 
 mod app;
 mod args;
+mod clock;
+mod duration;
 mod effect;
 mod effects;
 #[cfg(test)]
 mod fixtures;
+mod headless;
+mod jwt;
 mod layout;
 mod model;
+mod out;
+mod profiles;
+mod roll;
 mod rows;
 mod sign_in;
+mod site;
+mod tape;
 mod terminal;
 mod text;
 mod theme;
 mod update;
 mod view;
 
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Parser;
 use jiff::tz::TimeZone;
-use rollcall_client::Client;
 use url::Url;
 
 use crate::args::Args;
+use crate::headless::Outcome;
 use crate::model::{Model, Size};
+use crate::out::note;
+use crate::sign_in::Patience;
+use crate::site::Site;
 
 /// A message waits this long for a connection before it counts as failed.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// It could not be looked at.
+const SET_UP: u8 = 2;
 
 #[tokio::main]
-#[expect(
-    clippy::print_stderr,
-    reason = "the terminal is given back by now, and this is why it ended"
-)]
 async fn main() -> ExitCode {
-    match run(Args::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
+    let mut args = Args::parse();
+    let (outcome, failure) = match args.command.take() {
+        Some(command) => (headless::run(args, command).await, ExitCode::from(SET_UP)),
+        None => (full_screen(args).await.map(|()| Outcome::Good), ExitCode::FAILURE),
+    };
+    match outcome {
+        Ok(Outcome::Good) => ExitCode::SUCCESS,
+        Ok(Outcome::Bad) => ExitCode::FAILURE,
+        // Whoever read the output has seen enough: `| head` is no failure.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         // In words: a backtrace (RUST_BACKTRACE is set on many machines) tells its reader nothing.
         Err(error) => {
-            eprintln!("rollcall-tui: {error:#}");
-            ExitCode::FAILURE
+            note(format!("rollcall-tui: {error:#}"));
+            failure
         }
     }
 }
 
-async fn run(args: Args) -> anyhow::Result<()> {
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let cause = error.downcast_ref::<std::io::Error>();
+    cause.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}
+
+async fn full_screen(args: Args) -> anyhow::Result<()> {
     // What reads the keys panics without one.
     if !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
         bail!("this draws on a terminal, and its input or output is none");
     }
-    let server = Url::parse(&args.url).with_context(|| format!("--url {:?} is no address", args.url))?;
-    let (name, auth) = sign_in::sign_in(&args).await?;
-    let (client, events) = Client::builder(&args.url)
-        .auth(auth)
+    let site = Site::open(&args.server, Patience::Lasting).await?;
+    let server = Url::parse(&site.url).with_context(|| format!("--url {:?} is no address", site.url))?;
+    let identity = site.first()?;
+    let (client, events) = site
+        .builder(Some(identity))
         .receipts(true)
-        .client_name(concat!("rollcall-tui/", env!("CARGO_PKG_VERSION")))
         .call_timeout(CALL_TIMEOUT)
         .start()?;
     // The real size is asked for when the terminal is taken.
     let size = Size { width: 80, height: 24 };
-    let model = Model::new(&name, server.authority(), size, TimeZone::system());
+    let model = Model::new(&identity.name, server.authority(), size, TimeZone::system());
     app::run(model, client, events).await
 }
