@@ -1,7 +1,6 @@
 //! The pages: one file each, with its data, its handlers for HTML and JSON, a sample and its test.
 
 pub(crate) mod audit;
-pub(crate) mod landing;
 pub(crate) mod namespaces;
 pub(crate) mod nodes;
 pub(crate) mod overview;
@@ -67,7 +66,6 @@ mod tests {
         let render = |page: &dyn Fn() -> askama::Result<String>| page().unwrap();
         vec![
             ("login", render(&|| login::sample().render())),
-            ("landing", render(&|| landing::sample().render())),
             ("overview", render(&|| overview::sample(Role::Admin).render())),
             ("namespaces", render(&|| namespaces::sample(Role::Admin).render())),
             ("rooms", render(&|| rooms::sample(Role::Admin).render())),
