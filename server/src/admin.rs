@@ -45,6 +45,7 @@ use self::history::History;
 use self::inspect::Inspect;
 use self::live::LiveStreams;
 use self::pages::trouble;
+pub(crate) use self::peer::ByHttps;
 use self::refusal::Refusal;
 use self::session::Sessions;
 use crate::chat::Chat;
@@ -115,14 +116,6 @@ pub fn roll_call(deps: &AdminDeps, chat: Arc<Chat>) -> Router {
 pub fn instruments(deps: &AdminDeps, hub: Arc<Hub>) -> Router {
     instruments::router(deps, hub)
         .layer(from_fn_with_state(deps.clone(), viewer::guard_api))
-        .layer(map_response(headers::guarded))
-}
-
-/// The page at `/`, until there is more to see there.
-pub fn landing() -> Router {
-    Router::new()
-        .route("/", get(pages::landing::page))
-        .merge(assets::Urls::SITE.routes())
         .layer(map_response(headers::guarded))
 }
 

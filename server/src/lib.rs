@@ -2,7 +2,8 @@
 //!
 //! The folders are the stages of a message's way, in its order: [`gateway`] decodes an event, [`hub`] knows who is here,
 //! [`chat`] carries the use case out, [`store`] commits, [`fanout`] hands it to every socket. [`identity`] says who
-//! somebody is, [`telemetry`] counts, [`admin`] and [`api`] show and serve it over HTTP, and [`app`] puts them together.
+//! somebody is, [`telemetry`] counts, [`admin`] and [`api`] show and serve it over HTTP, [`web`] is the chat page,
+//! and [`app`] puts them together.
 
 pub mod admin;
 pub mod api;
@@ -20,3 +21,4 @@ pub mod limits;
 pub mod settings;
 pub mod store;
 pub mod telemetry;
+pub mod web;

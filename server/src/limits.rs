@@ -100,6 +100,11 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How long a token of our own is good. A day: a phone that was off over night signs in once in the morning.
 pub const TOKEN_LIFETIME: Duration = Duration::from_hours(24);
+/// How long the tokens of the chat page are good. Short, since a script that got into the page could carry one off; the page
+/// fetches the next one by a cookie that no script can read.
+pub const PAGE_TOKEN_LIFETIME: Duration = Duration::from_mins(15);
+/// How long the chat page stays signed in without being opened: two weeks, a holiday.
+pub const BROWSER_SESSION_LIFETIME: Duration = Duration::from_hours(14 * 24);
 /// The longest token that is looked at, in bytes. Headers hold 8 KiB in most proxies, so no client has a longer one.
 pub const TOKEN_BYTES_MAX: usize = 8_192;
 /// How far in the future a token's `nbf` may lie: two machines' clocks differ.

@@ -65,8 +65,6 @@ impl Urls {
     pub const ADMIN: Urls = Urls {
         prefix: "/admin/assets",
     };
-    /// Everybody else's.
-    pub const SITE: Urls = Urls { prefix: "/assets" };
 
     /// The address of the file that is called `name` in `assets/`.
     pub fn url(&self, name: &'static str) -> AssetUrl {

@@ -4,7 +4,6 @@ pub(crate) mod audit;
 pub(crate) mod conversation;
 pub(crate) mod conversations;
 pub(crate) mod explain;
-pub(crate) mod landing;
 pub(crate) mod message;
 pub(crate) mod messages;
 pub(crate) mod namespaces;
@@ -109,7 +108,6 @@ mod tests {
         let render = |page: &dyn Fn() -> askama::Result<String>| page().unwrap();
         vec![
             ("login", render(&|| login::sample().render())),
-            ("landing", render(&|| landing::sample().render())),
             ("overview", render(&|| overview::sample(Role::Admin).render())),
             ("namespaces", render(&|| namespaces::sample(Role::Admin).render())),
             ("rooms", render(&|| rooms::sample(Role::Admin).render())),

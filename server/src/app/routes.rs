@@ -26,9 +26,10 @@ use crate::gateway::rejected::{Admission, AdmissionLayer, Fault};
 use crate::gateway::websocket::PlainDoor;
 use crate::identity::presented_token;
 use crate::limits::CONNECTIONS_MAX;
-use crate::settings::{Settings, client_address};
+use crate::settings::{Registration, Settings, client_address};
 use crate::telemetry::endpoint::{self, MetricsToken};
 use crate::telemetry::label::Label as _;
+use crate::web::{PageSettings, Web};
 
 /// A listener, and what it serves.
 pub struct Listening {
@@ -48,7 +49,7 @@ impl Listening {
     }
 }
 
-/// Chat, REST, health and, unless they have a listener of their own, what operators use.
+/// The chat page, Socket.IO, REST, health and, unless they have a listener of their own, what operators use.
 pub fn main(
     parts: &Arc<Parts>,
     settings: &Settings,
@@ -58,7 +59,7 @@ pub fn main(
 ) -> Listening {
     let router = crate::api::routes(api(parts, settings))
         .merge(crate::gateway::websocket::routes(plain_door(parts, settings)))
-        .merge(crate::admin::landing())
+        .merge(crate::web::routes(web(parts, settings)))
         .merge(operators);
     let router = framed(router, settings.allowed_origins.clone(), parts.metrics.http.clone());
     // In front of axum's router, not inside it: a connection keeps what the layers around it attach.
@@ -101,6 +102,23 @@ fn api(parts: &Arc<Parts>, settings: &Settings) -> Api {
         },
         origins: settings.allowed_origins.clone(),
         proxies: settings.trusted_proxies.clone(),
+    }
+}
+
+fn web(parts: &Arc<Parts>, settings: &Settings) -> Web {
+    Web {
+        authority: Arc::clone(&parts.authority),
+        limits: Arc::clone(&parts.rates),
+        metrics: ApiMetrics {
+            gateway: parts.metrics.gateway.clone(),
+            http: parts.metrics.http.clone(),
+        },
+        proxies: settings.trusted_proxies.clone(),
+        page: PageSettings {
+            max_message_bytes: settings.max_message_bytes,
+            registration_open: settings.registration == Registration::Open,
+            admin_here: settings.admin_bind.is_none(),
+        },
     }
 }
 

@@ -39,6 +39,7 @@ impl fmt::Display for Welcome {
         let admin = self.admin_address.map_or_else(|| url.clone(), Self::url);
         writeln!(f, "Rollcall {} listens on {url}", env!("CARGO_PKG_VERSION"))?;
         writeln!(f)?;
+        writeln!(f, "  chat      {url}/")?;
         writeln!(f, "  admin     {admin}/admin   (user admin)")?;
         writeln!(f, "  metrics   {admin}/metrics")?;
         writeln!(f, "  health    {url}/health/ready")?;
@@ -57,6 +58,10 @@ impl fmt::Display for Welcome {
                 writeln!(f)?;
                 writeln!(f, "  demo users {}, password {DEMO_PASSWORD}", DEMO_USERS.join(", "))?;
                 writeln!(f)?;
+                writeln!(
+                    f,
+                    "Open {url}/ and sign in as alice; in another browser, or a private window, as bob."
+                )?;
                 writeln!(f, "Try next, each in a terminal of its own:")?;
                 writeln!(f)?;
                 writeln!(

@@ -1,5 +1,7 @@
 //! The word on who somebody is: tokens and passwords, held against the stored accounts.
 
+mod browser;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +9,7 @@ use chat_core::ports::{Accounts, Clock, CreateUserError, IdSource, NewUser, Stor
 use chat_core::user::{InvalidDisplayName, InvalidUsername, parse_display_name, parse_username, username_from_name};
 use chat_core::{Role, Timestamp, User, UserId};
 
+pub use self::browser::BrowserSession;
 use super::{
     AuthError, Claims, InvalidPassword, IssuedToken, NewPassword, Passwords, PasswordsError, TokenError, Tokens,
 };

@@ -3,6 +3,8 @@
 //! Which key a token is checked with follows from its header's `alg`, and each key takes one algorithm only, which follows
 //! from the key. So there is no `none`, and a public key is never taken for an HMAC secret.
 
+mod session;
+
 use std::sync::Arc;
 use std::time::Duration;
 

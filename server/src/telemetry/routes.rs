@@ -62,9 +62,12 @@ pub(super) const SOCKET_IO: &str = "/socket.io/";
 pub(super) const OTHER: &str = "other";
 
 /// Every route. Placeholders are compared by position, not by name.
-pub(super) static TABLE: [Row; 71] = [
+pub(super) static TABLE: [Row; 74] = [
     admin("/", FILE),
     admin("/assets/{file}", FILE),
+    api("/session", &[(Method::Post, &[200]), (Method::Delete, &[204])]),
+    api("/session/register", &[(Method::Post, &[201])]),
+    api("/session/token", &[(Method::Post, &[200, 204])]),
     api(SOCKET_IO, &[(Method::Get, &[101, 200]), (Method::Post, &[200])]),
     api("/api/v1/ws/chat", &[(Method::Get, &[101])]),
     api("/api/v1/auth/register", &[(Method::Post, &[201])]),

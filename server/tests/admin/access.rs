@@ -212,10 +212,10 @@ async fn another_site_cannot_sign_anybody_in() {
 }
 
 #[tokio::test]
-async fn the_landing_page_and_the_files_are_open_to_all() {
+async fn the_sign_in_page_and_the_files_are_open_to_all() {
     let stage = stage().await;
     let stranger = Client::stranger(&stage);
-    for page in ["/", "/admin/login"] {
+    for page in ["/admin/login"] {
         let html = stranger.get(page).await;
         assert_eq!(html.status, StatusCode::OK);
         let style = html

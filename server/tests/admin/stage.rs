@@ -7,7 +7,7 @@ use chat_core::ports::{Clock, IdSource};
 use chat_core::{NodeId, Role};
 use rollcall_server::admin::history::History;
 use rollcall_server::admin::inspect::Inspect;
-use rollcall_server::admin::{AdminDeps, landing, router};
+use rollcall_server::admin::{AdminDeps, router};
 use rollcall_server::chat::assembly::assemble;
 use rollcall_server::chat::{Chat, Ports};
 use rollcall_server::clock::{SystemClock, UuidSource};
@@ -93,7 +93,7 @@ impl Stage {
             clock,
             stop: CancellationToken::new(),
         };
-        let router = router(deps).merge(landing());
+        let router = router(deps);
         Self {
             server,
             rejected,

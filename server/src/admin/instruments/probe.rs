@@ -11,7 +11,7 @@ use rollcall_protocol::event::{Probe, name};
 use serde::{Deserialize, Serialize};
 
 use super::Instruments;
-use crate::admin::audit::AuditEntry;
+use crate::admin::audit::note;
 use crate::admin::pages::room::nothing;
 use crate::admin::refusal::Refusal;
 use crate::admin::viewer::Viewer;
@@ -153,15 +153,8 @@ async fn carry_out(
         probe_id: hex(&rand::random::<[u8; 8]>()),
         room: room.to_owned(),
     };
-    let entry = AuditEntry {
-        at: deps.clock.now(),
-        actor: viewer.account.username.clone(),
-        action: "probe",
-        target: room.to_owned(),
-        detail: format!("{} sockets, within {} ms", sockets.len(), patience.as_millis()),
-    };
-    tracing::info!(actor = %entry.actor, action = entry.action, target = %entry.target, "admin.change");
-    deps.audit.note(entry).await?;
+    let detail = format!("{} sockets, within {} ms", sockets.len(), patience.as_millis());
+    note(deps, viewer, "probe", room, detail).await?;
     let probed = hub.probe(&sockets, &probe, patience).await;
     let asked = probed.iter().filter(|probed| **probed != Probed::Failed).count();
     deps.metrics.sent(name::PROBE, asked as u64);
