@@ -11,8 +11,9 @@ packages='
 cc        build-essential   the build
 node      nodejs            tests/js and the chat page
 npm       npm               tests/js and the chat page
-python3   python3           tests/python
+python3   python3           tests/python and tests/operations
 promtool  prometheus        the tests of metrics and alerts
+nginx     nginx-light       the tests behind a reverse proxy
 tmux      tmux              the tests of the terminal client
 chromium  chromium          tests/browser
 '

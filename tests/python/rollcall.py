@@ -30,7 +30,7 @@ def until(what, probe, within=PATIENCE):
         time.sleep(0.01)
 
 
-def _free_port():
+def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -48,7 +48,9 @@ class Server:
 
     SETTINGS_OF_A_CALLER = ("ROLLCALL_", "DATABASE_URL", "REDIS_URL", "JWT_", "ALLOWED_ORIGINS", "PORT")
 
-    def __init__(self):
+    def __init__(self, **settings):
+        """`settings` are environment variables, over those of the tests."""
+        self.settings = settings
         self.data_dir = tempfile.mkdtemp(prefix="rollcall-py-")
         self.secret = secrets.token_hex(32)
         logs = ROOT / "tests" / ".artifacts" / "servers"
@@ -56,7 +58,7 @@ class Server:
         self.log_file = logs / f"python-{os.getpid()}-{secrets.token_hex(2)}.log"
         # Somebody else may take the port between its choice and the server's start.
         for attempt in (1, 2, 3):
-            self.port = _free_port()
+            self.port = free_port()
             try:
                 self._spawn()
                 return
@@ -92,7 +94,8 @@ class Server:
                     "ROLLCALL_RATE_LOGINS": "off",
                     "ROLLCALL_CANARY": "off",
                     "ROLLCALL_LOG_FORMAT": "json",
-                },
+                }
+                | self.settings,
             )
         until(f"the server is ready; its log: {self.log_file}", self._ready, 30)
 
@@ -107,9 +110,22 @@ class Server:
         """The last part of what the server printed."""
         return self.log_file.read_text(errors="replace")[-8000:]
 
-    def close(self):
+    def kill(self):
+        """Ends it at once, as a power cut would."""
         self.child.kill()
         self.child.wait()
+
+    def stop(self):
+        """Asks it to stop, and waits until it has; returns its exit status."""
+        self.child.terminate()
+        return self.child.wait(20)
+
+    def start_again(self):
+        """On the same port and data, after `kill` or `stop`."""
+        self._spawn()
+
+    def close(self):
+        self.kill()
         shutil.rmtree(self.data_dir, ignore_errors=True)
 
     def ask(self, method, where, token=None, body=None, expected=(200, 201, 204)):

@@ -99,7 +99,7 @@ pub static DELIVERY_CONFIRM_SECONDS: Metric<()> = Metric::histogram(
 /// `deliveries_unconfirmed`
 pub static DELIVERIES_UNCONFIRMED: Metric<()> = Metric::gauge(
     "rollcall_deliveries_unconfirmed",
-    "Deliveries handed to sockets that promised receipts and not yet confirmed",
+    "Deliveries at connected sockets that promised receipts, given up after 45 s without one",
 );
 /// `retries_total`
 pub static RETRIES: Metric<RetryResult> = Metric::counter(
