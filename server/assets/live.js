@@ -9,6 +9,20 @@
 
   document.documentElement.classList.add("js");
 
+  // --- times, in the reader's own zone -------------------------------------------------------------------------------
+
+  // Swedish writes times as everybody can read them: 2026-01-31 23:59:59. The exact value in UTC stays in the title.
+  function localise(root) {
+    const today = new Date().toLocaleDateString("sv-SE");
+    for (const time of root.querySelectorAll("time[datetime]:not([data-fixed])")) {
+      const at = new Date(time.dateTime);
+      if (Number.isNaN(at.getTime())) continue;
+      const [day, clock] = at.toLocaleString("sv-SE").split(" ");
+      const words = day === today ? clock : `${day} ${clock}`;
+      if (time.textContent !== words) time.textContent = words;
+    }
+  }
+
   // --- changing in place ---------------------------------------------------------------------------------------------
 
   // What the reader set, not the server.
@@ -185,6 +199,7 @@
   }
 
   function swap(fresh) {
+    localise(fresh);
     for (const region of document.querySelectorAll("[data-live]")) {
       const next = fresh.getElementById(region.id);
       if (next) morphChildren(region, next);
@@ -287,6 +302,7 @@
     }
   });
 
+  localise(document);
   open();
   showFreshness();
 })();

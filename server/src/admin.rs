@@ -25,7 +25,6 @@ mod peer;
 mod refusal;
 mod scene;
 pub mod session;
-pub mod similar;
 mod viewer;
 pub mod words;
 
@@ -155,6 +154,8 @@ fn pages() -> Router<AdminDeps> {
         .route("/admin/messages", get(pages::messages::page))
         .route("/admin/messages/{id}", get(pages::message::page))
         .route("/admin/explain", get(pages::explain::page))
+        .route("/admin/traffic", get(pages::traffic::page))
+        .route("/admin/probe", get(pages::probe::page))
         .route("/admin/rejected", get(pages::rejected::page))
         .route("/admin/nodes", get(pages::nodes::page))
         .route("/admin/audit", get(pages::audit::page))

@@ -225,7 +225,7 @@ impl Fanout {
             similar_rooms: if room_existed {
                 Vec::new()
             } else {
-                self.hub.similar_rooms(room, SIMILAR_ROOMS_MAX)
+                self.hub.similar_rooms(room)
             },
             delivery,
         };
@@ -361,9 +361,6 @@ impl Fanout {
         self.feeder.feed_now(socket).await;
     }
 }
-
-/// Names of live rooms that are kept with a broadcast to a room that was nothing.
-const SIMILAR_ROOMS_MAX: usize = 5;
 
 /// Encodes once for all sockets.
 fn encode<T: Serialize>(data: &T) -> Option<Box<RawValue>> {

@@ -9,6 +9,7 @@ pub mod lane;
 mod outlet;
 pub mod plain;
 pub mod probe;
+pub mod similar;
 pub mod socket;
 pub mod tap;
 pub mod view;

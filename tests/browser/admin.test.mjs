@@ -83,9 +83,19 @@ async function everyPage() {
     "/admin/sockets",
     "/admin/sockets?q=nobody-of-this-name",
     `/admin/sockets/${sid}`,
+    "/admin/users",
+    "/admin/users?q=nobody-of-this-name",
+    "/admin/conversations",
+    "/admin/messages",
+    "/admin/messages?sender=alice",
+    "/admin/explain",
+    ...subject.stored,
+    "/admin/traffic",
+    "/admin/probe",
     "/admin/rejected",
     "/admin/nodes",
     "/admin/audit",
+    "/admin?minutes=60",
   ];
 }
 
@@ -244,5 +254,61 @@ test("no page runs what a client wrote", async (t) => {
     assert.equal(await page.locator("img").count(), 0);
   }
   assert.deepEqual(dialogs, []);
+  assert.deepEqual(page.complaints, []);
+});
+
+const real = { skip: process.env.ROLLCALL_PREVIEW_BIN ? "the preview has no traffic of its own" : false };
+
+test("traffic appears as it happens, can be paused, and is only text", real, async (t) => {
+  const page = await open(t);
+  await subject.connect();
+  await signIn(page, "/admin/traffic?event=new_message");
+  await page.locator("#traffic-state", { hasText: "live" }).waitFor();
+  await subject.say('"><img src=x onerror=alert(1)>');
+  const row = page.locator("#traffic-rows tr").filter({ hasText: "onerror=alert(1)" }).first();
+  await row.waitFor();
+  assert.equal(await page.locator("#traffic-rows img").count(), 0);
+  assert.deepEqual(await axeFaults(page), []);
+  await page.getByRole("button", { name: "Pause" }).click();
+  const shown = await page.locator("#traffic-rows tr").count();
+  await subject.say("while paused");
+  await page.locator("#traffic-state", { hasText: /[1-9]\d* waiting/ }).waitFor();
+  assert.equal(await page.locator("#traffic-rows tr").count(), shown);
+  await page.getByRole("button", { name: "Go on" }).click();
+  await page.locator("#traffic-rows tr").filter({ hasText: "while paused" }).first().waitFor();
+  await page.getByRole("button", { name: "Clear the list" }).click();
+  assert.equal(await page.locator("#traffic-rows tr").count(), 0);
+  assert.deepEqual(page.complaints, []);
+});
+
+test("one box leads from a name to the evidence", real, async (t) => {
+  const page = await open(t);
+  await signIn(page, "/admin/explain");
+  await page.getByLabel("What").fill("alice");
+  await page.getByRole("button", { name: "Explain", exact: true }).click();
+  await page.locator("tbody tr a.row").first().click();
+  await page.getByRole("heading", { name: /evidence/ }).waitFor();
+  assert.deepEqual(page.complaints, []);
+});
+
+test("times are the reader's, and the exact value is on hover", real, async (t) => {
+  const page = await open(t, { timezoneId: "Asia/Kolkata" });
+  await signIn(page, subject.stored[2]);
+  const time = page.locator("dd time").first();
+  const [shown, exact] = [await time.textContent(), await time.getAttribute("title")];
+  const expected = new Date(exact).toLocaleTimeString("sv-SE", { timeZone: "Asia/Kolkata" });
+  assert.ok(shown.endsWith(expected), `${shown} is not ${expected}`);
+});
+
+test("disabling an account asks first, and says what was done", real, async (t) => {
+  const page = await open(t);
+  await signIn(page, "/admin/users/bob");
+  assert.equal(await page.getByRole("button", { name: "Disable account" }).isVisible(), false);
+  await page.getByText("Disable account…").click();
+  await page.getByRole("button", { name: "Disable account" }).click();
+  await page.getByText("The account is disabled, and its sockets are closed.").waitFor();
+  await page.getByText("Enable account…").click();
+  await page.getByRole("button", { name: "Enable account" }).click();
+  await page.getByText("The account is enabled again.").waitFor();
   assert.deepEqual(page.complaints, []);
 });

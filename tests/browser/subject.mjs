@@ -75,6 +75,7 @@ async function preview(binary) {
     username: "admin",
     password: "correct horse",
     room: "conversation:42",
+    stored: ["/admin/users/alice"],
     /** Connects somebody who belongs into `room`; gives the SID. */
     connect: async () => (await fetch(`${url}/preview/connect?user=zoe`, { method: "POST" })).text(),
     stop: child.stop,
@@ -105,9 +106,34 @@ async function server() {
   const { token } = await post("auth/login", { username: "alice", password: "demo" });
   const headers = { authorization: `Bearer ${token}` };
   const { conversations } = await (await fetch(`${url}/api/v1/conversations`, { headers })).json();
+  const [conversation] = conversations;
+  const { message } = await (
+    await fetch(`${url}/api/v1/messages`, {
+      method: "POST",
+      headers: { ...headers, "content-type": "application/json" },
+      body: JSON.stringify({ conversation_id: conversation.id, content: "is anybody there?" }),
+    })
+  ).json();
+  const alice = message.sender_id;
   const sockets = [];
   return {
     url,
+    /** Pages about what is stored. */
+    stored: [
+      `/admin/users/${alice}`,
+      `/admin/conversations/${conversation.id}`,
+      `/admin/messages/${message.id}`,
+      `/admin/explain?q=${message.id}`,
+      `/admin/explain?q=alice`,
+      `/admin/explain?message_id=${message.id}&user_id=${alice}`,
+      `/admin/explain?conversation_id=${conversation.id}&user_id=${alice}`,
+    ],
+    say: (content) =>
+      fetch(`${url}/api/v1/messages`, {
+        method: "POST",
+        headers: { ...headers, "content-type": "application/json" },
+        body: JSON.stringify({ conversation_id: conversation.id, content }),
+      }),
     username: "admin",
     password,
     room: `conversation:${conversations[0].id}`,

@@ -9,12 +9,14 @@ pub(crate) mod messages;
 pub(crate) mod namespaces;
 pub(crate) mod nodes;
 pub(crate) mod overview;
+pub(crate) mod probe;
 pub(crate) mod rejected;
 pub(crate) mod room;
 pub(crate) mod rooms;
 pub(crate) mod search;
 pub(crate) mod socket;
 pub(crate) mod sockets;
+pub(crate) mod traffic;
 pub(crate) mod trouble;
 pub(crate) mod user;
 pub(crate) mod users;
@@ -64,11 +66,6 @@ pub(crate) fn explain_now_href(conversation: &chat_core::ConversationId, user: &
 pub(crate) fn last_segment(path: Result<Path<String>, PathRejection>) -> Result<String, Refusal> {
     path.map(|Path(text)| text)
         .map_err(|_| Refusal::BadRequest("an id in an address is percent-encoded UTF-8".to_owned()))
-}
-
-/// The sockets that match a text.
-pub(crate) fn sockets_href(q: &str) -> String {
-    format!("/admin/sockets?q={}", byte_serialize(q.as_bytes()).collect::<String>())
 }
 
 /// A text as one segment of a path: everything that could end the segment is escaped.
@@ -133,6 +130,9 @@ mod tests {
                 "explain_choices",
                 render(&|| explain::sample_choices(Role::Admin).render()),
             ),
+            ("traffic", render(&|| traffic::sample(Role::Admin).render())),
+            ("probe", render(&|| probe::sample(Role::Admin).render())),
+            ("probe_observer", render(&|| probe::sample(Role::Observer).render())),
             ("rejected", render(&|| rejected::sample(Role::Admin).render())),
             ("nodes", render(&|| nodes::sample(Role::Admin).render())),
             ("audit", render(&|| audit::sample(Role::Admin).render())),
@@ -177,6 +177,7 @@ mod tests {
             "messages",
             "message",
             "explain",
+            "traffic",
         ] {
             let page = samples().into_iter().find(|(sample, _)| *sample == name).unwrap().1;
             assert!(

@@ -27,13 +27,15 @@ pub(crate) enum Tab {
     Conversations,
     Messages,
     Explain,
+    Traffic,
+    Probe,
     Rejected,
     Nodes,
     Audit,
 }
 
 impl Tab {
-    const ALL: [Tab; 11] = [
+    const ALL: [Tab; 13] = [
         Tab::Overview,
         Tab::Namespaces,
         Tab::Rooms,
@@ -42,6 +44,8 @@ impl Tab {
         Tab::Conversations,
         Tab::Messages,
         Tab::Explain,
+        Tab::Traffic,
+        Tab::Probe,
         Tab::Rejected,
         Tab::Nodes,
         Tab::Audit,
@@ -57,6 +61,8 @@ impl Tab {
             Tab::Conversations => "Conversations",
             Tab::Messages => "Messages",
             Tab::Explain => "Explain",
+            Tab::Traffic => "Traffic",
+            Tab::Probe => "Probe",
             Tab::Rejected => "Rejected",
             Tab::Nodes => "Nodes",
             Tab::Audit => "Audit",
@@ -73,6 +79,8 @@ impl Tab {
             Tab::Conversations => "/admin/conversations",
             Tab::Messages => "/admin/messages",
             Tab::Explain => "/admin/explain",
+            Tab::Traffic => "/admin/traffic",
+            Tab::Probe => "/admin/probe",
             Tab::Rejected => "/admin/rejected",
             Tab::Nodes => "/admin/nodes",
             Tab::Audit => "/admin/audit",

@@ -113,9 +113,14 @@ impl Inspect for Inspector {
             Some(id) => self.parts.store.conversation(&id).await?,
             None => None,
         };
-        let (view, members) = self.parts.hub.members(room);
+        let (view, mut members) = self.parts.hub.members(room);
         if members.is_empty() && conversation.is_none() {
             return Ok(None);
+        }
+        if let Some(conversation) = &conversation {
+            for member in &mut members {
+                member.stranger = !conversation.has(&member.user_id);
+            }
         }
         let missing = conversation
             .map(|conversation| self.parts.hub.missing(&conversation))

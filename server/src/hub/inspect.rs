@@ -1,12 +1,14 @@
 //! Reading the live state for people: namespaces, rooms and sockets as they are at this moment in socketioxide itself.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chat_core::ids::{CONVERSATION_ROOM_PREFIX, USER_ROOM_PREFIX, conversation_room};
 use chat_core::{Conversation, ConversationId, Sid};
 use socketioxide::extract::SocketRef;
 
 use super::lane::Mode;
+use super::similar::similar;
 use super::view::{LaneView, MemberView, MissingView, NamespaceView, RoomKind, RoomView, SocketView};
 use super::{Hub, LiveSocket};
 
@@ -76,39 +78,33 @@ impl Hub {
             .collect()
     }
 
-    /// Names of live rooms that look like `name`, the nearest first.
-    pub fn similar_rooms(&self, name: &str, most: usize) -> Vec<String> {
-        let wanted = name.to_lowercase();
-        let tail = wanted.rsplit(':').next().unwrap_or(&wanted).to_owned();
-        let mut found: Vec<(usize, String)> = self
-            .rooms_by_name()
-            .into_keys()
-            .filter_map(|room| {
-                let lower = room.to_lowercase();
-                let near = lower.contains(&wanted) || (!tail.is_empty() && lower.contains(&tail));
-                let shared = lower.bytes().zip(wanted.bytes()).take_while(|(a, b)| a == b).count();
-                (near || shared * 2 > wanted.len()).then(|| (usize::MAX - shared, room))
-            })
-            .collect();
-        found.sort();
-        found.into_iter().take(most).map(|(_, room)| room).collect()
+    /// Names of live rooms that `name` may have meant, the likeliest first.
+    pub fn similar_rooms(&self, name: &str) -> Vec<String> {
+        similar(name, self.rooms_by_name().keys().map(String::as_str))
     }
 
     /// A room and who is in it now; a room that nobody is in does not exist.
     pub fn members(&self, room: &str) -> (RoomView, Vec<MemberView>) {
-        let mut members: Vec<MemberView> = self
-            .room(room)
-            .into_iter()
-            .filter_map(|sid| self.socket(sid.as_str()))
-            .map(|socket| MemberView {
+        let id = room
+            .strip_prefix(CONVERSATION_ROOM_PREFIX)
+            .and_then(|id| ConversationId::parse(id).ok());
+        let member = |socket: Arc<LiveSocket>| {
+            let receipt = id.as_ref().and_then(|id| socket.last_receipt(id));
+            MemberView {
                 sid: socket.sid.clone(),
                 user_id: socket.user_id().clone(),
                 username: socket.user().username.clone(),
                 transport: socket.transport(),
                 node_id: self.node_id.clone(),
                 joined_at: socket.joined_at(room),
-            })
-            .collect();
+                confirmed_seq: receipt.map(|(seq, _)| seq),
+                confirmed_at: receipt.map(|(_, at)| at),
+                stranger: false,
+            }
+        };
+        let sids = self.room(room).into_iter();
+        let sockets = sids.filter_map(|sid| self.socket(sid.as_str()));
+        let mut members: Vec<MemberView> = sockets.map(member).collect();
         members.sort_by(|a, b| (&a.username, &a.sid).cmp(&(&b.username, &b.sid)));
         (room_view(room, members.len()), members)
     }

@@ -61,6 +61,12 @@ pub struct MemberView {
     pub node_id: NodeId,
     /// When it joined this room.
     pub joined_at: Timestamp,
+    /// The newest message of this conversation that it confirmed; `None`: no conversation's room, or no receipt yet.
+    pub confirmed_seq: Option<Seq>,
+    /// When that receipt came.
+    pub confirmed_at: Option<Timestamp>,
+    /// It is in a conversation's room, and its user is no participant.
+    pub stranger: bool,
 }
 
 /// A participant who is online but has sockets that are not in the conversation's room.

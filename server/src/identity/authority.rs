@@ -93,6 +93,11 @@ pub enum AccountError {
     /// It is none.
     #[error("password: {0}")]
     Password(#[from] InvalidPassword),
+    /// Somebody else has the name of the operator's account.
+    #[error(
+        "the account `admin` has the role {0}, so that nobody could sign in to the admin with it: make it an admin          (UPDATE users SET role = 'admin' WHERE username = 'admin') or give it another name first"
+    )]
+    NotAdmin(&'static str),
     /// Nobody has this username.
     #[error("there is no such account")]
     NotFound,
@@ -317,6 +322,10 @@ impl Authority {
                 Err(error) => Err(error),
             };
         };
+        if stored.user.role != Role::Admin {
+            // Somebody's own account by accident; setting its password would hand it over.
+            return Err(AccountError::NotAdmin(stored.user.role.as_str()));
+        }
         if let Some(given) = given {
             // The variable says what the password is, not what it was at first.
             let same = self

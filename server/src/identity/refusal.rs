@@ -64,6 +64,7 @@ impl From<AccountError> for WireError {
             AccountError::Username(_) | AccountError::DisplayName(_) | AccountError::Password(_) => {
                 WireError::new(ErrorCode::BadRequest, message)
             }
+            AccountError::NotAdmin(_) => WireError::new(ErrorCode::Conflict, message),
             AccountError::NotFound => WireError::new(ErrorCode::NotFound, message),
             AccountError::Passwords(error) => error.into(),
             AccountError::Store(error) => store_refusal(&error),

@@ -62,7 +62,7 @@ pub(super) const SOCKET_IO: &str = "/socket.io/";
 pub(super) const OTHER: &str = "other";
 
 /// Every route. Placeholders are compared by position, not by name.
-pub(super) static TABLE: [Row; 74] = [
+pub(super) static TABLE: [Row; 75] = [
     admin("/", FILE),
     admin("/assets/{file}", FILE),
     api("/session", &[(Method::Post, &[200]), (Method::Delete, &[204])]),
@@ -114,6 +114,7 @@ pub(super) static TABLE: [Row; 74] = [
     admin("/admin/messages/{id}", PAGE),
     admin("/admin/explain", PAGE),
     admin("/admin/traffic", PAGE),
+    admin("/admin/probe", PAGE),
     admin("/admin/rejected", PAGE),
     admin("/admin/nodes", PAGE),
     admin("/admin/audit", PAGE),

@@ -173,6 +173,9 @@ impl Inspect for FakeServer {
             transport: socket.transport,
             node_id: socket.node_id.clone(),
             joined_at: socket.connected_at,
+            confirmed_seq: None,
+            confirmed_at: None,
+            stranger: participants.is_some_and(|users| !users.contains(&socket.username)),
         });
         let mut missing: BTreeMap<&str, MissingView> = BTreeMap::new();
         for socket in outside {

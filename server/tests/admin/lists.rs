@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chat_core::UserId;
+use chat_core::ports::Accounts as _;
 use http::StatusCode;
 use rollcall_server::clock::SystemClock;
 use rollcall_server::gateway::rejected::{Fault, Rejection};
@@ -234,11 +235,19 @@ async fn a_fragment_has_the_live_parts_alone() {
 async fn the_search_leads_to_what_is_meant() {
     let stage = stage().await;
     let admin = Client::with_token(&stage, "admin").await;
+    let alice = stage.store.credentials("alice").await.unwrap().unwrap().user.id;
+    let alice = format!("/admin/users/{alice}");
     for (q, target) in [
         ("sid-bob-1", "/admin/sockets/sid-bob-1"),
         ("conversation:42", "/admin/rooms/%2F/conversation%3A42"),
         ("42", "/admin/rooms/%2F/conversation%3A42"),
-        ("alice", "/admin/sockets?q=alice"),
+        ("Alice", &alice),
+        ("ALI", "/admin/users?q=ALI"),
+        ("192.0.2", "/admin/sockets?q=192.0.2"),
+        (
+            "nothing at all".replace(' ', "+").as_str(),
+            "/admin/messages?q=nothing+at+all",
+        ),
         ("conversation:4", "/admin/rooms?q=conversation%3A4"),
         ("", "/admin"),
     ] {

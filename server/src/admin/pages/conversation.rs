@@ -109,15 +109,17 @@ async fn gather(deps: &AdminDeps, text: &str) -> Result<ConversationDetail, Refu
         )
     };
     let id = ConversationId::parse(text).map_err(|_| nothing())?;
-    let (conversation, participants) = deps.chat.conversation_for_operators(&id).await?.ok_or_else(nothing)?;
+    let (conversation, mut participants) = deps.chat.conversation_for_operators(&id).await?.ok_or_else(nothing)?;
     let room = deps
         .inspect
         .room("/", &conversation_room(&id))
         .await?
         .ok_or_else(nothing)?;
     let mut sockets = Vec::new();
-    for participant in participants.iter().filter(|participant| participant.online) {
-        sockets.extend(deps.inspect.sockets_of(&participant.user_id));
+    for participant in &mut participants {
+        let own = deps.inspect.sockets_of(&participant.user_id);
+        participant.online = !own.is_empty();
+        sockets.extend(own);
     }
     let filter = MessageFilter {
         conversation_id: Some(id),

@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::response::Response;
 
 use crate::admin::AdminDeps;
-use crate::admin::asked::{Asked, Paged, Pager};
+use crate::admin::asked::{Asked, FilterForm, Paged, Pager};
 use crate::admin::refusal::Refusal;
 use crate::admin::scene::{Chrome, Scene, Tab, html};
 use crate::admin::words::{Id, Sentence, Stamp, Status, count, counted, visible};
@@ -28,10 +28,8 @@ pub(crate) struct RejectedPage {
     reasons: Vec<Reason>,
     rows: Vec<Row>,
     pager: Option<Pager>,
-    filter: String,
+    form: FilterForm,
     reason: String,
-    filtered: bool,
-    clear: String,
 }
 
 #[derive(Debug)]
@@ -104,10 +102,8 @@ fn compose(scene: &Scene, all: Vec<Arc<Rejected>>) -> Result<RejectedPage, Refus
         reasons,
         rows: paged.items.iter().map(|rejected| row(scene, rejected)).collect(),
         pager: Pager::new(asked, &paged),
-        filter: asked.get("q").unwrap_or_default().to_owned(),
+        form: FilterForm::new(asked, &["q", "reason"]),
         reason: chosen.to_owned(),
-        filtered: !chosen.is_empty() || asked.get("q").is_some(),
-        clear: asked.link(&[("q", ""), ("reason", ""), ("page", "")]),
     })
 }
 

@@ -8,15 +8,16 @@ use axum::response::Response;
 
 use super::rooms::kind_word;
 use crate::admin::AdminDeps;
+use crate::admin::asked::{Asked, Column, FilterForm, Order, Pager};
 use crate::admin::inspect::Inspect;
 use crate::admin::refusal::Refusal;
 use crate::admin::scene::{Chrome, Scene, Tab, html};
-use crate::admin::similar::similar;
 use crate::admin::words::{Id, Sentence, Stamp, Status, count, counted, visible};
-use crate::hub::view::{MissingView, RoomDetail, RoomKind};
+use crate::hub::similar::similar;
+use crate::hub::view::{MemberView, MissingView, RoomDetail, RoomKind};
 
-/// Members that the page lists; the JSON has them all. A page of more would take longer to lay out than to read.
-const MEMBERS_SHOWN: usize = 500;
+/// What members can be sorted by.
+const COLUMNS: [&str; 4] = ["username", "transport", "confirmed_seq", "joined_at"];
 
 /// The page.
 #[derive(Debug, Template)]
@@ -29,9 +30,15 @@ pub(crate) struct RoomPage {
     kind: &'static str,
     sockets: String,
     is_conversation: bool,
+    conversation_href: Option<String>,
+    columns: Vec<Column>,
     members: Vec<Member>,
-    members_cut: Option<String>,
+    pager: Option<Pager>,
+    form: FilterForm,
+    strangers: Vec<Stranger>,
     missing: Vec<Missing>,
+    probe_href: String,
+    traffic_href: String,
     room: String,
     repair_href: String,
 }
@@ -44,7 +51,20 @@ struct Member {
     href: String,
     transport: &'static str,
     node: Id,
+    confirmed: String,
+    confirmed_at: Option<Stamp>,
+    stranger: bool,
     since: Stamp,
+}
+
+/// Somebody's socket in a conversation's room who is no participant.
+#[derive(Debug)]
+struct Stranger {
+    username: String,
+    user_href: String,
+    sid: Id,
+    href: String,
+    leave: String,
 }
 
 #[derive(Debug)]
@@ -61,20 +81,67 @@ struct MissingSocket {
     join: String,
 }
 
-fn compose(scene: &Scene, detail: RoomDetail) -> RoomPage {
-    let sentence = sentence(&detail);
-    let RoomDetail { room, members, missing } = detail;
-    let cut = members.len().saturating_sub(MEMBERS_SHOWN);
-    let members = members.into_iter().take(MEMBERS_SHOWN).map(|member| Member {
+fn order(asked: &Asked) -> Result<Order, Refusal> {
+    asked.order(&COLUMNS, Order::rising("username"))
+}
+
+/// The members that were asked for, in the order that was asked for.
+fn select(mut members: Vec<MemberView>, asked: &Asked) -> Result<Vec<MemberView>, Refusal> {
+    let order = order(asked)?;
+    if let Some(text) = asked.filter("q")? {
+        let has = |field: &str| field.to_lowercase().contains(&text);
+        members.retain(|member| has(&member.username) || has(member.sid.as_str()) || has(member.user_id.as_str()));
+    }
+    members.sort_by(|a, b| {
+        let by = match order.by {
+            "transport" => a.transport.cmp(b.transport),
+            "confirmed_seq" => a.confirmed_seq.cmp(&b.confirmed_seq),
+            "joined_at" => a.joined_at.cmp(&b.joined_at),
+            _ => a.username.cmp(&b.username),
+        };
+        order.apply(by).then_with(|| a.sid.cmp(&b.sid))
+    });
+    Ok(members)
+}
+
+fn member(scene: &Scene, member: &MemberView) -> Member {
+    Member {
         user_href: super::user_href(&member.user_id),
         username: visible(&member.username).into_owned(),
         href: super::socket_href(member.sid.as_str()),
         sid: Id::new(&member.sid),
         transport: member.transport,
         node: Id::new(&member.node_id),
+        confirmed: member
+            .confirmed_seq
+            .map(|seq| format!("#{}", count(seq.0)))
+            .unwrap_or_default(),
+        confirmed_at: member.confirmed_at.map(|at| scene.stamp(at)),
+        stranger: member.stranger,
         since: scene.stamp(member.joined_at),
-    });
-    RoomPage {
+    }
+}
+
+fn stranger(member: &MemberView) -> Stranger {
+    let href = super::socket_href(member.sid.as_str());
+    Stranger {
+        username: visible(&member.username).into_owned(),
+        user_href: super::user_href(&member.user_id),
+        sid: Id::new(&member.sid),
+        leave: format!("{href}/leave"),
+        href,
+    }
+}
+
+fn compose(scene: &Scene, detail: RoomDetail) -> Result<RoomPage, Refusal> {
+    let asked = &scene.asked;
+    let sentence = sentence(&detail);
+    let RoomDetail { room, members, missing } = detail;
+    let order = order(asked)?;
+    let strangers = members.iter().filter(|member| member.stranger).map(stranger).collect();
+    let paged = asked.paging()?.cut(select(members, asked)?);
+    let query: String = url::form_urlencoded::byte_serialize(room.name.as_bytes()).collect();
+    Ok(RoomPage {
         chrome: scene.chrome(Some(Tab::Rooms), format!("Room {}", Id::new(&room.name).short)),
         sentence,
         id: Id::new(&room.name),
@@ -82,12 +149,25 @@ fn compose(scene: &Scene, detail: RoomDetail) -> RoomPage {
         kind: kind_word(room.kind),
         sockets: count(room.sockets),
         is_conversation: room.kind == RoomKind::Conversation,
-        members: members.collect(),
-        members_cut: (cut > 0).then(|| format!("{} more are in /admin/api/rooms.", count(cut))),
+        conversation_href: room.conversation_id.as_ref().map(super::conversation_href),
+        columns: vec![
+            Column::new(asked, order, "username", "User", false),
+            Column::plain("SID"),
+            Column::new(asked, order, "transport", "Transport", false),
+            Column::plain("Node"),
+            Column::new(asked, order, "confirmed_seq", "Last receipt", true),
+            Column::new(asked, order, "joined_at", "In it since", true),
+        ],
+        members: paged.items.iter().map(|one| member(scene, one)).collect(),
+        pager: Pager::new(asked, &paged),
+        form: FilterForm::new(asked, &["q"]),
+        strangers,
         missing: missing.iter().map(missing_row).collect(),
         repair_href: format!("{}/repair", super::room_href(&room.namespace, &room.name)),
+        probe_href: format!("/admin/probe?room={query}"),
+        traffic_href: format!("/admin/traffic?room={query}"),
         room: room.name,
-    }
+    })
 }
 
 fn missing_row(missing: &MissingView) -> Missing {
@@ -106,6 +186,19 @@ fn missing_row(missing: &MissingView) -> Missing {
 fn sentence(detail: &RoomDetail) -> Sentence {
     let inside = detail.members.len();
     let inside_words = counted(inside, "socket is in it", "sockets are in it");
+    let strangers = detail.members.iter().filter(|member| member.stranger).count();
+    if strangers > 0 && detail.missing.is_empty() {
+        return Sentence::new(
+            Status::Failed,
+            format!(
+                "{} in this room without being a participant’s.",
+                counted(strangers, "socket is", "sockets are")
+            ),
+        )
+        .and(format!(
+            "{inside_words}. Messages are handed to participants only; the room is wrong all the same."
+        ));
+    }
     match (detail.room.kind, detail.missing.len()) {
         (RoomKind::Conversation, 0) if inside == 0 => Sentence::new(
             Status::Offline,
@@ -190,7 +283,7 @@ pub(crate) async fn page(
     scene: Scene,
     path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Response, Refusal> {
-    html(&compose(&scene, gather(deps.inspect.as_ref(), path).await?))
+    html(&compose(&scene, gather(deps.inspect.as_ref(), path).await?)?)
 }
 
 /// `GET /admin/api/rooms/{namespace}/{room}`
@@ -204,9 +297,10 @@ pub(crate) async fn api(
 #[cfg(test)]
 pub(crate) fn sample(role: chat_core::Role) -> RoomPage {
     compose(
-        &Scene::sample("/admin/rooms/%2F/conversation:42", role),
+        &Scene::sample("/admin/rooms/%2F/conversation:42?sort=joined_at&page_size=2", role),
         tests::detail(),
     )
+    .unwrap()
 }
 
 #[cfg(test)]
@@ -215,7 +309,7 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::admin::scene::sample_time;
-    use crate::hub::view::{MemberView, RoomView};
+    use crate::hub::view::RoomView;
 
     pub(crate) fn detail() -> RoomDetail {
         let member = |sid: &str, user: &str, transport, seconds| MemberView {
@@ -226,6 +320,9 @@ pub(crate) mod tests {
             transport,
             node_id: NodeId::parse("0197c31f-0000-7000-8000-0000000000d1").unwrap(),
             joined_at: sample_time(seconds),
+            confirmed_seq: Some(chat_core::Seq(812)),
+            confirmed_at: Some(sample_time(1)),
+            stranger: user == super::super::tests::HOSTILE,
         };
         RoomDetail {
             room: RoomView {
@@ -263,6 +360,8 @@ pub(crate) mod tests {
                 .starts_with("1 participant is online and not in this room")
         );
         room.missing.clear();
+        assert!(sentence(&room).lead.starts_with("1 socket is in this room without"));
+        room.members.retain(|member| !member.stranger);
         assert_eq!(sentence(&room).status, Status::Healthy);
         room.members.clear();
         assert_eq!(sentence(&room).status, Status::Offline);

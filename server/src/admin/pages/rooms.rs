@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::Response;
 
 use crate::admin::AdminDeps;
-use crate::admin::asked::{Asked, Column, Order, Paged, Pager};
+use crate::admin::asked::{Asked, Column, FilterForm, Order, Paged, Pager};
 use crate::admin::refusal::Refusal;
 use crate::admin::scene::{Chrome, Scene, Tab, html};
 use crate::admin::words::{Id, Sentence, Status, count, counted};
@@ -24,14 +24,10 @@ pub(crate) struct RoomsPage {
     columns: Vec<Column>,
     rows: Vec<Row>,
     pager: Option<Pager>,
-    filter: String,
+    form: FilterForm,
     namespace: String,
     namespaces: Vec<String>,
-    sort: String,
-    page_size: String,
     all: bool,
-    filtered: bool,
-    clear: String,
 }
 
 #[derive(Debug)]
@@ -111,14 +107,10 @@ fn compose(scene: &Scene, namespaces: Vec<String>, rooms: Vec<RoomView>) -> Resu
         ],
         rows: paged.items.iter().map(row).collect(),
         pager: Pager::new(asked, &paged),
-        filter: asked.get("q").unwrap_or_default().to_owned(),
-        namespace: asked.get("namespace").unwrap_or_default().to_owned(),
+        form: FilterForm::new(asked, &["q", "namespace"]),
+        namespace: asked.shown("namespace"),
         namespaces,
-        sort: asked.get("sort").unwrap_or_default().to_owned(),
-        page_size: asked.get("page_size").unwrap_or_default().to_owned(),
         all,
-        filtered: asked.get("q").is_some() || asked.get("namespace").is_some(),
-        clear: asked.link(&[("q", ""), ("namespace", ""), ("page", "")]),
     })
 }
 

@@ -1,50 +1,87 @@
-//! The field in the head of every page: a SID, a room or a user, whichever it is.
+//! The field in the head of every page: a SID, a room, a user, a message, a conversation or an address, whichever it is.
 
 use axum::extract::State;
 use axum::response::Redirect;
+use chat_core::ports::operators::{ConversationFilter, ConversationOrder, Slice};
+use chat_core::{ConversationId, MessageId};
 
+use super::user;
 use crate::admin::AdminDeps;
 use crate::admin::asked::Asked;
 use crate::admin::refusal::Refusal;
 use crate::admin::viewer::Viewer;
 
-/// `GET /admin/search?q=`: leads to the socket or the room of exactly this name, else to the list that has a match.
+/// `GET /admin/search?q=`: leads to what is exactly this, else to the list that has a match.
 pub(crate) async fn page(State(deps): State<AdminDeps>, _viewer: Viewer, asked: Asked) -> Result<Redirect, Refusal> {
-    let Some(text) = asked.get("q") else {
+    let Some(text) = asked.text("q")? else {
         return Ok(Redirect::to("/admin"));
     };
+    let found = match exactly(&deps, &text).await? {
+        Some(page) => page,
+        None => list(&deps, &text).await?,
+    };
+    Ok(Redirect::to(&found))
+}
+
+/// The page of what has exactly this id or name.
+async fn exactly(deps: &AdminDeps, text: &str) -> Result<Option<String>, Refusal> {
     if deps.inspect.socket(text).is_some() {
-        return Ok(Redirect::to(&super::socket_href(text)));
+        return Ok(Some(super::socket_href(text)));
     }
-    for room in [
-        text.to_owned(),
-        format!("{}{text}", chat_core::ids::CONVERSATION_ROOM_PREFIX),
-    ] {
+    if deps.inspect.room("/", text).await?.is_some() {
+        return Ok(Some(super::room_href("/", text)));
+    }
+    if let Ok(id) = MessageId::parse(text)
+        && deps.chat.message_for_operators(&id).await?.is_some()
+    {
+        return Ok(Some(super::message_href(&id)));
+    }
+    match user::find(deps, text).await {
+        Ok(user) => return Ok(Some(super::user_href(&user.id))),
+        Err(Refusal::NotFound { .. }) => {}
+        Err(refusal) => return Err(refusal),
+    }
+    if let Ok(id) = ConversationId::parse(text) {
+        if deps.chat.conversation_for_operators(&id).await?.is_some() {
+            return Ok(Some(super::conversation_href(&id)));
+        }
+        let room = chat_core::ids::conversation_room(&id);
         if deps.inspect.room("/", &room).await?.is_some() {
-            return Ok(Redirect::to(&super::room_href("/", &room)));
+            return Ok(Some(super::room_href("/", &room)));
         }
     }
-    let wanted = asked.filter("q")?.unwrap_or_default();
-    let rooms = deps.inspect.rooms(None);
-    let in_rooms = text.contains(':')
-        || rooms
-            .iter()
-            .any(|room| room.name.to_lowercase().contains(&wanted) && is_listed(room));
-    let by_user = deps
-        .inspect
-        .sockets()
-        .iter()
-        .any(|socket| socket.username.to_lowercase().contains(&wanted));
-    if in_rooms && !by_user {
+    Ok(None)
+}
+
+/// The list that has a match: people first, then sockets (by address too), conversations, rooms.
+async fn list(deps: &AdminDeps, text: &str) -> Result<String, Refusal> {
+    let to = |list: &str| {
         let query = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("q", text)
             .finish();
-        return Ok(Redirect::to(&format!("/admin/rooms?{query}")));
+        Ok(format!("/admin/{list}?{query}"))
+    };
+    let wanted = text.to_lowercase();
+    let has = |field: &str| field.to_lowercase().contains(&wanted);
+    if !deps.accounts.search_users(text, 1).await?.items.is_empty() {
+        return to("users");
     }
-    Ok(Redirect::to(&super::sockets_href(text)))
-}
-
-fn is_listed(room: &crate::hub::view::RoomView) -> bool {
-    use crate::hub::view::RoomKind;
-    matches!(room.kind, RoomKind::Conversation | RoomKind::Other)
+    let of_socket = |socket: &crate::hub::view::SocketView| has(socket.sid.as_str()) || has(&socket.address);
+    if deps.inspect.sockets().iter().any(of_socket) {
+        return to("sockets");
+    }
+    let filter = ConversationFilter {
+        text: Some(text.to_owned()),
+        kind: None,
+        order: ConversationOrder::CreatedAt,
+        falling: true,
+    };
+    let first = Slice { skip: 0, limit: 1 };
+    if deps.reads.list_conversations(&filter, first).await?.total > 0 {
+        return to("conversations");
+    }
+    if deps.inspect.rooms(None).iter().any(|room| has(&room.name)) {
+        return to("rooms");
+    }
+    to("messages")
 }

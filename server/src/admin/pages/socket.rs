@@ -5,14 +5,22 @@ use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
+use chat_core::delivery::ConnectionEvent;
+use serde::Serialize;
 
 use super::rooms::kind_word;
+use super::user::rows::history_words;
 use crate::admin::AdminDeps;
 use crate::admin::refusal::Refusal;
 use crate::admin::scene::{Chrome, Scene, Tab, html};
-use crate::admin::words::{Id, Sentence, Stamp, Status, counted, visible};
+use crate::admin::words::{Id, Sentence, Stamp, Status, count, counted, visible};
 use crate::hub::inspect::kind_of;
-use crate::hub::view::{RoomKind, SocketView};
+use crate::hub::view::{LaneView, RoomKind, SocketView};
+
+/// Entries of the user's history that are looked through for this socket's.
+const HISTORY_LOOKED_AT: u32 = 500;
+/// A connection's first entry may be noted a moment before it counts as connected, in milliseconds.
+const HISTORY_BEFORE_MS: i64 = 5_000;
 
 /// The page.
 #[derive(Debug, Template)]
@@ -35,6 +43,41 @@ pub(crate) struct SocketPage {
     receipts: bool,
     lagging: bool,
     rooms: Vec<Room>,
+    lanes: Vec<Lane>,
+    history: Vec<Event>,
+    traffic_href: String,
+}
+
+/// The JSON: the socket as the list has it, and what is known beyond that.
+#[derive(Debug, Serialize)]
+pub(crate) struct SocketDetail {
+    #[serde(flatten)]
+    socket: SocketView,
+    /// What it was handed, conversation by conversation.
+    conversations: Vec<LaneView>,
+    /// What happened to it, the newest first.
+    history: Vec<ConnectionEvent>,
+}
+
+/// What it was handed of one conversation.
+#[derive(Debug)]
+struct Lane {
+    id: Id,
+    href: String,
+    state: (Status, &'static str),
+    handed: String,
+    behind: Option<String>,
+    confirmed: String,
+    confirmed_at: Option<Stamp>,
+    waiting: Option<(Status, String)>,
+}
+
+#[derive(Debug)]
+struct Event {
+    key: String,
+    at: Stamp,
+    what: (Status, &'static str),
+    detail: String,
 }
 
 #[derive(Debug)]
@@ -47,7 +90,48 @@ struct Room {
     may_leave: bool,
 }
 
-fn compose(scene: &Scene, socket: &SocketView) -> SocketPage {
+fn lane(scene: &Scene, receipts: bool, lane: &LaneView) -> Lane {
+    let behind = lane.head_seq.0.saturating_sub(lane.handed_seq.0);
+    let waiting = |status, word: &str| {
+        let since = lane.waiting_since.map(|at| scene.stamp(at).ago);
+        let since = since.map(|ago| format!(", the oldest for {ago}")).unwrap_or_default();
+        Some((status, format!("{} {word}{since}", count(lane.waiting))))
+    };
+    Lane {
+        id: Id::new(&lane.conversation_id),
+        href: super::conversation_href(&lane.conversation_id),
+        state: match (lane.in_room, lane.left) {
+            (true, _) => (Status::Healthy, "in the room"),
+            (false, true) => (Status::Late, "left by itself"),
+            (false, false) => (Status::Failed, "not in the room"),
+        },
+        handed: format!("#{}", count(lane.handed_seq.0)),
+        behind: (behind > 0).then(|| format!("{} behind", count(behind))),
+        confirmed: if receipts {
+            format!("#{}", count(lane.confirmed_seq.0))
+        } else {
+            "–".to_owned()
+        },
+        confirmed_at: lane.confirmed_at.map(|at| scene.stamp(at)),
+        waiting: match (lane.waiting, lane.unconfirmed) {
+            (0, _) => None,
+            (_, 0) => waiting(Status::Unknown, "waiting"),
+            _ => waiting(Status::Failed, "unconfirmed"),
+        },
+    }
+}
+
+fn event(scene: &Scene, event: &ConnectionEvent) -> Event {
+    Event {
+        key: format!("{} {} {}", event.at.as_millis(), event.kind.as_str(), event.detail),
+        at: scene.stamp(event.at),
+        what: history_words(event.kind),
+        detail: visible(&event.detail).into_owned(),
+    }
+}
+
+fn compose(scene: &Scene, detail: &SocketDetail) -> SocketPage {
+    let socket = &detail.socket;
     let sentence = sentence(scene, socket);
     let text = |text: &str| visible(text).into_owned();
     SocketPage {
@@ -55,6 +139,13 @@ fn compose(scene: &Scene, socket: &SocketView) -> SocketPage {
         sentence,
         here: super::socket_href(socket.sid.as_str()),
         rooms: socket.rooms.iter().map(|name| room(socket, name)).collect(),
+        lanes: detail
+            .conversations
+            .iter()
+            .map(|one| lane(scene, socket.receipts, one))
+            .collect(),
+        history: detail.history.iter().map(|one| event(scene, one)).collect(),
+        traffic_href: format!("/admin/traffic?sid={}", socket.sid),
         sid: Id::new(&socket.sid),
         user_href: super::user_href(&socket.user_id),
         username: text(&socket.username),
@@ -117,10 +208,19 @@ pub(crate) fn find(deps: &AdminDeps, sid: &str) -> Result<SocketView, Refusal> {
     })
 }
 
-/// A SID out of the path.
-pub(crate) fn sid(path: Result<Path<String>, PathRejection>) -> Result<String, Refusal> {
-    path.map(|Path(sid)| sid)
-        .map_err(|_| Refusal::BadRequest("a SID in an address is percent-encoded UTF-8".to_owned()))
+async fn gather(deps: &AdminDeps, sid: &str) -> Result<SocketDetail, Refusal> {
+    let socket = find(deps, sid)?;
+    let from = socket.connected_at.plus_millis(-HISTORY_BEFORE_MS);
+    let history = deps
+        .deliveries
+        .connections(&socket.user_id, from, deps.clock.now(), HISTORY_LOOKED_AT);
+    let mut history = history.await?;
+    history.retain(|event| event.sid.as_ref() == Some(&socket.sid));
+    Ok(SocketDetail {
+        conversations: deps.inspect.lanes(sid),
+        socket,
+        history,
+    })
 }
 
 /// `GET /admin/sockets/{sid}`
@@ -129,15 +229,15 @@ pub(crate) async fn page(
     scene: Scene,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Refusal> {
-    html(&compose(&scene, &find(&deps, &sid(path)?)?))
+    html(&compose(&scene, &gather(&deps, &super::last_segment(path)?).await?))
 }
 
 /// `GET /admin/api/sockets/{sid}`
 pub(crate) async fn api(
     State(deps): State<AdminDeps>,
     path: Result<Path<String>, PathRejection>,
-) -> Result<Json<SocketView>, Refusal> {
-    Ok(Json(find(&deps, &sid(path)?)?))
+) -> Result<Json<SocketDetail>, Refusal> {
+    Ok(Json(gather(&deps, &super::last_segment(path)?).await?))
 }
 
 #[cfg(test)]
@@ -145,5 +245,31 @@ pub(crate) fn sample(role: chat_core::Role) -> SocketPage {
     let mut socket = super::sockets::tests::socket("8JxAbCdEfGhIjKlMnOpQ", "alice", 722);
     socket.client = Some(super::tests::HOSTILE.to_owned());
     socket.rooms.push(super::tests::HOSTILE.to_owned());
-    compose(&Scene::sample("/admin/sockets/8JxAbCdEfGhIjKlMnOpQ", role), &socket)
+    let now = crate::admin::scene::sample_time;
+    let lane = |id: &str, in_room, unconfirmed| LaneView {
+        conversation_id: chat_core::ConversationId::parse(id).unwrap(),
+        in_room,
+        left: false,
+        head_seq: chat_core::Seq(812),
+        handed_seq: chat_core::Seq(810),
+        confirmed_seq: chat_core::Seq(771),
+        confirmed_at: Some(now(60)),
+        waiting: 39,
+        unconfirmed,
+        waiting_since: Some(now(59)),
+    };
+    let event = ConnectionEvent {
+        user_id: socket.user_id.clone(),
+        at: now(722),
+        kind: chat_core::delivery::ConnectionEventKind::Connected,
+        sid: Some(socket.sid.clone()),
+        node_id: socket.node_id.clone(),
+        detail: super::tests::HOSTILE.to_owned(),
+    };
+    let detail = SocketDetail {
+        socket,
+        conversations: vec![lane("42", true, 0), lane("43", false, 39)],
+        history: vec![event],
+    };
+    compose(&Scene::sample("/admin/sockets/8JxAbCdEfGhIjKlMnOpQ", role), &detail)
 }

@@ -24,6 +24,21 @@ async fn routes_that_are_not() {
 }
 
 #[tokio::test]
+async fn no_other_page_reads_what_is_for_operators() {
+    let server = server();
+    for path in ["/admin", "/admin/api/overview", "/metrics"] {
+        for method in [Method::GET, Method::OPTIONS] {
+            let answer = ask(method, path)
+                .header("origin", "http://good.example")
+                .header("access-control-request-method", "GET")
+                .of(&server.router)
+                .await;
+            assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn every_answer_can_be_read_by_an_allowed_page() {
     let server = server();
     for path in [

@@ -264,6 +264,13 @@ impl LiveSocket {
         Some(outcome)
     }
 
+    /// This socket's newest receipt in a conversation.
+    pub(crate) fn last_receipt(&self, conversation: &ConversationId) -> Option<(Seq, Timestamp)> {
+        let lanes = self.lanes.lock();
+        let newest = lanes.get(conversation)?.confirmations.back()?;
+        Some((newest.upto, newest.at))
+    }
+
     /// Messages that are no longer tried again.
     pub(crate) fn given_up(&self) -> usize {
         let mut all = 0;

@@ -194,6 +194,21 @@ async fn the_admin_is_made_once_and_has_the_password_that_is_set() {
 }
 
 #[tokio::test]
+async fn somebody_called_admin_is_not_made_the_admin() {
+    let store = Arc::new(MemoryStore::new());
+    let authority = authority(&store, &HandClock::at(NOW), OPEN);
+    authority.register("admin".into(), "correct horse", None).await.unwrap();
+    for given in [None, Some("another horse")] {
+        let refused = authority.ensure_admin(given).await.unwrap_err();
+        assert!(refused.to_string().contains("has the role user"), "{refused}");
+    }
+    assert!(
+        authority.login("admin", "correct horse").await.is_ok(),
+        "its password stays"
+    );
+}
+
+#[tokio::test]
 async fn trouble_of_the_store_is_no_refusal() {
     let store = Arc::new(MemoryStore::new());
     let authority = authority(&store, &HandClock::at(NOW), OPEN);

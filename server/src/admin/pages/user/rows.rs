@@ -187,7 +187,7 @@ pub(super) fn late_row(scene: &Scene, late: &Late, titled: &impl Fn(&Conversatio
     }
 }
 
-fn history_words(kind: ConnectionEventKind) -> (Status, &'static str) {
+pub(crate) fn history_words(kind: ConnectionEventKind) -> (Status, &'static str) {
     match kind {
         ConnectionEventKind::Connected => (Status::Healthy, "connected"),
         ConnectionEventKind::Disconnected => (Status::Offline, "disconnected"),
