@@ -112,7 +112,10 @@ export async function signOut() {
 }
 
 OTHER_TABS.addEventListener("message", ({ data }) => {
-  if (data === "signed-out" && user) location.reload();
+  if (data !== "signed-out" || !user) return;
+  // This tab's drafts are nobody else's business either.
+  sessionStorage.clear();
+  location.reload();
 });
 
 /** REST as the one who is signed in. A token that the server no longer takes is replaced, once. */
