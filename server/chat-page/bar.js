@@ -23,7 +23,6 @@ const CAUSES = {
 
 function sentence() {
   const { phase, reason, everOpen, downSince, retryAt } = link.state;
-  const network = navigator.onLine ? "" : " Your device says that it is offline.";
   const since = everOpen && downSince ? `, offline since ${moment(downSince)}` : "";
   if (phase === "connecting") return everOpen ? `Reconnecting${since}…` : "Connecting…";
   if (phase === "refused" && reason === "origin") {
@@ -33,7 +32,8 @@ function sentence() {
   if (phase === "open" && reason === "shutdown") return "The server is about to restart. What you write is kept and sent afterwards.";
   if (phase !== "waiting") return null;
   const seconds = Math.max(1, Math.ceil((retryAt - Date.now()) / 1_000));
-  return `${CAUSES[reason] ?? "Not connected"}${since}.${network} Trying again in ${seconds} s.`;
+  const cause = navigator.onLine ? (CAUSES[reason] ?? "Not connected") : "Your device is offline";
+  return `${cause}${navigator.onLine ? since : since.replace(" offline", "")}. Trying again in ${seconds} s.`;
 }
 
 const waitingWords = () => {

@@ -55,6 +55,8 @@ function onSession(session) {
     const conversation = take(wire);
     const { timeline } = conversation;
     conversation.typists.clear();
+    // Others may have read on while nobody could tell this page.
+    conversation.learnedFrom = null;
     const resumed = session.resume?.[wire.id];
     // Too far behind, or ahead of a database that was restored: what is held is no good as a beginning.
     if (resumed && !resumed.recovered) timeline.reset(wire.last_seq);

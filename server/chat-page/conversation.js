@@ -12,7 +12,8 @@ export class Conversation {
   typists = new Map();
   /** The seq after which the "new" mark stands, while it stands. */
   newAfter = null;
-  draft = "";
+  /** The seq of the own message whose delivery was asked for last, to learn the cursors from. */
+  learnedFrom = null;
 
   constructor(wire) {
     this.timeline = new Timeline(wire.last_seq);

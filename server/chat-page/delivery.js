@@ -73,7 +73,7 @@ function sentence(conversation, people) {
   if (people.length === 0) return "Nobody else is in this conversation.";
   if (without.length) return `${list(without)} may not have seen it.`;
   if (away.length === people.length) return people.length === 1 ? `${away[0]} is not connected.` : "Nobody is connected at the moment.";
-  if (away.length) return `Everybody who is connected has it. ${list(away)} ${away.length === 1 ? "is" : "are"} not.`;
+  if (away.length) return `Everybody who is connected has it. ${list(away)} ${away.length === 1 ? "is" : "are"} not connected.`;
   if (read.length === people.length) return people.length === 1 ? `${read[0]} has read it.` : "Everybody has read it.";
   return people.length === 1 ? `${list(names(ORDER))} has it.` : "Everybody has it.";
 }

@@ -42,6 +42,8 @@ export function confirm(title, words, verb, otherwise = "Cancel") {
 
 export function mount() {
   dialog.addEventListener("close", () => {
+    // The event comes late: another window may have been opened meanwhile.
+    if (dialog.open) return;
     closing?.(null);
     closing = null;
     dialog.replaceChildren();

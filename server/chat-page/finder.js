@@ -37,18 +37,15 @@ async function find(text) {
   }
 }
 
-/** The text with what was looked for marked, cut so that the first place is in sight. */
+const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+
+/** A line of the message with the words that were looked for marked. */
 function marked(message, text) {
-  const line = gist({ ...message, content: message.content.slice(0, 4_000) });
-  const wanted = text.toLocaleLowerCase();
-  const place = line.toLocaleLowerCase().indexOf(wanted);
-  if (place < 0) return [line];
-  const from = place > 40 ? place - 30 : 0;
-  return [
-    (from ? "…" : "") + line.slice(from, place),
-    el("mark", {}, line.slice(place, place + text.length)),
-    line.slice(place + text.length),
-  ];
+  const words = text.match(/[\p{L}\p{N}]+/gu) ?? [text];
+  const line = message.snippet ?? gist({ ...message, content: message.content.slice(0, 4_000) });
+  // Splitting at a group keeps what was split at: every second part is a hit.
+  const parts = line.split(new RegExp(`(${words.map(escaped).join("|")})`, "giu"));
+  return parts.map((part, at) => (at % 2 ? el("mark", {}, part) : part));
 }
 
 function result(message, text) {
@@ -66,11 +63,13 @@ function result(message, text) {
   );
 }
 
+/** Words are looked for whole, so what is still being typed may not be found yet. */
 async function search(text) {
   const mine = ++asked;
   const [status, place] = [byId("found-status"), byId("found")];
-  byId("found-part").hidden = text.length < SHORTEST;
-  if (text.length < SHORTEST) return place.replaceChildren();
+  const enough = text.length >= SHORTEST && /[\p{L}\p{N}]/u.test(text);
+  byId("found-part").hidden = !enough;
+  if (!enough) return place.replaceChildren();
   status.textContent = "Searching messages…";
   try {
     const { messages, more, partly } = await find(text);

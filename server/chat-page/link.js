@@ -76,7 +76,8 @@ async function onConnectError(error) {
 }
 
 function onDisconnect(reason) {
-  if (state.phase === "closed") return;
+  // By this page itself, which knows what it does next.
+  if (reason === "io client disconnect") return;
   const wait = shutdownWait;
   shutdownWait = 0;
   if (wait) return waitAndRetry("shutdown", wait);
@@ -128,7 +129,9 @@ async function renew() {
     await ask("refresh_token", { token: await refresh() });
   } catch (error) {
     // Nothing is lost: at the token's end the server closes, and the page comes back with a new one.
-    if (error.code === "unauthorized") become("refused", { reason: "token" });
+    if (error.code !== "unauthorized") return;
+    become("refused", { reason: "token" });
+    socket.disconnect();
   }
 }
 

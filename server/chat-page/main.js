@@ -18,6 +18,7 @@ import * as room from "./room.js";
 import * as session from "./session.js";
 import { ADMIN_HERE } from "./settings.js";
 import * as sidebar from "./sidebar.js";
+import * as stranded from "./stranded.js";
 import * as title from "./title.js";
 import { count } from "./words.js";
 
@@ -30,6 +31,7 @@ function mountChat() {
   mountDialogs();
   sidebar.mount();
   finder.mount();
+  stranded.mount();
   composer.mount();
   log.mount();
   room.mount({ look: reading.mount() });

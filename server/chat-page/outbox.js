@@ -42,6 +42,9 @@ function drop(entry) {
 export const of = (conversationId) => entries.filter((entry) => entry.conversation_id === conversationId);
 export const unsent = () => entries.filter(({ state }) => state !== "saved");
 
+/** What failed for a conversation that is not in the list any more: nowhere else would it be seen. */
+export const stranded = () => entries.filter(({ state, conversation_id }) => state === "failed" && !get(conversation_id));
+
 /** Takes in what a former page, or another tab that is gone, left behind; and sends on. */
 export function adopt() {
   for (let at = 0; at < localStorage.length; at += 1) {

@@ -188,8 +188,10 @@ export function mount({ look }) {
   on("link", () => {
     const id = route.current().id;
     // What could not be loaded while the line was down, and what was not known before the first session.
-    if (link.isOpen() && id && !(chat.opened()?.id === id && chat.opened().timeline.loaded)) enter();
-    if (link.isOpen() && !id) enter();
+    if (!link.isOpen()) return;
+    const here = chat.opened();
+    if (here?.id === id && here.timeline.loaded) delivery.learnFromNewest(here).catch(() => {});
+    else enter();
   });
   byId("log").addEventListener("click", onClick);
   byId("log").addEventListener("keydown", onKey);

@@ -75,7 +75,9 @@ export function refresh() {
     const before = user;
     const answer = await request("POST", "/session/token");
     if (!answer) {
-      forget();
+      // Whose page this is stays known: what they wrote is kept until they are back.
+      token = null;
+      goodUntil = 0;
       emit("signed-out", { why: "Your session has ended. Sign in again; nothing that you wrote is lost." });
       throw new Failure({ code: "unauthorized", message: "the session has ended" });
     }
@@ -110,7 +112,10 @@ export async function signOut() {
 }
 
 OTHER_TABS.addEventListener("message", ({ data }) => {
-  if (data === "signed-out" && user) location.reload();
+  if (data !== "signed-out" || !user) return;
+  // This tab's drafts are nobody else's business either.
+  sessionStorage.clear();
+  location.reload();
 });
 
 /** REST as the one who is signed in. A token that the server no longer takes is replaced, once. */

@@ -12,7 +12,12 @@ import { io } from "socket.io-client";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const PATIENCE_MS = 20_000;
 
-async function freePort() {
+/** The server under test. */
+export const SERVER =
+  process.env.ROLLCALL_BIN ?? path.join(process.env.CARGO_TARGET_DIR ?? `${root}target`, "debug/rollcall");
+
+/** A port that nobody listens at just now. */
+export async function freePort() {
   const probe = createServer();
   await new Promise((resume) => probe.listen(0, "127.0.0.1", resume));
   const { port } = probe.address();
@@ -31,7 +36,8 @@ export async function eventually(what, check, within = PATIENCE_MS) {
   }
 }
 
-function start(binary, args, env) {
+/** Starts a server; it ends with this process at the latest. */
+export function start(binary, args, env) {
   if (!existsSync(binary)) throw new Error(`no server at ${binary}: run tests/run, or cargo build and set ROLLCALL_BIN`);
   // Nothing of the caller's own settings reaches the server under test.
   const settings = /^(ROLLCALL_|PORT$|DATABASE_URL$|REDIS_URL$|JWT_|ALLOWED_ORIGINS$)/;
@@ -47,18 +53,20 @@ function start(binary, args, env) {
   return {
     output: () => output,
     alive: () => child.exitCode === null,
-    stop: () =>
+    /** Ends it: with SIGTERM it says farewell to its clients, with SIGKILL it does not. */
+    stop: (signal = "SIGTERM") =>
       new Promise((resume) => {
         process.off("exit", kill);
-        if (child.exitCode !== null) return resume();
+        if (child.exitCode !== null || child.signalCode !== null) return resume();
         child.once("exit", resume);
-        child.kill("SIGTERM");
+        child.kill(signal);
         setTimeout(() => child.kill("SIGKILL"), 15_000).unref();
       }),
   };
 }
 
-async function answers(child, url) {
+/** Waits until it answers. */
+export async function answers(child, url) {
   await eventually(`the server answers at ${url}\n${child.output()}`, async () => {
     if (!child.alive()) throw new Error(child.output());
     return (await fetch(url, { redirect: "manual" })).status < 500;
@@ -86,9 +94,7 @@ async function server() {
   const port = await freePort();
   const folder = mkdtempSync(path.join(tmpdir(), "rollcall-browser-"));
   const password = "a password of the walk";
-  const binary =
-    process.env.ROLLCALL_BIN ?? path.join(process.env.CARGO_TARGET_DIR ?? `${root}target`, "debug/rollcall");
-  const child = start(binary, ["serve", "--demo"], {
+  const child = start(SERVER, ["serve", "--demo"], {
     ROLLCALL_BIND: `127.0.0.1:${port}`,
     ROLLCALL_DATA_DIR: folder,
     ROLLCALL_ADMIN_PASSWORD: password,

@@ -25,7 +25,7 @@ const COOKIE_PATH: &str = "/session";
 
 /// What the page works with until the token ends.
 #[derive(Serialize)]
-struct Token {
+struct Ticket {
     token: String,
     expires_at: Timestamp,
     user: UserView,
@@ -68,12 +68,12 @@ fn set_cookie(response: &mut Response, value: &str, https: bool) -> Result<(), P
 }
 
 fn answer(status: StatusCode, session: BrowserSession, https: bool) -> Result<Response, Problem> {
-    let token = Token {
+    let ticket = Ticket {
         token: session.token.token,
         expires_at: session.token.expires_at,
         user: UserView::from(&session.user),
     };
-    let mut response = (status, Json(token)).into_response();
+    let mut response = (status, Json(ticket)).into_response();
     set_cookie(&mut response, &session.cookie, https)?;
     Ok(response)
 }
