@@ -14,6 +14,8 @@ npm       npm               tests/js and the chat page
 python3   python3           tests/python and tests/operations
 promtool  prometheus        the tests of metrics and alerts
 nginx     nginx-light       the tests behind a reverse proxy
+caddy     caddy             the tests behind a reverse proxy
+openssl   openssl           the tests behind a reverse proxy
 tmux      tmux              the tests of the terminal client
 chromium  chromium          tests/browser
 '

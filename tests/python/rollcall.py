@@ -36,7 +36,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def _binary():
+def binary():
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     found = Path(os.environ.get("ROLLCALL_BIN", target / "debug" / "rollcall"))
     assert found.exists(), f"no server at {found}: run tests/run, or cargo build and set ROLLCALL_BIN"
@@ -79,7 +79,7 @@ class Server:
         }
         with open(self.log_file, "ab") as log:
             self.child = subprocess.Popen(
-                [_binary(), "serve"],
+                [binary(), "serve"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
