@@ -9,6 +9,7 @@ use crate::sign_in::Patience;
 use crate::site::Site;
 
 mod asking;
+mod doctor;
 mod emit;
 mod finding;
 mod generated;
@@ -35,7 +36,7 @@ pub(crate) async fn run(args: Args, command: Command) -> Result<Outcome> {
         Command::Completions { shell } => return generated::completions(shell),
         Command::Man => return generated::man(),
         Command::Profile(command) => return profile::run(server, &command, out).await,
-        Command::Doctor(_) => return Ok(Outcome::Good),
+        Command::Doctor(doctor) => return doctor::run(server, &doctor, out).await,
         Command::Replay(replay) => return tape::replay(server, &replay, out).await,
         _ => {}
     }
