@@ -19,6 +19,8 @@ mod tape;
 pub(crate) mod verify;
 mod whoami;
 
+pub(crate) use whoami::differences;
+
 /// What the exit status says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
