@@ -165,3 +165,97 @@ async fn any_size_is_lived_with() -> Result<()> {
     terminal.shows("still here").await?;
     Ok(())
 }
+
+/// alice and bob in one terminal, wide enough for every column.
+async fn two_identities(server: &Server, more: &[&str]) -> Result<Terminal> {
+    let program = beside_the_test("rollcall-tui")?;
+    let url = server.url();
+    let args = [&["--url", &url, "--as", "alice,bob"], more].concat();
+    Terminal::run(&program, &args, &[("ROLLCALL_PASSWORD", "demo")], (140, 30)).await
+}
+
+#[tokio::test]
+async fn the_roll_is_called_through_a_restart() -> Result<()> {
+    let mut server = Server::setup().demo().start().await?;
+    let terminal = two_identities(&server, &[]).await?;
+    terminal.shows("1 of 2").await?;
+    open_group(&terminal).await?;
+    say(&terminal, "who is there?").await?;
+    terminal.press("F2").await?;
+    let called = |screen: &str| {
+        let row = screen
+            .lines()
+            .find(|line| line.contains(" alice ") && line.contains('✓'))
+            .map(ToOwned::to_owned);
+        screen.contains("alice/here")
+            && screen.contains("bob/here")
+            && row.is_some_and(|row| row.matches('✓').count() >= 2)
+    };
+    terminal.becomes("both have it", called).await?;
+    // Carol is not here; the ledger says so.
+    terminal.shows("○ offline").await?;
+
+    assert_eq!(server.terminate().await?.code(), Some(0));
+    terminal.shows("▲ reconnecting").await?;
+    terminal.press("Tab").await?;
+    say(&terminal, "said meanwhile").await?;
+    server.restart().await?;
+    terminal.shows("● connected").await?;
+    terminal.press("F2").await?;
+    terminal
+        .becomes("the second one is there, too", |screen| {
+            screen
+                .lines()
+                .filter(|line| {
+                    line.contains(" alice ") && (line.contains('✓') || line.contains('↺') || line.contains('▲'))
+                })
+                .count()
+                >= 2
+        })
+        .await?;
+
+    // Nobody here may ask why.
+    terminal.press("Enter").await?;
+    terminal.shows("seen here").await?;
+    terminal.shows("needs an admin").await?;
+    terminal.press("z").await?;
+    terminal.press("F4").await?;
+    terminal.shows("client and server agree").await?;
+    terminal.press("F3").await?;
+    terminal.shows("event session").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn faults_and_a_second_identity_are_a_key_away() -> Result<()> {
+    let server = Server::setup().demo().start().await?;
+    let folder = tempfile::tempdir()?;
+    let tape = folder.path().join("tape").display().to_string();
+    let terminal = two_identities(&server, &["--record", &tape]).await?;
+    open_group(&terminal).await?;
+    terminal.press("F6").await?;
+    terminal.shows("connect to a wrong path").await?;
+    terminal.press("5").await?;
+    terminal.shows("path /wrong.io/").await?;
+    terminal.press("F6").await?;
+    terminal.press("3").await?;
+    terminal.shows("■ fault on").await?;
+    terminal.press("F6").await?;
+    terminal.press("1").await?;
+    terminal.shows("cut on request").await?;
+    terminal.shows("● connected").await?;
+    terminal.press("F9").await?;
+    terminal.shows("alice@127.0.0.1").await?;
+    terminal
+        .becomes("both halves", |screen| {
+            screen.contains("alice@") && screen.contains("bob@")
+        })
+        .await?;
+    terminal.press("C-n").await?;
+    terminal.press("C-c").await?;
+    terminal.shows("ended with 0").await?;
+    let text = std::fs::read_to_string(&tape)?;
+    assert!(text.contains("new_message") || text.contains("session"), "{text:.300}");
+    assert!(!text.contains("eyJ"), "no token stands on a tape");
+    Ok(())
+}

@@ -9,6 +9,7 @@ use crate::sign_in::Patience;
 use crate::site::Site;
 
 mod asking;
+mod doctor;
 mod emit;
 mod finding;
 mod generated;
@@ -17,6 +18,8 @@ mod profile;
 mod tape;
 pub(crate) mod verify;
 mod whoami;
+
+pub(crate) use whoami::differences;
 
 /// What the exit status says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +38,7 @@ pub(crate) async fn run(args: Args, command: Command) -> Result<Outcome> {
         Command::Completions { shell } => return generated::completions(shell),
         Command::Man => return generated::man(),
         Command::Profile(command) => return profile::run(server, &command, out).await,
-        Command::Doctor(_) => return Ok(Outcome::Good),
+        Command::Doctor(doctor) => return doctor::run(server, &doctor, out).await,
         Command::Replay(replay) => return tape::replay(server, &replay, out).await,
         _ => {}
     }

@@ -1,7 +1,8 @@
 //! Which pane is where. Pure, so that scrolling can ask the same question as drawing.
 
-use ratatui::layout::Rect;
+use ratatui::layout::{Offset, Rect};
 
+use crate::model::looking::Screen;
 use crate::model::{Mode, Model, Size};
 
 /// Below this nothing can be laid out that a person could use.
@@ -11,6 +12,8 @@ pub(crate) const HEIGHT_MIN: u16 = 15;
 
 /// From here on the status fits into one row.
 const ONE_ROW_STATUS_WIDTH: u16 = 132;
+/// From here on the list stays beside the tables.
+const LIST_BESIDE_TABLES: u16 = 110;
 /// Longer drafts scroll inside.
 const COMPOSER_ROWS_MAX: usize = 5;
 /// ` > ` before what is written, one empty cell behind.
@@ -27,6 +30,26 @@ pub(crate) struct Panes {
 }
 
 impl Panes {
+    /// The same somewhere else on the screen.
+    pub(crate) fn at(self, x: u16, y: u16) -> Self {
+        let offset = Offset {
+            x: i32::from(x),
+            y: i32::from(y),
+        };
+        Self {
+            status: self.status.offset(offset),
+            list: self.list.offset(offset),
+            timeline: self.timeline.offset(offset),
+            info: self.info.offset(offset),
+            composer: self.composer.offset(offset),
+        }
+    }
+
+    /// Everything between the status and the information.
+    pub(crate) fn body(&self) -> Rect {
+        self.list.union(self.timeline)
+    }
+
     /// The inside of the timeline's frame.
     pub(crate) fn timeline_inside(&self) -> Rect {
         Rect {
@@ -48,6 +71,8 @@ pub(crate) fn panes(model: &Model, size: Size) -> Option<Panes> {
     let composer_rows = composer_rows(model, width);
     let body_rows = height - status_rows - composer_rows - 1;
     let list_width = match width {
+        // The tables want the room; the list is one key away.
+        ..LIST_BESIDE_TABLES if model.screen != Screen::Chat => 0,
         ..80 => 18,
         80..110 => 24,
         _ => 30,
@@ -67,7 +92,7 @@ pub(crate) fn composer_cells(width: u16) -> usize {
 }
 
 fn composer_rows(model: &Model, width: u16) -> u16 {
-    if model.mode == Mode::Command {
+    if matches!(model.mode, Mode::Command | Mode::Search) || model.screen != Screen::Chat {
         return 1;
     }
     let rows = model.composer.rows(composer_cells(width)).0.len();

@@ -1,11 +1,14 @@
 //! Rollcall's terminal client.
 //!
 //! `model` is everything that the screen shows, `update` changes it (pure: an event in, effects out), `effects` carries those
-//! out, `view` draws it. `layout` and `rows` say where things are and are shared by the two; colours are in `theme` alone.
+//! out, `view` draws it. `layout` and `rows` say where things are and are shared by the two; colours are in `theme` alone. A
+//! `desk` holds one model for each identity. `headless` answers one question without a screen; `roll` is the roll call itself,
+//! for both.
 
 mod app;
 mod args;
 mod clock;
+mod desk;
 mod duration;
 mod effect;
 mod effects;
@@ -30,7 +33,6 @@ mod view;
 
 use std::io::{ErrorKind, IsTerminal};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use clap::Parser;
@@ -38,14 +40,15 @@ use jiff::tz::TimeZone;
 use url::Url;
 
 use crate::args::Args;
+use crate::desk::Desk;
 use crate::headless::Outcome;
 use crate::model::{Model, Size};
 use crate::out::note;
-use crate::sign_in::Patience;
+use crate::sign_in::{Identity, Patience};
 use crate::site::Site;
+use crate::tape::{Head, Writer};
+use crate::theme::ThemeName;
 
-/// A message waits this long for a connection before it counts as failed.
-const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// It could not be looked at.
 const SET_UP: u8 = 2;
 
@@ -81,14 +84,21 @@ async fn full_screen(args: Args) -> anyhow::Result<()> {
     }
     let site = Site::open(&args.server, Patience::Lasting).await?;
     let server = Url::parse(&site.url).with_context(|| format!("--url {:?} is no address", site.url))?;
-    let identity = site.first()?;
-    let (client, events) = site
-        .builder(Some(identity))
-        .receipts(true)
-        .call_timeout(CALL_TIMEOUT)
-        .start()?;
+    site.first()?;
+    let tape = args.screen.record.as_deref();
+    let tape = tape
+        .map(|file| Writer::create(file, &Head::new(&site.url, clock::now())))
+        .transpose()?;
+    let theme = ThemeName::from_environment(args.screen.theme.as_deref());
     // The real size is asked for when the terminal is taken.
     let size = Size { width: 80, height: 24 };
-    let model = Model::new(&identity.name, server.authority(), size, TimeZone::system());
-    app::run(model, client, events).await
+    let observes = site.identities.iter().any(Identity::may_observe) || args.server.admin_token.is_some();
+    let seats = site.identities.iter().map(|identity| Model {
+        theme,
+        observes,
+        mouse: !args.screen.no_mouse,
+        ..Model::new(&identity.name, server.authority(), size, TimeZone::system())
+    });
+    let desk = Desk::new(seats.collect());
+    app::run(desk, site, tape).await
 }

@@ -1,17 +1,27 @@
 //! Everything that the screen shows. Changed by `update` alone, drawn by `view`.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use rollcall_client::protocol::chat_core::{ConversationId, Sid, UserId};
+use rollcall_client::protocol::event::Session;
 use rollcall_client::protocol::{ConversationView, UserView};
 use rollcall_client::{DownReason, State};
 
+pub(crate) mod call;
 pub(crate) mod composer;
+pub(crate) mod looking;
 pub(crate) mod timeline;
+pub(crate) mod wire;
 
+use call::Call;
 use composer::Composer;
+use looking::{Draft, FaultsOn, Looking, Popup, Screen};
 use timeline::Timeline;
+use wire::WireLog;
+
+use crate::theme::ThemeName;
 
 /// Milliseconds since the program began: a clock that never goes back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +43,8 @@ pub(crate) enum Mode {
     Write,
     /// Writing a command after `:`.
     Command,
+    /// Writing what is searched for after `/`.
+    Search,
 }
 
 /// The connection, as the status line tells it.
@@ -105,6 +117,25 @@ pub(crate) struct Model {
     pub(crate) typing_told: Option<Millis>,
     pub(crate) notice: Option<Notice>,
     pub(crate) quit: bool,
+    /// Which of one's identities this is, of how many.
+    pub(crate) seat: (usize, usize),
+    /// Every identity's SID, so that the ledger's sockets are recognised.
+    pub(crate) sids: Vec<Option<Sid>>,
+    pub(crate) screen: Screen,
+    pub(crate) popup: Option<Popup>,
+    pub(crate) looking: Looking,
+    pub(crate) draft: Draft,
+    pub(crate) calls: HashMap<ConversationId, Call>,
+    pub(crate) wire: WireLog,
+    pub(crate) faults: FaultsOn,
+    pub(crate) session: Option<Box<Session>>,
+    pub(crate) search: String,
+    /// The row that was found last.
+    pub(crate) searched_at: Option<usize>,
+    pub(crate) theme: ThemeName,
+    pub(crate) mouse: bool,
+    /// May the ledger be asked about others' messages?
+    pub(crate) observes: bool,
 }
 
 impl Model {
@@ -132,7 +163,36 @@ impl Model {
             typing_told: None,
             notice: None,
             quit: false,
+            seat: (0, 1),
+            sids: Vec::new(),
+            screen: Screen::Chat,
+            popup: None,
+            looking: Looking::default(),
+            draft: Draft::New,
+            calls: HashMap::new(),
+            wire: WireLog::default(),
+            faults: FaultsOn::default(),
+            session: None,
+            search: String::new(),
+            searched_at: None,
+            theme: ThemeName::default(),
+            mouse: true,
+            observes: false,
         }
+    }
+
+    /// The roll call of the conversation that is open.
+    pub(crate) fn call(&self) -> Option<&Call> {
+        self.calls.get(self.open.as_ref()?)
+    }
+
+    pub(crate) fn call_mut(&mut self) -> Option<&mut Call> {
+        self.calls.get_mut(self.open.as_ref()?)
+    }
+
+    /// Since the program began.
+    pub(crate) fn elapsed(&self) -> Duration {
+        Duration::from_millis(self.now.0)
     }
 
     pub(crate) fn conversation(&self, id: &ConversationId) -> Option<&ConversationView> {

@@ -179,7 +179,6 @@ impl Roll {
         }
     }
 
-    #[cfg(test)]
     /// Lets go of the oldest rows beyond `rows_max`.
     pub(crate) fn trim(&mut self, rows_max: usize) {
         let surplus = self.rows.len().saturating_sub(rows_max);
@@ -213,6 +212,11 @@ impl Roll {
 }
 
 impl Row {
+    /// Every arrival at a column, in their order.
+    pub(crate) fn arrivals(&self, column: usize) -> &[Arrival] {
+        self.cells.get(column).map(Vec::as_slice).unwrap_or_default()
+    }
+
     /// What stands in a cell. `late`: from when on; `over`: nothing more is waited for.
     pub(crate) fn mark(&self, column: usize, late: Duration, over: bool) -> Mark {
         if self.refused.is_some() {

@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 use rollcall_client::protocol::ConversationView;
-use rollcall_client::protocol::chat_core::{Message, Timestamp, UserId};
+use rollcall_client::protocol::chat_core::{Message, MessageId, Timestamp, UserId};
 
 use crate::layout;
 use crate::model::timeline::{Loading, Outgoing, Timeline};
@@ -142,12 +142,14 @@ impl Writer<'_> {
             fit(&harmless_line(name), self.names)
         );
         let deleted = message.deleted_at.is_some();
-        let text = if deleted {
-            "deleted".into()
-        } else if message.edited_at.is_some() {
-            format!("{} (edited)", harmless(&message.content)).into()
-        } else {
-            harmless(&message.content)
+        let text = match (&message.reply_to, message.edited_at) {
+            _ if deleted => "deleted".into(),
+            (None, None) => harmless(&message.content),
+            (reply_to, edited) => {
+                let answers = reply_to.as_ref().map(|id| self.answered(id)).unwrap_or_default();
+                let edited = if edited.is_some() { " (edited)" } else { "" };
+                format!("{answers}{}{edited}", harmless(&message.content)).into()
+            }
         };
         self.said(&lead, own, &text, deleted);
         if own
@@ -156,6 +158,12 @@ impl Writer<'_> {
         {
             self.fated(&fate);
         }
+    }
+
+    /// `↪ #12 `, or `↪ ` where it is not loaded.
+    fn answered(&self, id: &MessageId) -> String {
+        let answered = self.timeline.messages().rev().find(|message| message.id == *id);
+        answered.map_or_else(|| "↪ ".into(), |message| format!("↪ #{} ", message.seq.0))
     }
 
     fn outgoing(&mut self, own: &Outgoing) {

@@ -5,14 +5,15 @@ use std::io::{self, Stdout, Write};
 use std::mem::ManuallyDrop;
 use std::panic;
 
-use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
 use crossterm::execute;
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::buffer::Buffer;
 
-use crate::model::{Model, Size};
+use crate::desk::Desk;
+use crate::model::Size;
 use crate::theme::Theme;
 use crate::view;
 
@@ -25,8 +26,8 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
-    /// Takes the terminal.
-    pub(crate) fn take() -> io::Result<Self> {
+    /// Takes the terminal, with the mouse or without.
+    pub(crate) fn take(mouse: bool) -> io::Result<Self> {
         // First, so that a panic during the rest is readable too.
         let hook = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
@@ -35,6 +36,13 @@ impl Screen {
         }));
         enable_raw_mode()?;
         let taken = execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste);
+        let taken = taken.and_then(|()| {
+            if mouse {
+                execute!(io::stdout(), EnableMouseCapture)
+            } else {
+                Ok(())
+            }
+        });
         let terminal = taken.and_then(|()| Terminal::new(CrosstermBackend::new(io::stdout())));
         match terminal {
             Ok(terminal) => Ok(Self {
@@ -57,14 +65,24 @@ impl Screen {
         })
     }
 
+    /// Takes the mouse, or leaves it to the terminal (for selecting text).
+    #[expect(clippy::unused_self, reason = "only who has the terminal may say")]
+    pub(crate) fn mouse(&self, on: bool) -> io::Result<()> {
+        if on {
+            execute!(io::stdout(), EnableMouseCapture)
+        } else {
+            execute!(io::stdout(), DisableMouseCapture)
+        }
+    }
+
     /// Draws what has changed; everything, where a terminal may have other ideas of what stood there.
-    pub(crate) fn draw(&mut self, model: &Model, theme: &Theme) -> io::Result<()> {
-        let frame = self.terminal.draw(|frame| view::draw(model, theme, frame))?;
+    pub(crate) fn draw(&mut self, desk: &Desk, theme: &Theme) -> io::Result<()> {
+        let frame = self.terminal.draw(|frame| view::draw_desk(desk, theme, frame))?;
         let joined = joined_cells(frame.buffer);
         if joined != self.joined_cells {
             self.joined_cells = joined;
             self.terminal.clear()?;
-            self.terminal.draw(|frame| view::draw(model, theme, frame))?;
+            self.terminal.draw(|frame| view::draw_desk(desk, theme, frame))?;
         }
         Ok(())
     }
@@ -96,6 +114,7 @@ fn give_back() {
     let mut out = io::stdout();
     let _ = execute!(
         out,
+        DisableMouseCapture,
         DisableBracketedPaste,
         LeaveAlternateScreen,
         crossterm::cursor::Show

@@ -14,7 +14,9 @@ use crate::update::{Event, update};
 
 fn drawn(model: &Model) -> TestBackend {
     let mut terminal = Terminal::new(TestBackend::new(model.size.width, model.size.height)).unwrap();
-    terminal.draw(|frame| draw(model, &Theme::colours(), frame)).unwrap();
+    terminal
+        .draw(|frame| draw(model, &Theme::colours(), frame, frame.area()))
+        .unwrap();
     terminal.backend().clone()
 }
 
@@ -160,7 +162,7 @@ fn without_colours_nothing_is_coloured() {
     let model = chatting(80, 24);
     let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
     terminal
-        .draw(|frame| draw(&model, &Theme::without_colours(), frame))
+        .draw(|frame| draw(&model, &Theme::without_colours(), frame, frame.area()))
         .unwrap();
     let cells = terminal.backend().buffer().content();
     assert!(

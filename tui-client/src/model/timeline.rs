@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use rollcall_client::protocol::chat_core::ids::ClientMessageId;
-use rollcall_client::protocol::chat_core::{Message, Seq, UserId};
+use rollcall_client::protocol::chat_core::{Message, MessageId, Seq, UserId};
 use rollcall_client::protocol::event::Cursor;
 use rollcall_client::protocol::reply::Delivery;
 
@@ -15,6 +15,7 @@ pub(crate) const MESSAGES_MAX: usize = 2_000;
 pub(crate) struct Outgoing {
     pub(crate) id: ClientMessageId,
     pub(crate) content: String,
+    pub(crate) reply_to: Option<MessageId>,
     /// Why it was not saved; `None` while it is on its way.
     pub(crate) failed: Option<String>,
 }
@@ -47,6 +48,10 @@ pub(crate) struct Timeline {
 impl Timeline {
     pub(crate) fn messages(&self) -> impl DoubleEndedIterator<Item = &Message> {
         self.messages.values()
+    }
+
+    pub(crate) fn of_seq(&self, seq: Seq) -> Option<&Message> {
+        self.messages.get(&seq)
     }
 
     pub(crate) fn first_seq(&self) -> Option<Seq> {
@@ -110,11 +115,11 @@ impl Timeline {
     }
 
     /// Those that failed, marked as on their way again.
-    pub(crate) fn retry(&mut self) -> Vec<(ClientMessageId, String)> {
+    pub(crate) fn retry(&mut self) -> Vec<(ClientMessageId, String, Option<MessageId>)> {
         let failed = self.outgoing.iter_mut().filter(|own| own.failed.is_some());
         let again = failed.map(|own| {
             own.failed = None;
-            (own.id.clone(), own.content.clone())
+            (own.id.clone(), own.content.clone(), own.reply_to.clone())
         });
         again.collect()
     }

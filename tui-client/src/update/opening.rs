@@ -4,6 +4,7 @@ use rollcall_client::protocol::chat_core::{ConversationId, Seq};
 
 use super::write;
 use crate::effect::Effect;
+use crate::model::looking::Draft;
 use crate::model::timeline::{Loading, Timeline};
 use crate::model::{Mode, Model};
 
@@ -18,6 +19,10 @@ pub(super) fn open(model: &mut Model, id: &ConversationId) -> Vec<Effect> {
         model.open = Some(id.clone());
         model.room = None;
         model.scrolled = 0;
+        model.draft = Draft::New;
+        let (seat, _) = model.seat;
+        let who = model.name.clone();
+        model.calls.entry(id.clone()).or_default().seat(seat, &who);
         effects.push(Effect::Join(id.clone()));
     }
     effects.extend(load_newest(model, id));
@@ -91,10 +96,11 @@ pub(super) fn retry(model: &mut Model) -> Vec<Effect> {
     if failed.is_empty() {
         model.say("nothing has failed here");
     }
-    let send = |(id, content)| Effect::Send {
+    let send = |(id, content, reply_to)| Effect::Send {
         conversation: conversation.clone(),
         id,
         content,
+        reply_to,
     };
     failed.into_iter().map(send).collect()
 }

@@ -5,8 +5,9 @@ use rollcall_client::protocol::chat_core::ConversationId;
 use rollcall_client::protocol::chat_core::ids::ClientMessageId;
 use rollcall_client::protocol::reply::{Joined, Sent, Synced};
 
-use super::{opening, scroll};
+use super::{look, opening, scroll};
 use crate::effect::{Effect, Reply};
+use crate::model::looking::Popup;
 use crate::model::timeline::Loading;
 use crate::model::{Model, Room};
 
@@ -17,6 +18,35 @@ pub(super) fn update(model: &mut Model, reply: Reply) -> Vec<Effect> {
             Vec::new()
         }
         Reply::Fetched(id, page) => fetched(model, &id, page),
+        Reply::Edited(edited) => {
+            match edited {
+                Ok(message) => {
+                    if let Some(timeline) = model.timelines.get_mut(&message.conversation_id) {
+                        timeline.replace(*message);
+                    }
+                }
+                Err(error) => model.say(format!("not changed: {error}")),
+            }
+            Vec::new()
+        }
+        Reply::Whoami(whoami) => {
+            model.looking.whoami = Some(whoami.map_err(|error| error.to_string()));
+            Vec::new()
+        }
+        Reply::Delivery(id, told) => {
+            look::told(model, &id, told);
+            Vec::new()
+        }
+        Reply::Explained(told) => {
+            if let Some(Popup::Why { server, .. }) = &mut model.popup {
+                *server = Some(told);
+            }
+            Vec::new()
+        }
+        Reply::Did(words) => {
+            model.say(words);
+            Vec::new()
+        }
         Reply::Sent(id, message, sent) => {
             answered(model, &id, &message, sent);
             Vec::new()

@@ -68,6 +68,7 @@ fn said(model: &mut Model, event: ServerEvent) -> Vec<Effect> {
 
 fn began(model: &mut Model, session: Session) -> Vec<Effect> {
     model.name.clone_from(&session.user.username);
+    model.session = Some(Box::new(session.clone()));
     model.me = Some(session.user);
     let selected = model.conversations.get(model.selected).map(|view| view.id.clone());
     model.conversations = session.conversations;

@@ -4,9 +4,10 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use rollcall_client::Client;
 use rollcall_client::protocol::chat_core::limits::MESSAGE_BYTES_DEFAULT;
 
-use super::{command, scroll};
+use super::{command, drafts, scroll};
 use crate::effect::Effect;
 use crate::model::composer::Composer;
+use crate::model::looking::Draft;
 use crate::model::timeline::Outgoing;
 use crate::model::{Mode, Model};
 
@@ -16,6 +17,12 @@ const TYPING_TOLD_EVERY_MILLIS: u64 = 3_000;
 pub(super) fn key(model: &mut Model, key: KeyEvent) -> Vec<Effect> {
     let multi_line = model.composer.text().contains('\n');
     match key.code {
+        KeyCode::Esc if model.draft != Draft::New => {
+            drafts::forget(model);
+            Vec::new()
+        }
+        KeyCode::Char('r') if key.modifiers.contains(KeyModifiers::ALT) => drafts::reply(model, None),
+        KeyCode::Char('e') if key.modifiers.contains(KeyModifiers::ALT) => drafts::edit(model, None),
         KeyCode::Esc | KeyCode::Tab => {
             model.mode = Mode::List;
             Vec::new()
@@ -115,16 +122,23 @@ fn send(model: &mut Model) -> Vec<Effect> {
     // The server ends "is typing" itself when a message comes.
     model.typing_told = None;
     model.scrolled = 0;
+    let reply_to = match std::mem::take(&mut model.draft) {
+        Draft::Edit(_, message) => return vec![Effect::Edit(message, content)],
+        Draft::Reply(_, message) => Some(message),
+        Draft::New => None,
+    };
     let id = Client::new_message_id();
     let timeline = model.timelines.entry(conversation.clone()).or_default();
     timeline.outgoing.push(Outgoing {
         id: id.clone(),
         content: content.clone(),
+        reply_to: reply_to.clone(),
         failed: None,
     });
     vec![Effect::Send {
         conversation,
         id,
         content,
+        reply_to,
     }]
 }

@@ -11,6 +11,7 @@ use crate::theme::Theme;
 pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
     let (prompt, composer) = match model.mode {
         Mode::Command => (" : ", &model.command),
+        Mode::Search => (" / ", &model.command),
         Mode::List | Mode::Write => (PROMPT, &model.composer),
     };
     let (rows, spot) = composer.rows(composer_cells(area.width));

@@ -8,19 +8,21 @@ use ratatui::widgets::{Block, Clear, Paragraph};
 use crate::theme::Theme;
 
 /// A frame and a space on both sides around the longest line.
-const WIDTH: u16 = 60;
+const WIDTH: u16 = 66;
 
 /// Fits into the smallest terminal.
-const HELP: [&str; 11] = [
-    "↑ ↓ j k      choose a conversation, Enter opens it",
-    "Enter        send; Alt-Enter begins a new line",
-    "PgUp PgDn    scroll; older ones are loaded; End: newest",
-    "Esc Tab      back and forth between list and input",
+const HELP: [&str; 13] = [
+    "Esc Tab      list and input; ↑ ↓ j k Enter choose, open",
+    "Enter        send; Alt-Enter new line; Alt-R answer, Alt-E edit",
+    "PgUp PgDn    scroll, older ones load; / search, n N next",
+    "F2 c F3 w    roll call, wire;  F4 I F5 d  whoami, delivery",
+    "F6 x         faults: drop, stop reading, wrong path …",
+    "Ctrl-N F9    next identity, side by side (--as a --as b)",
     "Ctrl-R       send again what failed",
-    "Ctrl-W U K   delete a word, to the start, to the end",
-    ":reconnect   q and :quit in the list, Ctrl-C anywhere",
+    ":            commands, Tab completes; :q Ctrl-C quit",
     "",
     "● good  ▲ late  ■ failed  ○ offline  ◌ unknown, under way",
+    "✓ arrived  ↺ replayed or repaired  · from before",
     "handed over n of m: given to n of the m sockets there",
     "✓ verified: the live room holds this socket",
 ];

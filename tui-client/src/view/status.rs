@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use crate::model::looking::FaultsOn;
 use crate::model::{Link, Millis, Model};
 use crate::text::{cut, harmless_line, short_id, width};
 use crate::theme::Theme;
@@ -15,7 +16,16 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Re
         (" Rollcall".to_owned(), theme.strong),
         (format!("{}@{}", harmless_line(&model.name), model.server), theme.plain),
     ];
-    first.extend(link(model, theme));
+    // What matters more comes first: what does not fit is left out from the end.
+    let mut link = link(model, theme).into_iter();
+    first.extend(link.next());
+    if model.faults != FaultsOn::default() {
+        first.push(("■ fault on".to_owned(), theme.failed));
+    }
+    if let (at, count @ 2..) = model.seat {
+        first.push((format!("{} of {count}", at + 1), theme.accent));
+    }
+    first.extend(link);
     let second = room(model, theme);
     let rows = if area.height == 1 {
         first.extend(second);

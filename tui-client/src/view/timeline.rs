@@ -37,7 +37,13 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, panes: &
     let shown = &all[end.saturating_sub(height)..end];
     for (y, row) in (inside.y..).zip(shown) {
         let area = Rect { y, height: 1, ..inside };
-        frame.render_widget(line(row, theme, usize::from(inside.width)), area);
+        let line = line(row, theme, usize::from(inside.width));
+        let line = if holds(row, &model.search) {
+            line.patch_style(theme.selected)
+        } else {
+            line
+        };
+        frame.render_widget(line, area);
     }
     if end < all.len() {
         let words = format!(" ▼ {} more rows below · End ", all.len() - end);
@@ -48,6 +54,12 @@ pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, panes: &
         };
         frame.render_widget(Line::styled(words, theme.accent), area);
     }
+}
+
+/// Is it what was searched for?
+fn holds(row: &Row, search: &str) -> bool {
+    let found = |text: &str| text.to_lowercase().contains(&search.to_lowercase());
+    !search.is_empty() && matches!(row, Row::Said { lead, text, .. } if found(text) || found(lead))
 }
 
 fn line<'a>(row: &'a Row, theme: &Theme, cells: usize) -> Line<'a> {

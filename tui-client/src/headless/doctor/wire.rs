@@ -1,0 +1,278 @@
+//! WebSocket: the upgrade, the upgrade from polling, and the heartbeat, packet by packet.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use rollcall_client::tls_config;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::http::header::ORIGIN;
+use tokio_tungstenite::tungstenite::{Error as SocketError, Message as Frame};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
+
+use super::check::{Check, Finding, took};
+use super::patient::{Open, Patient, in_words};
+
+/// A ping may be a little late without anything being wrong.
+const HEARTBEAT_GRACE: Duration = Duration::from_secs(5);
+/// After the pong, a server that did not like it closes.
+const AFTER_PONG: Duration = Duration::from_millis(500);
+/// Most proxies cut what is silent for 60 s.
+const PROXY_PATIENCE_MILLIS: u64 = 55_000;
+
+/// A WebSocket, packet by packet.
+pub(super) struct Wire {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    patience: Duration,
+}
+
+/// Why there is none.
+pub(super) enum Refusal {
+    Http(u16, String),
+    Words(String),
+}
+
+impl Refusal {
+    pub(super) fn words(&self) -> String {
+        match self {
+            Refusal::Http(status, body) if body.is_empty() => format!("HTTP {status}"),
+            Refusal::Http(status, body) => format!("HTTP {status}: {body}"),
+            Refusal::Words(words) => words.clone(),
+        }
+    }
+}
+
+impl Wire {
+    /// Opens one; `sid` upgrades a session that began by polling.
+    pub(super) async fn open(patient: &Patient, sid: Option<&str>, origin: Option<&str>) -> Result<Self, Refusal> {
+        let words = |words: String| Refusal::Words(words);
+        let query = sid.map_or_else(
+            || "EIO=4&transport=websocket".to_owned(),
+            |sid| format!("EIO=4&transport=websocket&sid={sid}"),
+        );
+        let mut url = patient.at(&patient.path, &query);
+        let scheme = if patient.is_tls() { "wss" } else { "ws" };
+        let _ = url.set_scheme(scheme);
+        let mut request = url
+            .as_str()
+            .into_client_request()
+            .map_err(|error| words(in_words(&error)))?;
+        if let Some(origin) = origin {
+            let origin = HeaderValue::from_str(origin).map_err(|error| words(error.to_string()))?;
+            request.headers_mut().insert(ORIGIN, origin);
+        }
+        let connector = if patient.is_tls() {
+            Connector::Rustls(tls_config().map_err(|error| words(in_words(&error)))?)
+        } else {
+            Connector::Plain
+        };
+        let opening = connect_async_tls_with_config(request, None, true, Some(connector));
+        match timeout(patient.timeout, opening).await {
+            Err(_) => Err(words(format!("no answer within {:?}", patient.timeout))),
+            Ok(Err(SocketError::Http(response))) => {
+                let body = response.body().as_deref().unwrap_or_default();
+                let body = String::from_utf8_lossy(body).trim().chars().take(120).collect();
+                Err(Refusal::Http(response.status().as_u16(), body))
+            }
+            Ok(Err(error)) => Err(words(in_words(&error))),
+            Ok(Ok((socket, _))) => Ok(Self {
+                socket,
+                patience: patient.timeout,
+            }),
+        }
+    }
+
+    /// The same, and reads Engine.IO's open packet.
+    pub(super) async fn opened(patient: &Patient) -> Result<(Self, Open), String> {
+        let mut wire = Self::open(patient, None, patient.origin.as_deref())
+            .await
+            .map_err(|refusal| refusal.words())?;
+        let text = wire.text().await?;
+        let open = Open::read(&text).ok_or_else(|| format!("the first packet is {text:?} and no open packet"))?;
+        Ok((wire, open))
+    }
+
+    pub(super) async fn send(&mut self, packet: impl Into<String>) -> Result<(), String> {
+        let sent = self.socket.send(Frame::text(packet.into())).await;
+        sent.map_err(|error| in_words(&error))
+    }
+
+    /// The next packet.
+    pub(super) async fn text(&mut self) -> Result<String, String> {
+        self.text_within(self.patience)
+            .await?
+            .ok_or_else(|| format!("nothing came within {:?}", self.patience))
+    }
+
+    /// The next packet, or nothing in this time.
+    pub(super) async fn text_within(&mut self, time: Duration) -> Result<Option<String>, String> {
+        let deadline = Instant::now() + time;
+        loop {
+            match tokio::time::timeout_at(deadline, self.socket.next()).await {
+                Err(_) => return Ok(None),
+                Ok(None) => return Err("the connection ended".into()),
+                Ok(Some(Err(error))) => return Err(in_words(&error)),
+                Ok(Some(Ok(Frame::Text(text)))) => return Ok(Some(text.to_string())),
+                Ok(Some(Ok(Frame::Close(frame)))) => {
+                    let why = frame
+                        .map(|frame| format!(" ({} {})", frame.code, frame.reason))
+                        .unwrap_or_default();
+                    return Err(format!("the server closed the connection{why}"));
+                }
+                Ok(Some(Ok(_))) => {}
+            }
+        }
+    }
+
+    /// The next packet that is no ping; pings are answered.
+    pub(super) async fn packet(&mut self) -> Result<String, String> {
+        let deadline = Instant::now() + self.patience;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.text_within(left).await? {
+                Some(text) if text == "2" => self.send("3").await?,
+                Some(text) => return Ok(text),
+                None => return Err(format!("nothing came within {:?}", self.patience)),
+            }
+        }
+    }
+}
+
+/// CONNECT to the namespace, with this token in `auth`.
+pub(super) fn connect_packet(patient: &Patient, token: Option<&str>) -> String {
+    let auth = patient.auth(token);
+    let auth = if auth.as_object().is_some_and(serde_json::Map::is_empty) {
+        String::new()
+    } else {
+        auth.to_string()
+    };
+    match patient.namespace.as_str() {
+        "/" => format!("40{auth}"),
+        namespace => format!("40{namespace},{auth}"),
+    }
+}
+
+const PROXY: &str = "a proxy in between must pass the upgrade on (nginx: proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; \
+                     proxy_set_header Connection \"upgrade\")";
+
+pub(super) async fn websocket(patient: &mut Patient) -> Finding {
+    let started = Instant::now();
+    let mut wire = match Wire::open(patient, None, patient.origin.as_deref()).await {
+        Ok(wire) => wire,
+        Err(refusal) => {
+            let remedy = match &refusal {
+                Refusal::Http(403, _) => {
+                    "the origin is refused (ALLOWED_ORIGINS, cors.origin), or a rule in front: try --origin"
+                }
+                Refusal::Http(401, _) => "the server wants a token before the upgrade",
+                Refusal::Http(..) => PROXY,
+                Refusal::Words(_) => {
+                    "the upgrade gets no answer; clients stay with polling then, if they can: look at the proxy's log"
+                }
+            };
+            return Finding::failed(Check::WebSocket, refusal.words(), remedy);
+        }
+    };
+    match wire.text().await {
+        Ok(text) if Open::read(&text).is_some() => Finding::good(
+            Check::WebSocket,
+            format!("upgraded and opened {}", took(started.elapsed())),
+        ),
+        Ok(text) => Finding::failed(
+            Check::WebSocket,
+            format!("the first packet is {text:?}"),
+            "another protocol is spoken there",
+        ),
+        Err(words) => Finding::failed(Check::WebSocket, format!("upgraded, but {words}"), PROXY),
+    }
+}
+
+pub(super) async fn upgrade(patient: &mut Patient) -> Finding {
+    let remedy =
+        "a client that began by polling cannot go over to WebSocket: sticky sessions must hold for the upgrade, too";
+    let opened = patient.get(&patient.path, "EIO=4&transport=polling").await;
+    let Some(open) = opened.ok().and_then(|answer| Open::read(&answer.body)) else {
+        return Finding::failed(Check::Upgrade, "no session by polling", "see polling");
+    };
+    if !open.upgrades.iter().any(|name| name == "websocket") {
+        return Finding::warning(
+            Check::Upgrade,
+            "the server does not offer to upgrade from polling",
+            "allow it (allowUpgrades), or let clients begin with transports: [\"websocket\"]",
+        );
+    }
+    let mut wire = match Wire::open(patient, Some(&open.sid), patient.origin.as_deref()).await {
+        Ok(wire) => wire,
+        Err(refusal) => return Finding::failed(Check::Upgrade, refusal.words(), remedy),
+    };
+    let probed = async {
+        wire.send("2probe").await?;
+        wire.packet().await
+    };
+    match probed.await {
+        Ok(text) if text == "3probe" => {
+            let _ = wire.send("5").await;
+            Finding::good(Check::Upgrade, "from polling to WebSocket: the probe was answered")
+        }
+        Ok(text) => Finding::failed(Check::Upgrade, format!("the probe was answered with {text:?}"), remedy),
+        Err(words) => Finding::failed(Check::Upgrade, format!("the probe was not answered: {words}"), remedy),
+    }
+}
+
+pub(super) async fn heartbeat(patient: &mut Patient, quick: bool) -> Finding {
+    if quick {
+        return Finding::skipped(Check::Heartbeat, "not waited for (--quick)");
+    }
+    let (mut wire, open) = match Wire::opened(patient).await {
+        Ok(opened) => opened,
+        Err(words) => return Finding::failed(Check::Heartbeat, words, "see websocket"),
+    };
+    // Some servers end what does not connect to a namespace in time.
+    let token = patient.token.clone();
+    let _ = wire.send(connect_packet(patient, token.as_deref())).await;
+    let interval = Duration::from_millis(open.ping_interval);
+    let started = Instant::now();
+    let deadline = started + interval + HEARTBEAT_GRACE.min(interval);
+    let lost = "something in between cuts or holds what is quiet (proxy_read_timeout, a load balancer's idle timeout): allow 60 s and more, unbuffered";
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match wire.text_within(left).await {
+            Ok(Some(text)) if text == "2" => break,
+            Ok(Some(_)) => {}
+            Ok(None) => {
+                let found = format!(
+                    "no ping came within {:?}, it is due every {interval:?}",
+                    started.elapsed()
+                );
+                return Finding::failed(Check::Heartbeat, found, lost);
+            }
+            Err(words) => {
+                let found = format!("{words} after {}", took(started.elapsed()));
+                return Finding::failed(Check::Heartbeat, found, lost);
+            }
+        }
+    }
+    let waited = took(started.elapsed());
+    let answered = match wire.send("3").await {
+        Ok(()) => wire.text_within(AFTER_PONG).await.map(drop),
+        Err(words) => Err(words),
+    };
+    match answered {
+        Err(words) => Finding::failed(
+            Check::Heartbeat,
+            format!("a ping came {waited}, but after the pong {words}"),
+            lost,
+        ),
+        Ok(()) if open.ping_interval > PROXY_PATIENCE_MILLIS => Finding::warning(
+            Check::Heartbeat,
+            format!("a ping came {waited}"),
+            "proxies often cut what is quiet for 60 s: a shorter pingInterval keeps connections alive",
+        ),
+        Ok(()) => Finding::good(
+            Check::Heartbeat,
+            format!("a ping came {waited}, and its answer was taken"),
+        ),
+    }
+}
