@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reqwest::{RequestBuilder, StatusCode};
+use rollcall_protocol::chat_core::explain::Explanation;
 use rollcall_protocol::chat_core::{ConversationId, Message, Seq, Timestamp};
 use rollcall_protocol::{ErrorCode, UserView, WireError};
 use serde::Deserialize;
@@ -118,6 +119,26 @@ impl Rest {
         url
     }
 
+    /// Does anything answer there? What it says does not matter.
+    pub async fn alive(&self) -> Result<(), RestError> {
+        let asked = self.http.get(self.below(&["health"])).send().await;
+        asked.map(drop).map_err(unreachable)
+    }
+
+    /// Accounts whose username or display name contains `query`, as far as the first page goes.
+    pub async fn users(&self, token: &str, query: &str) -> Result<Vec<UserView>, RestError> {
+        let request = self.http.get(self.at(&["users"])).bearer_auth(token);
+        let found: Users = answer(request.query(&[("q", query)])).await?;
+        Ok(found.users)
+    }
+
+    /// Why somebody has, or has not, a message: `about` holds `message_id`, `user_id`, `conversation_id`,
+    /// `client_message_id`, as the admin's `explain` takes them. For an admin's or an observer's token.
+    pub async fn explain(&self, token: &str, about: &[(&str, &str)]) -> Result<Explanation, RestError> {
+        let request = self.http.get(self.below(&["admin", "api", "explain"]));
+        answer(request.bearer_auth(token).query(about)).await
+    }
+
     /// Signs in.
     pub async fn login(&self, username: &str, password: &str) -> Result<Login, RestError> {
         let body = json!({ "username": username, "password": password });
@@ -183,6 +204,11 @@ impl Rest {
     }
 }
 
+#[derive(Deserialize)]
+struct Users {
+    users: Vec<UserView>,
+}
+
 /// problem+json, as far as it says why.
 #[derive(Deserialize)]
 struct Problem {
@@ -210,6 +236,11 @@ async fn answer<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, RestE
     let status = response.status();
     let body = response.bytes().await.map_err(unreachable)?;
     read_answer(status, &body)
+}
+
+/// Without the URL: a query may hold what should not be shown.
+fn unreachable(error: reqwest::Error) -> RestError {
+    RestError::Unreachable(in_words(&error.without_url()))
 }
 
 /// reqwest's own words stop before the cause, which is what a person needs.

@@ -1,12 +1,14 @@
-//! The commands beside `serve`: accounts, migration, and a look at whether all is well.
+//! The commands beside `serve`: accounts, migration, a look at whether all is well, and why a message was not seen.
 //!
 //! In: parsed arguments. Out: text for whoever called, or an error of one line. Guarantee: they work beside a running
 //! server (the database is shared by its own locks), and a password or a token is shown only where it was asked for.
 
 mod check;
+mod explain;
 mod user;
 
 pub use check::{Finding, Report, check};
+pub use explain::{Answer, ExplainError, explain};
 pub use user::user;
 
 use std::sync::Arc;

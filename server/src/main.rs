@@ -8,6 +8,9 @@ use rollcall_server::commands;
 use rollcall_server::settings::{Cli, Command, Settings, command_line};
 use rollcall_server::telemetry::logs;
 
+/// The exit status of `explain` when there is no verdict, as of a command line that cannot be read.
+const COULD_NOT_ASK: u8 = 2;
+
 #[tokio::main]
 #[expect(
     clippy::print_stdout,
@@ -19,7 +22,7 @@ async fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => error.exit(),
     };
-    match run(cli, |line| println!("{line}")).await {
+    match run(cli, |line| println!("{line}"), |line| eprintln!("rollcall: {line}")).await {
         Ok(code) => code,
         Err(error) => {
             eprintln!("rollcall: {error:#}");
@@ -28,7 +31,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: Cli, say: impl Fn(&str)) -> anyhow::Result<ExitCode> {
+async fn run(cli: Cli, say: impl Fn(&str), warn: impl Fn(&str)) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(args) => {
             let mut settings = Settings::parse(&args.settings)?;
@@ -59,6 +62,20 @@ async fn run(cli: Cli, say: impl Fn(&str)) -> anyhow::Result<ExitCode> {
                 ExitCode::SUCCESS
             } else {
                 ExitCode::FAILURE
+            })
+        }
+        Command::Explain(args) => {
+            quiet_logs()?;
+            Ok(match commands::explain(&args).await {
+                Ok(answer) => {
+                    answer.note.iter().for_each(|note| warn(note));
+                    say(&answer.text);
+                    ExitCode::from(u8::from(!answer.arrived))
+                }
+                Err(error) => {
+                    warn(&error.to_string());
+                    ExitCode::from(COULD_NOT_ASK)
+                }
             })
         }
     }

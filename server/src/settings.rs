@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 mod arguments;
+mod asking;
 mod database;
 mod listen;
 mod origins;
@@ -20,6 +21,7 @@ mod values;
 pub use arguments::{
     Cli, Command, ServeArgs, SettingArgs, StorageArgs, TokenKeyArgs, UserArgs, UserCommand, command_line,
 };
+pub use asking::{Address, ExplainArgs};
 pub use database::Database;
 pub use origins::{AllowedOrigins, Origin};
 pub use proxies::{TrustedProxies, client_address};

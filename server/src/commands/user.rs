@@ -119,6 +119,16 @@ async fn disable(storage: &StorageArgs, username: &str, disabled: bool) -> Resul
     Ok(format!("user {} is {now}", done?.username))
 }
 
+/// A token of this account, for a command that asks the server in its name.
+pub(super) async fn token_of(
+    storage: &StorageArgs,
+    keys: &TokenKeyArgs,
+    username: &str,
+    lifetime: Duration,
+) -> Result<String, CommandError> {
+    token(storage, keys, username, None, lifetime).await
+}
+
 async fn token(
     storage: &StorageArgs,
     keys: &TokenKeyArgs,

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{NotAllowed, Secret, SettingError};
+use super::{ExplainArgs, NotAllowed, Secret, SettingError};
 
 /// Rollcall: a chat server that takes a roll call of every message.
 #[derive(Debug, Parser)]
@@ -27,6 +27,8 @@ pub enum Command {
     Migrate(StorageArgs),
     /// Check configuration, secrets, origins and the database; the exit status says whether all is well
     Check(Box<SettingArgs>),
+    /// Say why somebody has, or has not, a message; the exit status says whether they have it
+    Explain(Box<ExplainArgs>),
 }
 
 /// `rollcall serve`.

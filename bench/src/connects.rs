@@ -1,0 +1,60 @@
+//! Coming: connect, authenticate, join; and what a connection that only sits there costs in memory.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::time::Instant;
+
+use crate::fanout::{enter, settle};
+use crate::figures::Figures;
+use crate::servers::{Kind, Programs, Server, own_cpu};
+
+/// Members of each conversation.
+const MEMBERS: usize = 10;
+/// Connections that are being opened at a time.
+const AT_A_TIME: usize = 64;
+
+/// One run against one server.
+pub async fn run(kind: Kind, programs: &Programs, sockets: usize) -> Result<Figures> {
+    let server = Server::start(kind, programs, false).await?;
+    let crowd = Rc::new(server.crowd(sockets.div_ceil(MEMBERS), MEMBERS, false).await?);
+    settle(&server).await?;
+    let server = Rc::new(server);
+    let (memory, server_cpu, load_cpu, began) = (server.memory_kib()?, server.cpu()?, own_cpu()?, Instant::now());
+    let next = Rc::new(Cell::new(0));
+    let mut opening = tokio::task::JoinSet::new();
+    let mut reading = tokio::task::JoinSet::new();
+    for _ in 0..AT_A_TIME {
+        let (server, crowd, next) = (Rc::clone(&server), Rc::clone(&crowd), Rc::clone(&next));
+        opening.spawn_local(async move {
+            let mut opened = Vec::new();
+            while next.get() < sockets {
+                let (room, member) = (next.get() / MEMBERS, next.get() % MEMBERS);
+                next.set(next.get() + 1);
+                let room = &crowd.rooms[room];
+                opened.push(enter(&server, room, &room.auths[member]).await?);
+            }
+            anyhow::Ok(opened)
+        });
+    }
+    while let Some(opened) = opening.join_next().await {
+        for connection in opened?? {
+            // They read on, as clients do: presence, heartbeats.
+            reading.spawn_local(async move { while connection.read_some(|_| ()).await.is_ok() {} });
+        }
+    }
+    let (took, server_cpu, load_cpu) = (began.elapsed(), server.cpu()? - server_cpu, own_cpu()? - load_cpu);
+    settle(&server).await?;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let grown = server.memory_kib()?.saturating_sub(memory);
+    #[expect(clippy::cast_precision_loss, reason = "thousands")]
+    let (sockets, grown) = (sockets as f64, grown as f64);
+    let mut figures = Figures::default();
+    figures.set("connects per second", sockets / took.as_secs_f64());
+    figures.set("server CPU per connect, µs", server_cpu.as_secs_f64() * 1e6 / sockets);
+    figures.set("memory per idle connection, KiB", grown / sockets);
+    figures.set("load CPU, share of a core", load_cpu.as_secs_f64() / took.as_secs_f64());
+    Ok(figures)
+}

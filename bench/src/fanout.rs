@@ -1,0 +1,313 @@
+//! Messages to rooms: everything about one delivery, from the sender's write to every member's read.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use memchr::memmem;
+use serde_json::json;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+use crate::figures::Figures;
+use crate::servers::{Kind, Programs, Room, Server, own_cpu};
+use crate::wire::{Connection, Packet};
+
+/// Messages of one room that may be under way at the same time, at most.
+const SLOTS: usize = 1024;
+/// A client's receipts: the first at once, then at most one per interval, as the Rust client sends them.
+const RECEIPT_INTERVAL: Duration = Duration::from_millis(100);
+/// Before the measuring begins: connections warm, histories past their first allocations.
+const WARM_UP: Duration = Duration::from_millis(700);
+/// How long stragglers are waited for at the end.
+const STRAGGLERS: Duration = Duration::from_secs(5);
+/// One in so many latencies is kept.
+const LATENCY_SAMPLE: u64 = 7;
+
+/// What is sent where.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// Conversations.
+    pub rooms: usize,
+    /// Members of each, all connected.
+    pub members: usize,
+    /// Messages under way in each room at a time.
+    pub in_flight: usize,
+    /// Messages per second over all rooms, instead of as many as go.
+    pub pace: Option<f64>,
+    /// Every client of Rollcall sends receipts.
+    pub receipts: bool,
+    /// Servers whose choice it is save each message.
+    pub save: bool,
+    /// How long is measured.
+    pub seconds: f64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    number: u64,
+    at: Instant,
+    left: usize,
+}
+
+/// A room under load.
+struct Loaded {
+    id: String,
+    members: usize,
+    slots: RefCell<Vec<Slot>>,
+    next: Cell<u64>,
+    under_way: Cell<usize>,
+    done: Notify,
+    tally: Rc<Tally>,
+}
+
+/// What was seen, over all rooms.
+#[derive(Default)]
+struct Tally {
+    measuring: Cell<bool>,
+    stopping: Cell<bool>,
+    deliveries: Cell<u64>,
+    messages: Cell<u64>,
+    out_of_order: Cell<u64>,
+    refused: Cell<u64>,
+    each: RefCell<Vec<Duration>>,
+    last: RefCell<Vec<Duration>>,
+}
+
+fn add(to: &Cell<u64>, number: u64) {
+    to.set(to.get() + number);
+}
+
+/// The number behind `key`.
+fn number_after(text: &str, key: &str) -> Option<u64> {
+    let at = memmem::find(text.as_bytes(), key.as_bytes())? + key.len();
+    let digits = text[at..].split(|c: char| !c.is_ascii_digit()).next()?;
+    digits.parse().ok()
+}
+
+impl Loaded {
+    /// A member heard message `number`.
+    fn heard(&self, number: u64, now: Instant) {
+        let mut slots = self.slots.borrow_mut();
+        let Some(slot) = usize::try_from(number).ok().and_then(|at| slots.get_mut(at % SLOTS)) else {
+            return;
+        };
+        if slot.number != number || slot.left == 0 {
+            return;
+        }
+        slot.left -= 1;
+        let tally = &self.tally;
+        if tally.measuring.get() {
+            add(&tally.deliveries, 1);
+            if tally.deliveries.get() % LATENCY_SAMPLE == 0 {
+                tally.each.borrow_mut().push(now - slot.at);
+            }
+        }
+        if slot.left == 0 {
+            if tally.measuring.get() {
+                add(&tally.messages, 1);
+                tally.last.borrow_mut().push(now - slot.at);
+            }
+            self.under_way.set(self.under_way.get() - 1);
+            self.done.notify_one();
+        }
+    }
+
+    fn send(&self, by: &Connection) -> Result<()> {
+        let number = self.next.get();
+        self.next.set(number + 1);
+        let slot = Slot {
+            number,
+            at: Instant::now(),
+            left: self.members,
+        };
+        let at = usize::try_from(number)? % SLOTS;
+        self.slots.borrow_mut()[at] = slot;
+        self.under_way.set(self.under_way.get() + 1);
+        let content = format!("{number}: the quick brown fox jumps over the lazy dog, and nobody is harmed");
+        let data = json!({ "conversation_id": self.id, "content": content });
+        by.ask("send_message", &data.to_string())
+    }
+
+    /// Keeps so many messages under way, or sends at a pace.
+    async fn load(&self, by: Rc<Connection>, plan: Plan) -> Result<()> {
+        #[expect(clippy::cast_precision_loss, reason = "a few rooms")]
+        let gap = plan.pace.map(|pace| Duration::from_secs_f64(plan.rooms as f64 / pace));
+        while !self.tally.stopping.get() {
+            match gap {
+                Some(gap) => {
+                    self.send(&by)?;
+                    tokio::time::sleep(gap).await;
+                }
+                None if self.under_way.get() < plan.in_flight => self.send(&by)?,
+                None => self.done.notified().await,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One member reads, and sends receipts if that is asked for.
+async fn listen(connection: Rc<Connection>, room: Rc<Loaded>, receipts: bool) -> Result<()> {
+    let (mut newest, due, mut quiet_until) = (0, Cell::new(None), Instant::now());
+    loop {
+        let (mut now, waiting) = (None, due.get());
+        let reading = connection.read_some(|packet| match packet {
+            Packet::Event(event) if event.starts_with("[\"new_message\"") => {
+                let now = *now.get_or_insert_with(Instant::now);
+                if let (Some(number), Some(seq)) =
+                    (number_after(event, "\"content\":\""), number_after(event, "\"seq\":"))
+                {
+                    if seq != newest + 1 && newest != 0 {
+                        add(&room.tally.out_of_order, 1);
+                    }
+                    newest = seq.max(newest);
+                    due.set(Some(newest));
+                    room.heard(number, now);
+                }
+            }
+            Packet::Ack(answer) if !answer.contains("\"ok\":true") => add(&room.tally.refused, 1),
+            _ => {}
+        });
+        match waiting.filter(|_| receipts) {
+            None => reading.await?,
+            Some(seq) => {
+                if let Ok(read) = timeout_at(quiet_until, reading).await {
+                    read?;
+                }
+                if Instant::now() >= quiet_until {
+                    let data = format!("{{\"conversation_id\":\"{}\",\"received\":{seq}}}", room.id);
+                    connection.say("receipt", &data)?;
+                    quiet_until = Instant::now() + RECEIPT_INTERVAL;
+                    due.set(due.get().filter(|due| *due > seq));
+                }
+            }
+        }
+    }
+}
+
+/// Connects one member, as far as its first live message can come.
+pub async fn enter(server: &Server, room: &Room, auth: &str) -> Result<Rc<Connection>> {
+    let connection = Connection::open(server.address, auth).await?;
+    if server.kind == Kind::Rollcall {
+        let session = |packet: Packet<'_>| match packet {
+            Packet::Event(event) if event.starts_with("[\"session\"") => Some(()),
+            _ => None,
+        };
+        connection.read_until(session).await?;
+    } else {
+        let data = json!({ "conversation_id": room.id }).to_string();
+        connection.ask_and_wait("join_conversation", &data).await?;
+    }
+    Ok(connection)
+}
+
+/// Waits until the server has nothing to do any more: presence of those who came is told for a while.
+pub async fn settle(server: &Server) -> Result<()> {
+    for _ in 0..40 {
+        let before = server.cpu()?;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        if server.cpu()? - before <= Duration::from_millis(20) {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// One run against one server.
+pub async fn run(kind: Kind, programs: &Programs, plan: Plan) -> Result<Figures> {
+    let server = Server::start(kind, programs, plan.save).await?;
+    let receipts = plan.receipts && kind == Kind::Rollcall;
+    let crowd = server.crowd(plan.rooms, plan.members, receipts).await?;
+    let tally = Rc::new(Tally::default());
+    let (mut loaded, mut readers) = (Vec::new(), tokio::task::JoinSet::new());
+    for room in &crowd.rooms {
+        let state = Rc::new(Loaded {
+            id: room.id.clone(),
+            members: plan.members,
+            slots: RefCell::new(vec![
+                Slot {
+                    number: u64::MAX,
+                    at: Instant::now(),
+                    left: 0
+                };
+                SLOTS
+            ]),
+            next: Cell::new(0),
+            under_way: Cell::new(0),
+            done: Notify::new(),
+            tally: Rc::clone(&tally),
+        });
+        let mut first = None;
+        for auth in &room.auths {
+            let connection = enter(&server, room, auth).await?;
+            first.get_or_insert(Rc::clone(&connection));
+            readers.spawn_local(listen(connection, Rc::clone(&state), receipts));
+        }
+        loaded.push((state, first.context("a room without members")?));
+    }
+    settle(&server).await?;
+    let mut senders = tokio::task::JoinSet::new();
+    for (room, by) in &loaded {
+        let (room, by) = (Rc::clone(room), Rc::clone(by));
+        senders.spawn_local(async move { room.load(by, plan).await });
+    }
+    tokio::time::sleep(WARM_UP).await;
+    let (began, server_cpu, load_cpu) = (Instant::now(), server.cpu()?, own_cpu()?);
+    tally.measuring.set(true);
+    tokio::time::sleep(Duration::from_secs_f64(plan.seconds)).await;
+    tally.measuring.set(false);
+    let (server_cpu, load_cpu, took) = (server.cpu()? - server_cpu, own_cpu()? - load_cpu, began.elapsed());
+    tally.stopping.set(true);
+    let lost = stragglers(&loaded).await;
+    ensure!(
+        readers.try_join_next().is_none(),
+        "a connection ended: {:?}",
+        readers.try_join_next()
+    );
+    ensure!(
+        tally.refused.get() == 0,
+        "{} messages were refused",
+        tally.refused.get()
+    );
+    Ok(figures(&tally, took, server_cpu, load_cpu, lost))
+}
+
+/// Waits for what is under way; returns the deliveries that never came.
+async fn stragglers(loaded: &[(Rc<Loaded>, Rc<Connection>)]) -> usize {
+    let missing = || -> usize {
+        loaded
+            .iter()
+            .flat_map(|(room, _)| room.slots.borrow().iter().map(|slot| slot.left).collect::<Vec<_>>())
+            .sum()
+    };
+    let deadline = Instant::now() + STRAGGLERS;
+    while missing() > 0 && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    missing()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of a few seconds")]
+fn figures(tally: &Tally, took: Duration, server: Duration, load: Duration, lost: usize) -> Figures {
+    let (deliveries, messages) = (tally.deliveries.get() as f64, tally.messages.get() as f64);
+    let mut figures = Figures::default();
+    figures.set(
+        "server CPU per delivery, µs",
+        server.as_secs_f64() * 1e6 / deliveries.max(1.0),
+    );
+    figures.set(
+        "server CPU per message, µs",
+        server.as_secs_f64() * 1e6 / messages.max(1.0),
+    );
+    figures.set("deliveries per second", deliveries / took.as_secs_f64());
+    figures.set("messages per second", messages / took.as_secs_f64());
+    figures.latencies("one delivery", &mut tally.each.borrow_mut());
+    figures.latencies("the last socket", &mut tally.last.borrow_mut());
+    figures.set("server CPU, share of a core", server.as_secs_f64() / took.as_secs_f64());
+    figures.set("load CPU, share of a core", load.as_secs_f64() / took.as_secs_f64());
+    figures.set("out of order", tally.out_of_order.get() as f64);
+    figures.set("lost", lost as f64);
+    figures
+}

@@ -1,0 +1,231 @@
+//! The servers that are measured: how each is started, what it needs before a workload, what it has used.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use jsonwebtoken::{EncodingKey, Header};
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+use crate::http::Http;
+
+/// `JWT_SECRET` of the servers that are measured.
+const SECRET: &str = "a key of the bench, of more than 32 bytes";
+/// How long a start may take.
+const START: Duration = Duration::from_secs(20);
+
+/// Which server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
+    /// The server of this repository.
+    Rollcall,
+    /// socketioxide alone: joins and emits.
+    Bare,
+    /// Node with socket.io, and better-sqlite3 where messages are saved.
+    Node,
+}
+
+impl Kind {
+    /// As it stands in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Rollcall => "rollcall",
+            Kind::Bare => "bare socketioxide",
+            Kind::Node => "node",
+        }
+    }
+}
+
+/// Where the programs are, and which cores they get.
+#[derive(Debug, Clone)]
+pub struct Programs {
+    /// The folder of the built binaries.
+    pub binaries: PathBuf,
+    /// The folder of the Node server.
+    pub node: PathBuf,
+    /// The core of the server; `None` leaves it to the kernel.
+    pub core: Option<usize>,
+}
+
+/// A server that runs. It and its data end with this value.
+#[derive(Debug)]
+pub struct Server {
+    /// Which one.
+    pub kind: Kind,
+    /// Where it listens.
+    pub address: SocketAddr,
+    child: Child,
+    _folder: TempDir,
+}
+
+/// Who talks where: conversations by id, each with the tokens of its members.
+#[derive(Debug)]
+pub struct Crowd {
+    /// The rooms, each with its members' `auth`.
+    pub rooms: Vec<Room>,
+}
+
+/// A conversation.
+#[derive(Debug)]
+pub struct Room {
+    /// Its id.
+    pub id: String,
+    /// What each member gives on connecting.
+    pub auths: Vec<String>,
+    /// The first member's token.
+    pub token: String,
+}
+
+impl Server {
+    /// Starts one; with `save` it stores messages where that is its choice (Rollcall always does).
+    pub async fn start(kind: Kind, programs: &Programs, save: bool) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("rollcall-bench-").tempdir()?;
+        let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let mut command = command(kind, programs, folder.path(), port, save);
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .with_context(|| format!("{}: {command:?}", kind.name()))?;
+        let mut server = Self {
+            kind,
+            address,
+            child,
+            _folder: folder,
+        };
+        let deadline = Instant::now() + START;
+        while tokio::net::TcpStream::connect(address).await.is_err() {
+            ensure!(server.child.try_wait()?.is_none(), "{} ended at its start", kind.name());
+            ensure!(Instant::now() < deadline, "{} did not start", kind.name());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(server)
+    }
+
+    /// Makes users and conversations, where the server wants to know them.
+    pub async fn crowd(&self, rooms: usize, members: usize, receipts: bool) -> Result<Crowd> {
+        let mut http = None;
+        if self.kind == Kind::Rollcall {
+            http = Some(Http::connect(self.address).await?);
+        }
+        let service = token("bench-service", "service")?;
+        let mut crowd = Crowd { rooms: Vec::new() };
+        for room in 0..rooms {
+            let (mut auths, mut ids, mut first) = (Vec::new(), Vec::new(), None);
+            for member in 0..members {
+                let id = format!("user-{room}-{member}");
+                let token = token(&id, "user")?;
+                if let Some(http) = &mut http {
+                    // The first sight of its token makes the account.
+                    http.ask("GET", "/api/v1/auth/me", &token, "").await?;
+                }
+                auths.push(json!({ "token": token, "receipts": receipts }).to_string());
+                first.get_or_insert(token);
+                ids.push(id);
+            }
+            let id = format!("room-{room}");
+            if let Some(http) = &mut http {
+                let body = json!({ "kind": "group", "id": id, "title": id, "participant_ids": ids });
+                http.ask("POST", "/api/v1/conversations", &service, &body.to_string())
+                    .await?;
+            }
+            crowd.rooms.push(Room {
+                id,
+                auths,
+                token: first.unwrap_or_default(),
+            });
+        }
+        Ok(crowd)
+    }
+
+    /// Processor time that it has used so far.
+    pub fn cpu(&self) -> Result<Duration> {
+        cpu_of(&format!("/proc/{}", self.child.id()))
+    }
+
+    /// Memory that it holds, in KiB, without what it shares with others.
+    pub fn memory_kib(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        Ok(number.context("no RssAnon in /proc/…/status")?.parse()?)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _gone = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+/// Processor time of this process itself: the load.
+pub fn own_cpu() -> Result<Duration> {
+    cpu_of("/proc/self")
+}
+
+fn cpu_of(process: &str) -> Result<Duration> {
+    let stat = std::fs::read_to_string(format!("{process}/stat"))?;
+    // The name before it may hold anything, spaces and brackets too.
+    let (_, fields) = stat.rsplit_once(") ").context("/proc/…/stat")?;
+    let ticks = |at: usize| -> Result<u64> {
+        let field = fields.split(' ').nth(at).context("/proc/…/stat")?;
+        Ok(field.parse()?)
+    };
+    let (user, system) = (ticks(11)?, ticks(12)?);
+    Ok(Duration::from_secs(user + system) / u32::try_from(rustix::param::clock_ticks_per_second())?)
+}
+
+fn command(kind: Kind, programs: &Programs, folder: &Path, port: u16, save: bool) -> Command {
+    let program = match kind {
+        Kind::Rollcall => programs.binaries.join("rollcall"),
+        Kind::Bare => programs.binaries.join("bare-socketioxide"),
+        Kind::Node => PathBuf::from("node"),
+    };
+    let mut command = match programs.core {
+        Some(core) => {
+            let mut pinned = Command::new("taskset");
+            pinned.arg("-c").arg(core.to_string()).arg(program);
+            pinned
+        }
+        None => Command::new(program),
+    };
+    match kind {
+        Kind::Rollcall => {
+            command
+                .arg("serve")
+                .env("ROLLCALL_BIND", format!("127.0.0.1:{port}"))
+                .env("ROLLCALL_DATA_DIR", folder)
+                .env("JWT_SECRET", SECRET)
+                .env("ROLLCALL_ADMIN_PASSWORD", "not-of-interest")
+                .env("ROLLCALL_AUTO_PROVISION", "true")
+                .env("ROLLCALL_RATE_MESSAGES", "off")
+                .env("ROLLCALL_RATE_CONNECTS", "off")
+                .env("ROLLCALL_RATE_LOGINS", "off")
+                .env("ROLLCALL_CANARY", "off")
+                .env("ROLLCALL_LOG", "warn");
+        }
+        Kind::Bare => {
+            command.arg(port.to_string());
+        }
+        Kind::Node => {
+            command.arg(programs.node.join("server.mjs")).arg(port.to_string());
+            if save {
+                command.arg(folder.join("messages.db"));
+            }
+        }
+    }
+    command
+}
+
+fn token(id: &str, role: &str) -> Result<String> {
+    let claims = json!({ "sub": id, "name": id, "role": role, "exp": 4_102_444_800_u64 });
+    let key = EncodingKey::from_secret(SECRET.as_bytes());
+    Ok(jsonwebtoken::encode(&Header::default(), &claims, &key)?)
+}
