@@ -12,7 +12,7 @@ import { io } from "socket.io-client";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const PATIENCE_MS = 20_000;
 
-async function freePort() {
+export async function freePort() {
   const probe = createServer();
   await new Promise((resume) => probe.listen(0, "127.0.0.1", resume));
   const { port } = probe.address();
@@ -81,7 +81,8 @@ async function preview(binary) {
   };
 }
 
-async function server() {
+/** The real server with its demo; `env` adds to its settings, `origins` to the pages that may connect. */
+export async function startServer({ env = {}, origins = [] } = {}) {
   const port = await freePort();
   const folder = mkdtempSync(path.join(tmpdir(), "rollcall-browser-"));
   const password = "a password of the walk";
@@ -93,8 +94,9 @@ async function server() {
     ROLLCALL_ADMIN_PASSWORD: password,
     ROLLCALL_RATE_LOGINS: "off",
     ROLLCALL_CANARY: "off",
-    ALLOWED_ORIGINS: `http://127.0.0.1:${port}`,
+    ALLOWED_ORIGINS: [`http://127.0.0.1:${port}`, ...origins].join(),
     ROLLCALL_RATE_CONNECTS: "off",
+    ...env,
   });
   const url = `http://127.0.0.1:${port}`;
   await answers(child, `${url}/health/ready`);
@@ -130,5 +132,5 @@ async function server() {
 /** Starts whichever is asked for. */
 export function startSubject() {
   const binary = process.env.ROLLCALL_PREVIEW_BIN;
-  return binary ? preview(binary) : server();
+  return binary ? preview(binary) : startServer();
 }
