@@ -4,6 +4,7 @@
 //! messages in flight are finished, sockets are closed, the database is closed. Nothing else in the server knows all parts.
 
 pub mod inspector;
+pub mod operating;
 pub mod routes;
 pub mod stop;
 pub mod welcome;
@@ -19,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::inspector::Inspector;
+use self::operating::Operating;
 use self::welcome::Welcome;
 use crate::admin::history::History;
 use crate::admin::inspect::Inspect;
@@ -28,6 +30,8 @@ use crate::chat::{Chat, Ports};
 use crate::clock::{SystemClock, UuidSource};
 use crate::delivery::RollCall;
 use crate::fanout::Fanout;
+use crate::gateway::admin_ui::AdminUi;
+use crate::gateway::listener::Flow;
 use crate::gateway::rejected::RejectedRing;
 use crate::gateway::socketio::Gateway;
 use crate::hub::Hub;
@@ -110,6 +114,8 @@ pub struct Parts {
     pub readiness: Arc<Readiness>,
     /// The Overview's last minutes.
     pub history: Arc<History>,
+    /// Bytes of all connections that carry Socket.IO.
+    pub flow: Arc<Flow>,
 }
 
 /// A server that listens.
@@ -163,6 +169,11 @@ impl App {
         let background = CancellationToken::new();
         let inspector = Arc::new(Inspector::new(Arc::clone(&parts)));
         run_background(&parts, &inspector, &background);
+        AdminUi::open(
+            admin_ui(&parts, &settings, &inspector, &background),
+            settings.admin_ui,
+            &io,
+        );
         let operators = routes::operators(&parts, &settings, inspector, &background);
         let (main, admin) = match admin {
             Some(listener) => {
@@ -278,6 +289,7 @@ async fn build(settings: &Settings, metrics: Metrics, io: &SocketIo) -> Result<P
         rejected,
         readiness,
         history: Arc::default(),
+        flow: Arc::default(),
     })
 }
 
@@ -312,6 +324,26 @@ fn authority(
         tokens,
         policy,
     ))
+}
+
+fn admin_ui(
+    parts: &Arc<Parts>,
+    settings: &Settings,
+    inspector: &Arc<Inspector>,
+    stop: &CancellationToken,
+) -> crate::gateway::admin_ui::Parts {
+    crate::gateway::admin_ui::Parts {
+        hub: Arc::clone(&parts.hub),
+        authority: Arc::clone(&parts.authority),
+        accounts: parts.store.clone(),
+        limits: Arc::clone(&parts.rates),
+        operate: Arc::new(Operating::new(Arc::clone(parts), Arc::clone(inspector))),
+        clock: Arc::clone(&parts.clock),
+        flow: Arc::clone(&parts.flow),
+        proxies: settings.trusted_proxies.clone(),
+        metrics: parts.metrics.gateway.clone(),
+        stop: stop.clone(),
+    }
 }
 
 /// The tasks that run beside the requests; each ends when `stop` is cancelled.

@@ -4,6 +4,8 @@
 //! socket here; a room is what socketioxide's own adapter says it is (and, of plain WebSockets, which it does not know, [`plain`]); nobody else joins, leaves,
 //! emits or disconnects (clippy's `disallowed-methods` shuts the other ways).
 
+pub mod admins;
+pub mod happenings;
 pub mod inspect;
 pub mod lane;
 mod outlet;
@@ -25,6 +27,9 @@ use socketioxide::extract::SocketRef;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use self::admins::Admins;
+use self::happenings::Happenings;
+use self::inspect::CHAT_NAMESPACE;
 use self::outlet::Outlet;
 use self::plain::{PlainLink, PlainRooms};
 pub use self::socket::{Caller, EmitError, LiveSocket};
@@ -82,6 +87,8 @@ pub struct Hub {
     presence: PresenceChanges,
     metrics: HubMetrics,
     tap: Arc<Tap>,
+    happenings: Arc<Happenings>,
+    admins: Admins,
     /// The number of live rooms as it was counted last, and when: counting walks every socket, and each broadcast notes it.
     rooms_counted: Mutex<(usize, Option<Instant>)>,
 }
@@ -126,6 +133,8 @@ impl Hub {
             node_id,
             started_at: clock.now(),
             tap: Arc::new(Tap::new(Arc::clone(&clock))),
+            happenings: Arc::default(),
+            admins: Admins::default(),
             clock,
             io,
             plain_rooms: Arc::default(),
@@ -155,6 +164,11 @@ impl Hub {
     /// Where events go past.
     pub fn tap(&self) -> &Arc<Tap> {
         &self.tap
+    }
+
+    /// Comings and goings, in order.
+    pub fn happenings(&self) -> &Arc<Happenings> {
+        &self.happenings
     }
 
     /// Tells of a user's presence again after a while.
@@ -216,6 +230,7 @@ impl Hub {
         }
         drop(registry);
         self.metrics.connections_opened.increment(transport_label(&socket));
+        self.happenings.connected(CHAT_NAMESPACE, &socket.sid);
         self.changed();
         Some(socket)
     }
@@ -245,6 +260,7 @@ impl Hub {
             None => reason,
         };
         self.metrics.disconnections.increment(reason);
+        self.happenings.disconnected(CHAT_NAMESPACE, sid, reason);
         tracing::debug!(sid = %sid, user.id = %socket.user_id(), ?reason, "socket closed");
         self.changed();
         Some((socket, reason))
@@ -348,6 +364,7 @@ impl Hub {
             socket.leave_all_rooms();
             return false;
         }
+        self.happenings.joined(CHAT_NAMESPACE, &socket.sid, room);
         self.changed();
         verified
     }
@@ -355,6 +372,7 @@ impl Hub {
     /// Leaves a room and reads it back: true when the live room no longer holds the socket.
     pub fn leave(&self, socket: &LiveSocket, room: &str) -> bool {
         let verified = socket.leave_room(room);
+        self.happenings.left(CHAT_NAMESPACE, &socket.sid, room);
         self.changed();
         verified
     }
@@ -455,6 +473,7 @@ impl Hub {
             .rooms
             .at(Namespace::Chat)
             .set(u32::try_from(conversations).unwrap_or(u32::MAX));
+        self.refresh_admin_gauges();
         self.metrics
             .users_online
             .set(u32::try_from(self.users_online()).unwrap_or(u32::MAX));

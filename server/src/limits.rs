@@ -179,3 +179,24 @@ pub const PROBES_MAX: usize = 4;
 pub const PROBE_PATIENCE_MAX: Duration = Duration::from_secs(5);
 /// Sockets that one probe asks: more answers nobody reads, and each waits on a timer of its own.
 pub const PROBE_SOCKETS_MAX: usize = 10_000;
+
+/// Official Admin UIs at once: each is told of everything.
+pub const ADMIN_UIS_MAX: usize = 32;
+/// Sockets that the official Admin UI is shown: its own tables look through all of them for each one that comes.
+pub const ADMIN_UI_SOCKETS_MAX: usize = 10_000;
+/// Comings and goings that wait to be told to Admin UIs; beyond it they are shown everything anew.
+pub const ADMIN_UI_HAPPENINGS_MAX: usize = 16_384;
+/// Events that wait for one Admin UI that is slow; beyond it they are dropped, and it is shown everything anew.
+pub const ADMIN_UI_WAITING_MAX: usize = 4_096;
+/// The same in bytes. The events themselves are shared by all Admin UIs.
+pub const ADMIN_UI_WAITING_BYTES_MAX: usize = 4 << 20;
+/// An Admin UI that takes nothing for this long is cut.
+pub const ADMIN_UI_PATIENCE: Duration = Duration::from_secs(30);
+/// Commands of one Admin UI that wait to be carried out.
+pub const ADMIN_UI_COMMANDS_WAITING_MAX: usize = 64;
+/// Sessions of the official Admin UI that are remembered, and for how long: until tomorrow morning's reload.
+pub const ADMIN_UI_SESSIONS_MAX: usize = 1_000;
+/// See [`ADMIN_UI_SESSIONS_MAX`].
+pub const ADMIN_UI_SESSION_LIFETIME: Duration = Duration::from_hours(24);
+/// How often it is looked whether an Admin UI's account still is one that may look.
+pub const ADMIN_UI_STANDING_INTERVAL: Duration = Duration::from_secs(10);

@@ -90,7 +90,8 @@ async function preview(binary) {
   };
 }
 
-async function server() {
+/** The real server with its demo; `env` adds to its settings, `origins` to the pages that may connect. */
+export async function startServer({ env = {}, origins = [] } = {}) {
   const port = await freePort();
   const folder = mkdtempSync(path.join(tmpdir(), "rollcall-browser-"));
   const password = "a password of the walk";
@@ -100,8 +101,9 @@ async function server() {
     ROLLCALL_ADMIN_PASSWORD: password,
     ROLLCALL_RATE_LOGINS: "off",
     ROLLCALL_CANARY: "off",
-    ALLOWED_ORIGINS: `http://127.0.0.1:${port}`,
+    ALLOWED_ORIGINS: [`http://127.0.0.1:${port}`, ...origins].join(),
     ROLLCALL_RATE_CONNECTS: "off",
+    ...env,
   });
   const url = `http://127.0.0.1:${port}`;
   await answers(child, `${url}/health/ready`);
@@ -162,5 +164,5 @@ async function server() {
 /** Starts whichever is asked for. */
 export function startSubject() {
   const binary = process.env.ROLLCALL_PREVIEW_BIN;
-  return binary ? preview(binary) : server();
+  return binary ? preview(binary) : startServer();
 }

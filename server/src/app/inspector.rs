@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use self::unreached::unreached;
 use super::Parts;
 use crate::admin::inspect::{Inspect, NodeView, OverviewFigures, Vital};
+use crate::hub::admins::ADMIN_NAMESPACE;
 use crate::hub::inspect::CHAT_NAMESPACE;
 use crate::hub::view::{LaneView, NamespaceView, RoomDetail, RoomKind, RoomView, SocketView};
 use crate::hub::{CloseReason, LiveSocket};
@@ -87,10 +88,12 @@ impl Inspect for Inspector {
     }
 
     fn rooms(&self, namespace: Option<&str>) -> Vec<RoomView> {
-        if namespace.is_none_or(|namespace| namespace == CHAT_NAMESPACE) {
-            self.parts.hub.rooms()
-        } else {
-            Vec::new()
+        let hub = &self.parts.hub;
+        match namespace {
+            None => hub.rooms().into_iter().chain(hub.admin_rooms()).collect(),
+            Some(CHAT_NAMESPACE) => hub.rooms(),
+            Some(ADMIN_NAMESPACE) => hub.admin_rooms(),
+            Some(_) => Vec::new(),
         }
     }
 
@@ -103,6 +106,9 @@ impl Inspect for Inspector {
     }
 
     async fn room(&self, namespace: &str, room: &str) -> Result<Option<RoomDetail>, StoreError> {
+        if namespace == ADMIN_NAMESPACE {
+            return Ok(self.parts.hub.admin_room(room));
+        }
         if namespace != CHAT_NAMESPACE {
             return Ok(None);
         }
@@ -137,7 +143,9 @@ impl Inspect for Inspector {
     }
 
     fn socket(&self, sid: &str) -> Option<SocketView> {
-        Some(self.parts.hub.socket_view(&*self.live(sid)?))
+        let hub = &self.parts.hub;
+        let chat = self.live(sid).map(|socket| hub.socket_view(&socket));
+        chat.or_else(|| hub.admin(sid).map(|admin| hub.admin_view(&admin)))
     }
 
     fn lanes(&self, sid: &str) -> Vec<LaneView> {
@@ -159,8 +167,11 @@ impl Inspect for Inspector {
     }
 
     async fn disconnect(&self, sid: &str) -> bool {
-        let Some(socket) = self.live(sid) else { return false };
-        self.parts.hub.disconnect(&socket, CloseReason::Admin);
+        let hub = &self.parts.hub;
+        let Some(socket) = self.live(sid) else {
+            return hub.admin(sid).is_some_and(|admin| hub.disconnect_admin(&admin));
+        };
+        hub.disconnect(&socket, CloseReason::Admin);
         true
     }
 
@@ -180,7 +191,10 @@ impl Inspect for Inspector {
     }
 
     async fn join(&self, sid: &str, room: &str) -> bool {
-        let Some(socket) = self.live(sid) else { return false };
+        let hub = &self.parts.hub;
+        let Some(socket) = self.live(sid) else {
+            return hub.admin(sid).is_some_and(|admin| hub.join_admin(&admin, room));
+        };
         let Some(id) = room
             .strip_prefix(CONVERSATION_ROOM_PREFIX)
             .and_then(|id| ConversationId::parse(id).ok())
@@ -199,8 +213,11 @@ impl Inspect for Inspector {
     }
 
     async fn leave(&self, sid: &str, room: &str) -> bool {
-        self.live(sid)
-            .is_some_and(|socket| socket.is_in(room) && self.parts.hub.leave(&socket, room))
+        let hub = &self.parts.hub;
+        match self.live(sid) {
+            Some(socket) => socket.is_in(room) && hub.leave(&socket, room),
+            None => hub.admin(sid).is_some_and(|admin| hub.leave_admin(&admin, room)),
+        }
     }
 
     fn nodes(&self) -> Vec<NodeView> {

@@ -179,6 +179,7 @@ fn admission(parts: &Arc<Parts>, settings: &Settings) -> Admission {
             chat.turned_away(user, fault.reason().as_str(), &fault.detail(), fault.remedy());
         }),
         upgraded: Arc::new(move |sid: &str, line| hub.upgraded(sid, line)),
+        flow: Arc::clone(&parts.flow),
         ring: Arc::clone(&parts.rejected),
         metrics: parts.metrics.gateway.clone(),
         http: parts.metrics.http.clone(),

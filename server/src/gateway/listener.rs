@@ -24,7 +24,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-pub use line::Line;
+pub use line::{Flow, Line};
 pub use stream::LineStream;
 
 use crate::limits::SEND_BUFFER_BYTES;

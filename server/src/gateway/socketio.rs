@@ -372,7 +372,7 @@ fn chat_sid(sid: socketioxide_core::Sid) -> chat_core::Sid {
     chat_core::Sid::parse(sid.as_str()).expect("a SID is an id")
 }
 
-fn reason_label(reason: DisconnectReason) -> labels::DisconnectReason {
+pub(super) fn reason_label(reason: DisconnectReason) -> labels::DisconnectReason {
     match reason {
         DisconnectReason::ClientNSDisconnect => labels::DisconnectReason::Client,
         DisconnectReason::TransportClose => labels::DisconnectReason::TransportClose,

@@ -63,11 +63,12 @@ impl Hub {
     /// The namespaces and how much is in each.
     pub fn namespaces(&self) -> Vec<NamespaceView> {
         let sockets = self.links().len() + self.plain_rooms.sockets();
-        vec![NamespaceView {
+        let chat = NamespaceView {
             name: CHAT_NAMESPACE.into(),
             sockets,
             rooms: self.rooms_by_name().len(),
-        }]
+        };
+        vec![chat, self.admin_namespace()]
     }
 
     /// Every live room, by name.
@@ -132,11 +133,14 @@ impl Hub {
             .collect()
     }
 
-    /// Every live socket, the newest first.
+    /// Every live socket of every namespace, the newest first.
     pub fn socket_views(&self) -> Vec<SocketView> {
-        let mut sockets = self.sockets();
+        let chat = self.sockets();
+        let chat = chat.iter().map(|socket| self.socket_view(socket));
+        let admins = self.admins();
+        let mut sockets: Vec<SocketView> = chat.chain(admins.iter().map(|admin| self.admin_view(admin))).collect();
         sockets.sort_by(|a, b| (b.connected_at, &b.sid).cmp(&(a.connected_at, &a.sid)));
-        sockets.iter().map(|socket| self.socket_view(socket)).collect()
+        sockets
     }
 
     /// One live socket.

@@ -1,8 +1,8 @@
 //! What the server shares with a connection of its own.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Context;
 use std::time::Duration;
 
@@ -23,6 +23,22 @@ pub struct Line {
     /// Two, since the halves of a WebSocket may live in different tasks.
     reader: AtomicWaker,
     writer: AtomicWaker,
+    /// Where its bytes are counted, once it is known to carry Socket.IO.
+    flow: OnceLock<Arc<Flow>>,
+}
+
+/// Bytes of all connections that carry Socket.IO.
+#[derive(Debug, Default)]
+pub struct Flow {
+    received: AtomicU64,
+    sent: AtomicU64,
+}
+
+impl Flow {
+    /// Received and sent since the start.
+    pub fn totals(&self) -> (u64, u64) {
+        (self.received.load(Ordering::Relaxed), self.sent.load(Ordering::Relaxed))
+    }
 }
 
 const NOT_STALLED: u64 = u64::MAX;
@@ -45,6 +61,7 @@ impl Line {
             closed: AtomicBool::new(false),
             reader: AtomicWaker::new(),
             writer: AtomicWaker::new(),
+            flow: OnceLock::new(),
         })
     }
 
@@ -89,6 +106,18 @@ impl Line {
         self.cut.load(Ordering::SeqCst)
     }
 
+    /// Counts its bytes there from now on.
+    pub fn flows_into(&self, flow: &Arc<Flow>) {
+        self.flow.get_or_init(|| Arc::clone(flow));
+    }
+
+    /// The peer sent `bytes`.
+    pub(super) fn came(&self, bytes: usize) {
+        if let Some(flow) = self.flow.get() {
+            flow.received.fetch_add(bytes as u64, Ordering::Relaxed);
+        }
+    }
+
     /// The half waits: whoever cuts must wake it. The caller asks [`Line::is_cut`] again afterwards, since the cut may
     /// have come between its look and this call.
     pub(super) fn waits(&self, half: Half, context: &Context<'_>) {
@@ -101,6 +130,9 @@ impl Line {
     /// The kernel took `bytes`.
     pub(super) fn took(&self, bytes: usize) {
         self.written.fetch_add(bytes as u64, Ordering::Relaxed);
+        if let Some(flow) = self.flow.get() {
+            flow.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+        }
         // A load is cheaper than a store to a line that others read, and a stall is rare.
         if self.stalled_at.load(Ordering::Relaxed) != NOT_STALLED {
             self.stalled_at.store(NOT_STALLED, Ordering::Relaxed);

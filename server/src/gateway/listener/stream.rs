@@ -77,7 +77,10 @@ impl Drop for LineStream {
 
 impl AsyncRead for LineStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.unless_cut(Half::Read, cx, |tcp, cx| tcp.poll_read(cx, buf))
+        let before = buf.filled().len();
+        let outcome = self.unless_cut(Half::Read, cx, |tcp, cx| tcp.poll_read(cx, buf));
+        self.line.came(buf.filled().len() - before);
+        outcome
     }
 }
 

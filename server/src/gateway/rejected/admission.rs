@@ -20,7 +20,7 @@ use super::answer::refusal;
 use super::fault::Fault;
 use super::ring::{RejectedRing, Rejection};
 use super::{SOCKET_IO_PATH, cors, kept, sanitized};
-use crate::gateway::listener::{ConnInfo, Line};
+use crate::gateway::listener::{ConnInfo, Flow, Line};
 use crate::telemetry::labels::Limit;
 use crate::telemetry::{GatewayMetrics, HttpMetrics};
 
@@ -54,6 +54,8 @@ pub struct Admission {
     pub turned_away: OnTurnedAway,
     /// A live session goes on over a WebSocket: its SID, and the line that can be cut.
     pub upgraded: OnUpgrade,
+    /// Where the bytes of connections that carry Socket.IO are counted.
+    pub flow: Arc<Flow>,
     /// Where refusals go.
     pub ring: Arc<RejectedRing>,
     /// Where limits that were hit are counted.
@@ -252,6 +254,9 @@ where
             }
             Verdict::Admit => {
                 let asked = Asked::of(&self.admission, &parts);
+                if let Some(ConnectInfo(info)) = parts.extensions.get::<ConnectInfo<ConnInfo>>() {
+                    info.line.flows_into(&self.admission.flow);
+                }
                 kept::strip(&mut parts);
                 let answer = self.inner.call(Request::from_parts(parts, body));
                 return Box::pin(async move { Ok(asked.answered(answer.await?.into_response())) });

@@ -121,6 +121,20 @@ impl RawEvent {
         ReadEvent { name, data, answer }
     }
 
+    /// Its name and all of its arguments.
+    pub fn arguments(&self) -> Result<(String, Vec<Value>), WireError> {
+        let text = match &self.body {
+            Body::Packet { text, .. } => text,
+            Body::Frame { name, data, .. } => return Ok((name.clone(), vec![data.clone()?])),
+        };
+        let mut items = serde_json::from_str::<Vec<Value>>(text).map_err(|error| not_json("data", &error))?;
+        if items.is_empty() {
+            return Ok((String::new(), items));
+        }
+        let name = items.remove(0).as_str().unwrap_or_default().to_owned();
+        Ok((name, items))
+    }
+
     /// Its name, and its one argument or why that could not be read.
     pub fn look(&self) -> (String, Result<Value, WireError>) {
         let (text, binary) = match &self.body {
