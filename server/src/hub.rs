@@ -23,6 +23,7 @@ use tokio::time::Instant;
 
 pub use self::socket::{Caller, EmitError, LiveSocket};
 use self::tap::Tap;
+use crate::faults::Faults;
 use crate::gateway::listener::Line;
 use crate::telemetry::HubMetrics;
 use crate::telemetry::labels::{DisconnectReason, JoinResult, Namespace, Transport};
@@ -68,6 +69,7 @@ pub struct Hub {
     registry: RwLock<Registry>,
     changes: watch::Sender<u64>,
     presence: PresenceChanges,
+    faults: Faults,
     metrics: HubMetrics,
     tap: Arc<Tap>,
     /// The number of live rooms as it was counted last, and when: counting walks every socket, and each broadcast notes it.
@@ -119,9 +121,20 @@ impl Hub {
             registry: RwLock::default(),
             changes: watch::Sender::new(0),
             presence: PresenceChanges::default(),
+            faults: Faults::default(),
             metrics,
             rooms_counted: Mutex::new((0, None)),
         }
+    }
+
+    /// Fails on purpose, for tests.
+    pub fn with_faults(self, faults: Faults) -> Self {
+        Self { faults, ..self }
+    }
+
+    /// What fails on purpose.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
     }
 
     /// This process.
@@ -169,13 +182,9 @@ impl Hub {
         let sid = Sid::parse(link.id.to_string()).ok()?;
         let mut registry = self.registry.write();
         let line = registry.early_lines.remove(&sid).or(line);
-        let socket = Arc::new(LiveSocket::new(
-            link,
-            sid.clone(),
-            caller,
-            line,
-            (self.clock.now(), Arc::clone(&self.tap)),
-        ));
+        let noted = (self.clock.now(), Arc::clone(&self.tap));
+        let socket = LiveSocket::new(link, sid.clone(), caller, line, noted);
+        let socket = Arc::new(socket.with_faults(self.faults.clone()));
         registry.sockets.insert(sid, Arc::clone(&socket));
         let of_user = registry.users.entry(socket.user_id().clone()).or_default();
         of_user.push(Arc::clone(&socket));
@@ -298,6 +307,9 @@ impl Hub {
 
     /// Joins a room and reads it back: true when the live room holds the socket.
     pub fn join(&self, socket: &LiveSocket, room: &str) -> bool {
+        if self.faults.fails_join(room) {
+            return false;
+        }
         let verified = socket.join_room(room, self.clock.now());
         // Gone meanwhile: whoever took it out has left its rooms already, and nobody will again.
         if !self.registry.read().sockets.contains_key(&socket.sid) {

@@ -13,6 +13,7 @@ pub mod commands;
 pub mod delivery;
 pub mod demo;
 pub mod fanout;
+pub mod faults;
 pub mod gateway;
 pub mod hub;
 pub mod identity;

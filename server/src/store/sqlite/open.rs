@@ -107,6 +107,11 @@ fn migrator() -> Migrator {
             "operators",
             include_str!("../../../../migrations/sqlite/0004_operators.sql"),
         ),
+        simple(
+            6,
+            "announcements",
+            include_str!("../../../../migrations/sqlite/0006_announcements.sql"),
+        ),
     ])
 }
 
