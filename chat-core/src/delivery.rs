@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::explain::NodeLoss;
 use crate::{ConversationId, NodeId, Seq, Sid, Timestamp, UserId};
 
 /// How far a user is in a conversation, by their own word.
@@ -171,4 +172,15 @@ impl MembershipSpan {
     pub fn covers(&self, seq: Seq) -> bool {
         seq > self.joined_seq && self.left.is_none_or(|(_, last)| seq <= last)
     }
+}
+
+/// What a process that did not stop in order left behind, as the next one finds it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LeftBehind {
+    /// Which process, and when it was last certain to run; `None` when nothing is known of one.
+    pub ended: Option<NodeLoss>,
+    /// How far conversations were announced, beyond what the store knows.
+    pub announced: Vec<(ConversationId, Seq)>,
+    /// `announced` and the store together hold every announcement: what is in neither was never made.
+    pub complete: bool,
 }

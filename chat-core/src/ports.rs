@@ -11,7 +11,8 @@ use std::pin::Pin;
 use async_trait::async_trait;
 
 use crate::conversation::ConversationOfUser;
-use crate::delivery::{ConnectionEvent, Cursor, DeliveryException, MembershipSpan};
+use crate::delivery::{ConnectionEvent, Cursor, DeliveryException, LeftBehind, MembershipSpan};
+use crate::explain::NodeLoss;
 use crate::ids::ClientMessageId;
 use crate::search::SearchWords;
 use crate::{
@@ -420,8 +421,23 @@ pub trait DeliveryLog: Send + Sync {
     /// Everybody who was in the conversation when message `seq` came, by user id.
     async fn participants_at(&self, conversation: &ConversationId, seq: Seq) -> Result<Vec<User>, StoreError>;
 
-    /// Forgets exceptions and connection events that are older than `before`, at most a few thousand at a time; true when there
-    /// are more.
+    /// Notes how far conversations were announced. Marks never move back, nor past the conversation's `last_seq`; unknown
+    /// conversations are skipped.
+    async fn note_announced(&self, announced: &[(ConversationId, Seq)]) -> Result<(), StoreError>;
+
+    /// At a start: takes over what the last process could no longer store, then moves every mark to its conversation's
+    /// `last_seq` and tells how many messages lay above the marks. When `left` is complete these are noted as never broadcast, by
+    /// a process that stopped just after the newest of them, or when it was last heard of if that is later.
+    async fn make_up(&self, left: &LeftBehind) -> Result<u64, StoreError>;
+
+    /// When the process stopped that should have announced message `seq` and did not; `None` when nothing like it is known.
+    async fn missed_broadcast(&self, conversation: &ConversationId, seq: Seq) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Processes that died since `from`, by time.
+    async fn node_losses(&self, from: Timestamp) -> Result<Vec<NodeLoss>, StoreError>;
+
+    /// Forgets exceptions, connection events, missed broadcasts and lost nodes that are older than `before`, at most a few thousand
+    /// at a time; true when there are more.
     async fn prune_evidence(&self, before: Timestamp) -> Result<bool, StoreError>;
 }
 

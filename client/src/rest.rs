@@ -238,11 +238,6 @@ async fn answer<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, RestE
     read_answer(status, &body)
 }
 
-/// Without the URL: a query may hold what should not be shown.
-fn unreachable(error: reqwest::Error) -> RestError {
-    RestError::Unreachable(in_words(&error.without_url()))
-}
-
 /// reqwest's own words stop before the cause, which is what a person needs.
 fn in_words(error: &reqwest::Error) -> String {
     let mut words = error.to_string();

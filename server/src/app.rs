@@ -10,11 +10,12 @@ pub mod stop;
 pub mod welcome;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
 use chat_core::NodeId;
-use chat_core::ports::{Clock, IdSource};
+use chat_core::ports::{Clock, DeliveryLog as _, IdSource, StoreError, Vitals as _};
 use socketioxide::SocketIo;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -28,7 +29,7 @@ use crate::api::Readiness;
 use crate::chat::assembly::{Assembled, assemble};
 use crate::chat::{Chat, Ports};
 use crate::clock::{SystemClock, UuidSource};
-use crate::delivery::RollCall;
+use crate::delivery::{RollCall, announced};
 use crate::fanout::Fanout;
 use crate::gateway::admin_ui::AdminUi;
 use crate::gateway::listener::Flow;
@@ -79,6 +80,9 @@ pub enum StartError {
         /// The system's word.
         reason: std::io::Error,
     },
+    /// What the last process left.
+    #[error("what the last process saved and never announced cannot be looked for: {0}")]
+    LeftBehind(StoreError),
     /// A defect.
     #[error("the server could not be put together: {0}")]
     Internal(String),
@@ -236,11 +240,12 @@ async fn build(settings: &Settings, metrics: Metrics, io: &SocketIo) -> Result<P
     let authority = Arc::new(authority(settings, &store, &clock, &ids)?);
     let rates = Arc::new(RateLimits::new(&settings.rates));
     let node_id = NodeId::parse(ids.user_id().as_str()).map_err(|error| StartError::Internal(error.to_string()))?;
-    let hub = Arc::new(Hub::new(node_id, Arc::clone(&clock), io.clone(), metrics.hub.clone()));
+    let hub = Hub::new(node_id, Arc::clone(&clock), io.clone(), metrics.hub.clone());
+    let hub = Arc::new(hub.with_faults(settings.faults.clone()));
     let ports = Ports {
         accounts: store.clone(),
         conversations: store.clone(),
-        log: store.clone(),
+        log: settings.faults.slowed(store.clone()),
         deliveries: store.clone(),
         vitals: store.clone(),
         clock: Arc::clone(&clock),
@@ -258,6 +263,7 @@ async fn build(settings: &Settings, metrics: Metrics, io: &SocketIo) -> Result<P
         fanout,
         roll_call,
     } = assembled;
+    take_over(&settings.storage.data_dir, &store, &roll_call, &hub, &clock).await?;
     let rejected = Arc::new(RejectedRing::new(Arc::clone(&clock), &metrics.gateway));
     let gateway = Gateway::new(crate::gateway::socketio::Parts {
         chat: Arc::clone(&chat),
@@ -291,6 +297,30 @@ async fn build(settings: &Settings, metrics: Metrics, io: &SocketIo) -> Result<P
         history: Arc::default(),
         flow: Arc::default(),
     })
+}
+
+/// Makes up for what the last process saved and did not announce (its clients get it on coming back), and begins a journal of
+/// our own.
+async fn take_over(
+    data_dir: &Path,
+    store: &SqliteStore,
+    roll_call: &RollCall,
+    hub: &Hub,
+    clock: &Arc<dyn Clock>,
+) -> Result<(), StartError> {
+    let left = announced::left_behind(data_dir, store.epoch());
+    let messages = store.make_up(&left).await.map_err(StartError::LeftBehind)?;
+    if let (Some(died), true) = (&left.ended, messages > 0) {
+        tracing::warn!(messages, node.id = %died.node_id, at = %died.at,
+            "the last process died after it saved messages and before it announced them; clients get them on coming back");
+    }
+    let kept = roll_call
+        .announcements
+        .keep_in(data_dir, store.epoch(), hub.node_id(), Arc::clone(clock));
+    if let Err(error) = kept {
+        tracing::warn!(%error, "no journal of announcements can be kept; after a crash nobody will know what was not sent");
+    }
+    Ok(())
 }
 
 fn authority(

@@ -4,6 +4,7 @@
 //! by participant, and the evidence that `explain` judges. Guarantees: it sends nothing itself; its memory grows with messages +
 //! sockets + exceptions, never with messages × sockets, and is bounded in bytes; what matters for yesterday is stored.
 
+pub mod announced;
 pub mod closed;
 pub mod evidence;
 pub mod ledger;
@@ -19,6 +20,7 @@ use chat_core::delivery::{ConnectionEvent, ConnectionEventKind, DeliveryExceptio
 use chat_core::{ConversationId, NodeId, Seq, Sid, Timestamp, UserId};
 use parking_lot::Mutex;
 
+use self::announced::Announcements;
 use self::closed::ClosedSockets;
 use self::ledger::{Broadcast, Ledger};
 use self::recorder::Recorder;
@@ -38,6 +40,8 @@ pub struct RollCall {
     pub recorder: Arc<Recorder>,
     /// The newest messages that were refused.
     pub refusals: Refusals,
+    /// How far conversations were announced.
+    pub announcements: Announcements,
     node_id: NodeId,
     confirmed: AtomicU64,
     unconfirmed: AtomicUsize,
@@ -103,6 +107,7 @@ impl RollCall {
             ledger: Ledger::new(metrics.clone()),
             closed: ClosedSockets::default(),
             refusals: Refusals::default(),
+            announcements: Announcements::default(),
             recorder,
             node_id,
             confirmed: AtomicU64::new(0),
@@ -111,6 +116,11 @@ impl RollCall {
             metrics,
             metrics_retries,
         }
+    }
+
+    /// A message is about to be handed to the first socket.
+    pub fn announces(&self, conversation: &ConversationId, seq: Seq) {
+        self.announcements.mark(conversation, seq);
     }
 
     /// A message was announced.

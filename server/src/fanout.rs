@@ -152,6 +152,8 @@ impl Fanout {
         let Some(payload) = encode(message) else {
             return self.census(&conversation, None);
         };
+        // Before the first hand-over: what is not marked was handed to nobody, whenever this process dies.
+        self.roll_call.announces(&conversation.id, message.seq);
         let room = conversation_room(&conversation.id);
         let in_room = self.hub.room(&room);
         let of_users = self

@@ -34,6 +34,7 @@ use self::outlet::Outlet;
 use self::plain::{PlainLink, PlainRooms};
 pub use self::socket::{Caller, EmitError, LiveSocket};
 use self::tap::Tap;
+use crate::faults::Faults;
 use crate::gateway::listener::Line;
 use crate::limits::{FAREWELL_LOOK, FAREWELL_PATIENCE};
 use crate::telemetry::HubMetrics;
@@ -85,6 +86,7 @@ pub struct Hub {
     registry: RwLock<Registry>,
     changes: watch::Sender<u64>,
     presence: PresenceChanges,
+    faults: Faults,
     metrics: HubMetrics,
     tap: Arc<Tap>,
     happenings: Arc<Happenings>,
@@ -141,9 +143,20 @@ impl Hub {
             registry: RwLock::default(),
             changes: watch::Sender::new(0),
             presence: PresenceChanges::default(),
+            faults: Faults::default(),
             metrics,
             rooms_counted: Mutex::new((0, None)),
         }
+    }
+
+    /// Fails on purpose, for tests.
+    pub fn with_faults(self, faults: Faults) -> Self {
+        Self { faults, ..self }
+    }
+
+    /// What fails on purpose.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
     }
 
     /// This process.
@@ -215,13 +228,9 @@ impl Hub {
         let sid = Sid::parse(outlet.sid().to_string()).ok()?;
         let mut registry = self.registry.write();
         let line = registry.early_lines.remove(&sid).or(line);
-        let socket = Arc::new(LiveSocket::new(
-            outlet,
-            sid.clone(),
-            caller,
-            line,
-            (self.clock.now(), Arc::clone(&self.tap)),
-        ));
+        let noted = (self.clock.now(), Arc::clone(&self.tap));
+        let socket = LiveSocket::new(outlet, sid.clone(), caller, line, noted);
+        let socket = Arc::new(socket.with_faults(self.faults.clone()));
         registry.sockets.insert(sid, Arc::clone(&socket));
         let of_user = registry.users.entry(socket.user_id().clone()).or_default();
         of_user.push(Arc::clone(&socket));
@@ -358,6 +367,9 @@ impl Hub {
 
     /// Joins a room and reads it back: true when the live room holds the socket.
     pub fn join(&self, socket: &LiveSocket, room: &str) -> bool {
+        if self.faults.fails_join(room) {
+            return false;
+        }
         let verified = socket.join_room(room, self.clock.now());
         // Gone meanwhile: whoever took it out has left its rooms already, and nobody will again.
         if !self.registry.read().sockets.contains_key(&socket.sid) {

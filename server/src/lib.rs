@@ -14,6 +14,7 @@ pub mod commands;
 pub mod delivery;
 pub mod demo;
 pub mod fanout;
+pub mod faults;
 pub mod gateway;
 pub mod hub;
 pub mod identity;

@@ -168,6 +168,8 @@ pub const CLOSED_SOCKETS_USERS_MAX: usize = 20_000;
 pub const EVIDENCE_WAITING_MAX: usize = 16_384;
 /// Evidence is written this often.
 pub const EVIDENCE_INTERVAL: Duration = Duration::from_millis(250);
+/// How often a process notes that it is there: what the next one calls the end of one that died is at most this too early.
+pub const ALIVE_NOTED_EVERY: Duration = Duration::from_secs(1);
 /// Evidence is kept this long, in milliseconds: a week, so that Monday can explain the weekend.
 pub const EVIDENCE_KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use rollcall_server::app::App;
 use rollcall_server::commands;
+use rollcall_server::faults::{self, Faults};
 use rollcall_server::settings::{Cli, Command, Settings, command_line};
 use rollcall_server::telemetry::logs;
 
@@ -37,6 +38,7 @@ async fn run(cli: Cli, say: impl Fn(&str), warn: impl Fn(&str)) -> anyhow::Resul
             let mut settings = Settings::parse(&args.settings)?;
             settings.demo = args.demo;
             logs::init(&settings.log, settings.log_format)?;
+            settings.faults = Faults::parse(&std::env::var(faults::VARIABLE).unwrap_or_default())?;
             let app = App::start(settings).await?;
             say(&app.welcome().to_string());
             app.run(std::future::pending())

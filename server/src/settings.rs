@@ -31,6 +31,7 @@ pub use values::{AdminUi, AdminUiMode, Per, Rate, Rates, Registration};
 
 use arguments::Setting;
 
+use crate::faults::Faults;
 use crate::telemetry::logs::LogFormat;
 
 /// Everything that the operator decides.
@@ -70,6 +71,8 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// Fill an empty database with the demo's people.
     pub demo: bool,
+    /// What fails on purpose, for tests.
+    pub faults: Faults,
 }
 
 /// Where facts are kept.
@@ -147,6 +150,7 @@ impl Settings {
                 .parse_if_set(values::log_format)?
                 .unwrap_or_else(LogFormat::detected),
             demo: false,
+            faults: Faults::default(),
         })
     }
 }

@@ -14,10 +14,6 @@ const OUT_OF_REACH = {
     why: "a socket that is not in its room is joined to it before it is sent to, and joining a live socket does not fail",
     test: "what_the_server_failed_at",
   },
-  not_broadcast: {
-    why: "it would take a crash in the instant between commit and broadcast; after the restart every client resumes from the store, and whether there was a broadcast is not on record",
-    test: "what_the_server_failed_at",
-  },
 };
 
 /** The causes that the pieces declare: `piece([causes], "name", …)`. Each piece fails if it does not find what it declares. */

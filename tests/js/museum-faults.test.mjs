@@ -13,6 +13,13 @@ async function started(t, options) {
   return server;
 }
 
+/** What is to go wrong inside the server. */
+function faults(wanted) {
+  const binary = process.env.ROLLCALL_BIN ?? "";
+  assert.ok(!binary.includes("/release/"), "a release build has no faults: these pieces need a debug build");
+  return { ROLLCALL_FAULTS: wanted };
+}
+
 function database(server) {
   const name = readdirSync(server.dataDir).find((file) => /\.(db|sqlite3?)$/.test(file));
   assert.ok(name, `a database in ${readdirSync(server.dataDir)}`);
@@ -117,6 +124,60 @@ piece(["node_lost"], "the process is killed between the hand-over and the receip
   const back = await honest(t, server, bob, { auth: { resume: { [group.id]: 0 } } });
   assert.deepEqual(seqs(await back.receives(group, 3)), [1, 2, 3]);
   for (const one of [before, message, after.message]) await finds(server, one, bob, { verdict: "delivered" });
+});
+
+piece(["not_broadcast"], "the process dies between the commit and the broadcast: it is known, and made up for", async (t) => {
+  const server = await started(t, { env: faults("crash_after_commit=2") });
+  const [alice, bob, carol, dora] = await server.users("alice", "bob", "carol", "dora");
+  const group = await server.group(alice, bob, carol, dora);
+  // One who gives receipts, one who gives none, one who is away.
+  const [b, c] = [await honest(t, server, bob), await Peer.connect(t, server, carol)];
+  const first = (await server.post(alice, group, "before")).message;
+  for (const peer of [b, c]) await peer.receives(group, 1);
+  await finds(server, first, bob, { verdict: "delivered" });
+  await b.settled();
+  await assert.rejects(server.post(alice, group, "saved, and never sent"), "nobody answers any more");
+  assert.equal((await within("the process is dead", server.exited)).signal, "SIGABRT");
+  delete server.env.ROLLCALL_FAULTS;
+  await server.restart();
+  const [, message] = await server.history(alice, group);
+  assert.equal(message.content, "saved, and never sent");
+  const unsent = { verdict: "missed", cause: "not_broadcast", says: [/message #2 was saved at .*the server stopped at .* before it was broadcast/i, /none was made/], remedy: /not lost.*makes up for it/ };
+  for (const user of [bob, carol]) await finds(server, message, user, { ...unsent, failing: "broadcast" });
+  const away = { ...unsent, failing: "connected" };
+  await finds(server, message, dora, away);
+  const lost = { cause: "node_lost", says: [/connection was lost with node \S+, which died \(last heard of at/] };
+  await finds(server, first, bob, { verdict: "delivered" });
+  await finds(server, first, carol, { verdict: "sent", says: [/gives no receipts/] });
+  check(await explainNow(server, group, bob), { verdict: "missed", ...lost, failing: "connected" });
+  // It comes with what was missed.
+  const back = [await honest(t, server, bob, { auth: { resume: { [group.id]: 1 } } }), await Peer.connect(t, server, carol, { auth: { resume: { [group.id]: 1 } } })];
+  for (const peer of back) assert.deepEqual(seqs(await peer.receives(group, 1)), [2]);
+  await finds(server, message, bob, { verdict: "delivered", says: [/path resume/] });
+  await finds(server, message, carol, { verdict: "sent" });
+  await finds(server, message, dora, away);
+  // And goes on from there, also after a stop in order.
+  const next = (await server.post(alice, group, "and on")).message;
+  await back[0].receives(group, 2);
+  await finds(server, next, bob, { verdict: "delivered" });
+  await server.terminate();
+  await server.restart();
+  await finds(server, next, dora, { verdict: "offline", cause: "offline", failing: "connected" });
+  await finds(server, message, dora, away);
+});
+
+piece([], "a hand-over is lost on the way: it is made again, and arrives", async (t) => {
+  const server = await started(t, { env: faults("drop_handover=1") });
+  const [alice, bob] = await server.users("alice", "bob");
+  const group = await server.group(alice, bob);
+  const b = await honest(t, server, bob);
+  const { message, delivery: counts } = await server.post(alice, group, "lost at first");
+  assert.equal(counts.handed_off, 1, "as far as the server can know");
+  await finds(server, message, bob, { verdict: "sent", says: [/its receipt has not come yet/] });
+  assert.deepEqual(b.messages(group), []);
+  assert.deepEqual(seqs(await b.receives(group, 1)), [1]);
+  const { own } = await finds(server, message, bob, { verdict: "delivered" });
+  assert.deepEqual(own.sockets.map((one) => one.attempts), [2]);
 });
 
 piece(["not_saved"], "(m) the database refuses: nothing is sent, the sender is told, and it works again", async (t) => {

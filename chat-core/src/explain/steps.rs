@@ -225,9 +225,19 @@ impl<'a> Case<'a> {
                 (StepStatus::Ok, Some(record.at), detail)
             }
             Broadcast::NotMade { .. } if matches!(self.finding, Finding::OnItsWay(_)) => unknown("not yet"),
+            Broadcast::NotMade { stopped_at } if self.came() => (
+                StepStatus::Skipped,
+                *stopped_at,
+                "none was made; it came with what was missed".to_owned(),
+            ),
             Broadcast::NotMade { stopped_at } => (StepStatus::Failed, *stopped_at, "none was made".to_owned()),
             Broadcast::Unknown => unknown("not on record"),
         }
+    }
+
+    /// It came to the user, by whichever way.
+    fn came(&self) -> bool {
+        self.is_handed() || matches!(self.finding, Finding::Delivered(_) | Finding::Read(_))
     }
 
     fn handed_over(&self) -> Outcome {

@@ -1,13 +1,13 @@
 //! What happened, in one or two sentences with names and times, for somebody at three in the morning.
 
 use super::assess::{Case, Finding};
-use super::connection::Elsewhere;
+use super::connection::{Elsewhere, End};
 use super::evidence::{Membership, Refusal};
 use super::fate::{Fate, Judged};
 use super::presence::{ReconnectLoop, Refused};
 use super::words::{ended_by, times};
 use crate::limits::UNCONFIRMED_AFTER_MILLIS;
-use crate::{Seq, Timestamp};
+use crate::{NodeId, Seq, Timestamp};
 
 impl Case<'_> {
     /// The sentence of the finding, with a capital unless it begins with the user's name.
@@ -53,7 +53,7 @@ impl Case<'_> {
             Finding::NodeLost { node_id, end, .. } => format!(
                 "{user}'s connection was lost with node {node_id}, which died{}, and they have not come back and confirmed \
                  since",
-                self.at_if_known(end.map(|end| end.at))
+                self.when_it_died(node_id, *end)
             ),
             Finding::Disconnected(socket) => self.disconnected(socket),
             Finding::LeftBefore(socket) => format!(
@@ -76,6 +76,16 @@ impl Case<'_> {
             Finding::MembershipUnknown => format!(
                 "whether {user} was a participant could not be read, so it is not known whether {what} is for them"
             ),
+        }
+    }
+
+    /// A process that dies says nothing: it is known when it was last heard of, or only that it was gone at the next start.
+    fn when_it_died(&self, node_id: &NodeId, end: Option<End>) -> String {
+        let heard = self.evidence.node_losses.iter().any(|loss| loss.node_id == *node_id);
+        match end {
+            Some(end) if heard => format!(" (last heard of at {})", self.clock(end.at)),
+            Some(end) => format!(" before the next one started at {}", self.clock(end.at)),
+            None => String::new(),
         }
     }
 

@@ -57,6 +57,7 @@ pub(super) async fn serve_until(app: App, until: impl Future<Output = ()> + Send
     })
     .await;
     in_time(SHUTDOWN_CLOSE, "cursors and evidence", parts.chat.write_down()).await;
+    parts.roll_call.announcements.close();
     in_time(SHUTDOWN_CLOSE, "requests", async {
         while serving.join_next().await.is_some() {}
     })

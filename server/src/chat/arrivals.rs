@@ -35,6 +35,7 @@ impl Chat {
     /// Writes down what is known and not stored yet: the server is about to stop.
     pub async fn write_down(&self) {
         self.save_all_cursors().await;
+        self.roll_call.announcements.save(&*self.ports.deliveries).await;
         self.roll_call.recorder.flush().await;
     }
 }

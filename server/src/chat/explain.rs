@@ -87,12 +87,12 @@ impl Chat {
         let mut totals: BTreeMap<&'static str, usize> = Status::ALL.map(|status| (status.as_str(), 0)).into();
         let (mut participants, mut broadcast) = (Vec::with_capacity(there.len()), None);
         for user in there {
-            let cursors = self.cursors_of(&entry, &user.id).await?;
+            let place = self.place_of(&entry, &user.id).await?;
             let person = Person {
                 id: user.id.clone(),
                 username: user.username.clone(),
             };
-            let evidence = self.collector.of_message(&message, person, cursors).await;
+            let evidence = self.collector.of_message(&message, person, &place).await;
             let evidence = evidence.map_err(|error| from_store(&error))?;
             let judged = status_of(&evidence);
             if let Broadcast::Made(record) = evidence.broadcast {
@@ -120,8 +120,8 @@ impl Chat {
         let message = self.stored(id).await?;
         let user = self.known(user).await?;
         let entry = self.entry(&message.conversation_id).await?;
-        let cursors = self.cursors_of(&entry, &user.id).await?;
-        let evidence = self.collector.of_message(&message, person(&user), cursors).await;
+        let place = self.place_of(&entry, &user.id).await?;
+        let evidence = self.collector.of_message(&message, person(&user), &place).await;
         Ok(explain(&evidence.map_err(|error| from_store(&error))?))
     }
 
@@ -129,10 +129,7 @@ impl Chat {
     pub async fn explain_now(&self, id: &ConversationId, user: &UserId) -> Result<Explanation, WireError> {
         let user = self.known(user).await?;
         let entry = self.entry(id).await?;
-        let place = Place {
-            conversation_id: id.clone(),
-            cursors: self.cursors_of(&entry, &user.id).await?,
-        };
+        let place = self.place_of(&entry, &user.id).await?;
         let evidence = self.collector.of_now(person(&user), &place).await;
         Ok(explain(&evidence.map_err(|error| from_store(&error))?))
     }
@@ -163,10 +160,7 @@ impl Chat {
             .with_hint("it never came here: look at the sender's connection, and at the rejected ones")
         })?;
         let user = self.known(user.unwrap_or(&refusal.sender.id)).await?;
-        let place = Place {
-            conversation_id: id.clone(),
-            cursors: self.cursors_of(&entry, &user.id).await?,
-        };
+        let place = self.place_of(&entry, &user.id).await?;
         let evidence = self.collector.of_refused(refusal, person(&user), &place).await;
         Ok(explain(&evidence.map_err(|error| from_store(&error))?))
     }
@@ -219,12 +213,16 @@ impl Chat {
         entry.ok_or_else(|| no_conversation(id))
     }
 
-    async fn cursors_of(&self, entry: &Entry, user: &UserId) -> Result<(chat_core::Seq, chat_core::Seq), WireError> {
+    async fn place_of(&self, entry: &Entry, user: &UserId) -> Result<Place, WireError> {
         let cursors = entry
             .cursors(&*self.ports.deliveries)
             .await
             .map_err(|error| from_store(&error))?;
-        Ok(cursors.of(user))
+        Ok(Place {
+            conversation_id: entry.conversation().id.clone(),
+            cursors: cursors.of(user),
+            head: entry.head(),
+        })
     }
 }
 

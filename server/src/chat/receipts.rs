@@ -105,6 +105,7 @@ impl Chat {
             ticks.tick().await;
             self.tell_receipts();
             self.moved_cursors.save(&*self.ports.deliveries, None).await;
+            self.roll_call.announcements.save(&*self.ports.deliveries).await;
         }
     }
 

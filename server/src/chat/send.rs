@@ -167,6 +167,7 @@ impl Chat {
         self.metrics.message_persist_seconds.record(began.elapsed());
         match appended {
             Ok(Appended::New(message)) => {
+                self.hub.faults().after_commit();
                 self.metrics.messages.increment((via, MessageResult::Saved));
                 self.typing_ended(&entry, &message.sender_id);
                 let delivery = self.fanout.publish(&entry, message.clone()).await;

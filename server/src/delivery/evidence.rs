@@ -39,12 +39,14 @@ impl std::fmt::Debug for Collector {
     }
 }
 
-/// What is known of everybody's places in a conversation.
+/// What this process knows of a conversation and one user.
 pub struct Place {
     /// Which conversation.
     pub conversation_id: ConversationId,
-    /// The user's cursors now, as this process knows them.
+    /// The user's cursors now.
     pub cursors: (Seq, Seq),
+    /// The newest message that was announced.
+    pub head: Seq,
 }
 
 impl Collector {
@@ -59,12 +61,7 @@ impl Collector {
     }
 
     /// Everything about a stored message and one user.
-    pub async fn of_message(
-        &self,
-        message: &Message,
-        user: Person,
-        cursors: (Seq, Seq),
-    ) -> Result<Evidence, StoreError> {
+    pub async fn of_message(&self, message: &Message, user: Person, place: &Place) -> Result<Evidence, StoreError> {
         let saved = SavedMessage {
             id: message.id.clone(),
             conversation_id: message.conversation_id.clone(),
@@ -75,31 +72,29 @@ impl Collector {
             },
             created_at: message.created_at,
         };
-        let place = Place {
-            conversation_id: message.conversation_id.clone(),
-            cursors,
-        };
-        let mut evidence = self
-            .of(
-                Subject::Saved(saved),
-                user,
-                &place,
-                Some((message.seq, message.created_at)),
-            )
-            .await?;
-        let broadcast = self.roll_call.ledger.broadcast(&message.conversation_id, message.seq);
-        if let Some(broadcast) = broadcast {
-            evidence.broadcast = Broadcast::Made(BroadcastRecord {
+        let broadcast = self.broadcast(message, place.head).await?;
+        let about = Some((message.seq, message.created_at));
+        self.of(Subject::Saved(saved), user, place, about, broadcast).await
+    }
+
+    async fn broadcast(&self, message: &Message, head: Seq) -> Result<Broadcast, StoreError> {
+        let id = &message.conversation_id;
+        if let Some(broadcast) = self.roll_call.ledger.broadcast(id, message.seq) {
+            return Ok(Broadcast::Made(BroadcastRecord {
                 at: broadcast.at,
-                room: conversation_room(&message.conversation_id),
+                room: conversation_room(id),
                 namespace: CHAT_NAMESPACE.to_owned(),
                 room_existed: broadcast.room_existed,
                 rooms_in_namespace: broadcast.rooms_in_namespace as u64,
                 similar_rooms: broadcast.similar_rooms.clone(),
                 nodes: 1,
-            });
+            }));
         }
-        Ok(evidence)
+        if message.seq > head {
+            return Ok(Broadcast::NotMade { stopped_at: None });
+        }
+        let missed = self.log.missed_broadcast(id, message.seq).await?;
+        Ok(missed.map_or(Broadcast::Unknown, |at| Broadcast::NotMade { stopped_at: Some(at) }))
     }
 
     /// Everything about a message that would be sent now and one user.
@@ -107,12 +102,13 @@ impl Collector {
         let subject = Subject::Now {
             conversation_id: place.conversation_id.clone(),
         };
-        self.of(subject, user, place, None).await
+        self.of(subject, user, place, None, Broadcast::Unknown).await
     }
 
     /// A message that was refused and one user.
     pub async fn of_refused(&self, refusal: Refusal, user: Person, place: &Place) -> Result<Evidence, StoreError> {
-        self.of(Subject::Refused(refusal), user, place, None).await
+        let subject = Subject::Refused(refusal);
+        self.of(subject, user, place, None, Broadcast::Unknown).await
     }
 
     async fn of(
@@ -121,6 +117,7 @@ impl Collector {
         user: Person,
         place: &Place,
         about: Option<(Seq, Timestamp)>,
+        broadcast: Broadcast,
     ) -> Result<Evidence, StoreError> {
         self.roll_call.recorder.flush().await;
         let now = self.clock.now();
@@ -139,26 +136,24 @@ impl Collector {
         for socket in self.roll_call.closed.of(&user.id) {
             sockets.push(self.of_closed(&socket, id, about, &exceptions));
         }
-        let lives = remembered::lives(&history, self.hub.node_id(), self.hub.started_at());
-        let announced = about.and_then(|(seq, _)| self.roll_call.ledger.broadcast(id, seq));
-        let announced_at = announced.map(|broadcast| broadcast.at);
-        remembered::add(
-            &mut sockets,
-            &lives,
-            &exceptions,
-            about.map(|about| (about, announced_at)),
-        );
+        let node_losses = self.log.node_losses(from).await?;
+        let here = (self.hub.node_id(), self.hub.started_at());
+        let lives = remembered::lives(&history, here, &node_losses);
+        if let Some((seq, created_at)) = about {
+            let announced = remembered::Announced::of(&broadcast, created_at);
+            remembered::add(&mut sockets, &lives, &exceptions, (seq, created_at), announced);
+        }
         Ok(Evidence {
             now,
             user,
             subject,
             membership: Some(membership),
-            broadcast: Broadcast::Unknown,
+            broadcast,
             sockets,
             connections: lives.into_iter().map(|life| life.connection).collect(),
             rejected: history.iter().filter_map(rejected).collect(),
             elsewhere: Vec::new(),
-            node_losses: Vec::new(),
+            node_losses,
             complete_since: Some(now.plus_millis(-EVIDENCE_KEPT_MS)),
         })
     }

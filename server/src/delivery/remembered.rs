@@ -2,7 +2,7 @@
 //! the book are written down; what is not written went by the book.
 
 use chat_core::delivery::{ConnectionEvent, ConnectionEventKind, DeliveryException, ExceptionKind};
-use chat_core::explain::{Connection, End, EndReason, HandOver, LaneRange, Path, SocketEvidence};
+use chat_core::explain::{Broadcast, Connection, End, EndReason, HandOver, LaneRange, NodeLoss, Path, SocketEvidence};
 use chat_core::{NodeId, Seq, Timestamp};
 
 use super::evidence::of_socket;
@@ -32,9 +32,29 @@ pub struct Life {
     pub receipts: bool,
 }
 
-/// The history as connections; one that another process opened and never closed ended with that process, before this one
-/// started.
-pub fn lives(history: &[ConnectionEvent], node: &NodeId, started_at: Timestamp) -> Vec<Life> {
+/// Whether and when the message was announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Announced {
+    /// Then, or about then.
+    At(Timestamp),
+    /// Never, by the process that saved it.
+    Not,
+}
+
+impl Announced {
+    /// As far as it is on record; of old messages that it was is taken for granted.
+    pub fn of(broadcast: &Broadcast, created_at: Timestamp) -> Self {
+        match broadcast {
+            Broadcast::Made(record) => Self::At(record.at),
+            Broadcast::NotMade { .. } => Self::Not,
+            Broadcast::Unknown => Self::At(created_at),
+        }
+    }
+}
+
+/// The history as connections; one that another process opened and never closed ended with that process: when that was last heard of,
+/// or, if that is not known, before this one started.
+pub fn lives(history: &[ConnectionEvent], (node, started_at): (&NodeId, Timestamp), losses: &[NodeLoss]) -> Vec<Life> {
     let opened = history
         .iter()
         .filter(|event| event.kind == ConnectionEventKind::Connected);
@@ -48,8 +68,9 @@ pub fn lives(history: &[ConnectionEvent], node: &NodeId, started_at: Timestamp) 
             reason: end_reason(&event.detail),
         });
         let lost = || {
+            let known = losses.iter().find(|loss| loss.node_id == event.node_id);
             (event.node_id != *node).then_some(End {
-                at: started_at,
+                at: known.map_or(started_at, |loss| loss.at.max(event.at)),
                 reason: EndReason::NodeLost,
             })
         };
@@ -70,15 +91,17 @@ pub fn lives(history: &[ConnectionEvent], node: &NodeId, started_at: Timestamp) 
     opened.filter_map(life).collect()
 }
 
-/// Adds what is written of sockets that are not among `sockets`; `about`: the message, and when it was announced if that is known.
+/// Adds what is written of sockets that are not among `sockets`.
 pub fn add(
     sockets: &mut Vec<SocketEvidence>,
     lives: &[Life],
     exceptions: &[DeliveryException],
-    about: Option<((Seq, Timestamp), Option<Timestamp>)>,
+    (seq, created_at): (Seq, Timestamp),
+    announced: Announced,
 ) {
-    let Some(((seq, created_at), announced_at)) = about else {
-        return;
+    let announced_at = match announced {
+        Announced::At(at) => at,
+        Announced::Not => created_at,
     };
     for exception in exceptions {
         if sockets.iter().any(|socket| socket.sid == exception.sid) {
@@ -86,7 +109,7 @@ pub fn add(
         }
         let own = of_socket(exceptions, &exception.sid);
         let life = lives.iter().find(|life| life.connection.sid == exception.sid);
-        sockets.push(irregular(exception, life, &own, announced_at.unwrap_or(created_at)));
+        sockets.push(irregular(exception, life, &own, announced_at));
     }
     for life in lives {
         let Connection {
@@ -97,7 +120,7 @@ pub fn add(
         } = &life.connection;
         let was_there = *connected_at <= created_at && disconnected.is_some_and(|end| end.at > created_at);
         if was_there && !sockets.iter().any(|socket| socket.sid == *sid) {
-            sockets.push(regular(life, seq, announced_at.unwrap_or(created_at)));
+            sockets.push(regular(life, seq, announced));
         }
     }
 }
@@ -166,8 +189,11 @@ fn ended(own: &[&DeliveryException]) -> Option<End> {
 
 /// A socket of which nothing is written but its coming and its end: what it was sent went by the book. One that promised
 /// receipts would have confirmed it (then a cursor tells) or closed without (then an exception tells), unless its process died.
-fn regular(life: &Life, seq: Seq, at: Timestamp) -> SocketEvidence {
-    let by_the_book = !life.receipts;
+fn regular(life: &Life, seq: Seq, announced: Announced) -> SocketEvidence {
+    let by_the_book = match announced {
+        Announced::At(at) => (!life.receipts).then_some(at),
+        Announced::Not => None,
+    };
     SocketEvidence {
         sid: life.connection.sid.clone(),
         node_id: life.connection.node_id.clone(),
@@ -178,11 +204,11 @@ fn regular(life: &Life, seq: Seq, at: Timestamp) -> SocketEvidence {
         in_room: None,
         left_by_itself_at: None,
         joined_room_at: None,
-        lane: by_the_book.then_some(LaneRange {
+        lane: by_the_book.map(|_| LaneRange {
             begin: Seq(seq.0.saturating_sub(1)),
             handed: seq,
         }),
-        hand_over: by_the_book.then_some(HandOver {
+        hand_over: by_the_book.map(|at| HandOver {
             path: Path::Room,
             first_at: Some(at),
             attempts: 1,
@@ -231,10 +257,15 @@ mod tests {
     }
 
     fn of(history: &[ConnectionEvent]) -> Vec<SocketEvidence> {
-        let lives = lives(history, &NodeId::parse("now").unwrap(), Timestamp::from_millis(9_000));
+        remembered(history, &[], Announced::At(Timestamp::from_millis(2_000)))
+    }
+
+    fn remembered(history: &[ConnectionEvent], losses: &[NodeLoss], announced: Announced) -> Vec<SocketEvidence> {
+        let node = NodeId::parse("now").unwrap();
+        let lives = lives(history, (&node, Timestamp::from_millis(9_000)), losses);
         let mut sockets = Vec::new();
-        let about = ((Seq(7), Timestamp::from_millis(2_000)), None);
-        add(&mut sockets, &lives, &[], Some(about));
+        let about = (Seq(7), Timestamp::from_millis(2_000));
+        add(&mut sockets, &lives, &[], about, announced);
         sockets
     }
 
@@ -250,8 +281,8 @@ mod tests {
             assert_eq!(arrival(client, receipts), written);
             let lives = lives(
                 &[event(ConnectionEventKind::Connected, "now", 1_000, written)],
-                &NodeId::parse("now").unwrap(),
-                Timestamp::from_millis(0),
+                (&NodeId::parse("now").unwrap(), Timestamp::from_millis(0)),
+                &[],
             );
             let [life] = lives.as_slice() else { panic!("one") };
             assert_eq!(life.receipts, receipts);
@@ -284,6 +315,46 @@ mod tests {
         };
         assert!(socket.receipts && socket.hand_over.is_none());
         assert_eq!(socket.disconnected.map(|end| end.reason), Some(EndReason::NodeLost));
+    }
+
+    #[test]
+    fn it_died_when_its_process_was_last_heard_of() {
+        let loss = |node: &str, at| NodeLoss {
+            node_id: NodeId::parse(node).unwrap(),
+            at: Timestamp::from_millis(at),
+        };
+        let connected = |at| [event(ConnectionEventKind::Connected, "before", at, "web/1 (receipts)")];
+        let announced = Announced::At(Timestamp::from_millis(2_000));
+        let end = |losses: &[NodeLoss], at| {
+            let sockets = remembered(&connected(at), losses, announced);
+            sockets
+                .first()
+                .and_then(|socket| socket.disconnected)
+                .map(|end| end.at.as_millis())
+        };
+        assert_eq!(end(&[loss("before", 4_000), loss("other", 3_000)], 1_000), Some(4_000));
+        assert_eq!(
+            end(&[loss("other", 3_000)], 1_000),
+            Some(9_000),
+            "by the time that this one started"
+        );
+        assert_eq!(
+            end(&[loss("before", 1_500)], 1_000),
+            None,
+            "gone before the message came"
+        );
+    }
+
+    #[test]
+    fn what_was_never_announced_was_handed_to_nobody() {
+        let history = [
+            event(ConnectionEventKind::Connected, "before", 1_000, "web/1"),
+            event(ConnectionEventKind::Disconnected, "before", 3_000, "shutdown"),
+        ];
+        let [socket] = &remembered(&history, &[], Announced::Not)[..] else {
+            panic!("one socket")
+        };
+        assert!(socket.hand_over.is_none() && socket.lane.is_none());
     }
 
     #[test]

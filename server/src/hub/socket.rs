@@ -21,6 +21,7 @@ pub use self::opening::Wait;
 use super::lane::Lane;
 use super::outlet::Outlet;
 use super::tap::Tap;
+use crate::faults::Faults;
 use crate::gateway::listener::Line;
 use crate::limits::SOCKET_BYTES_AHEAD_MAX;
 
@@ -84,6 +85,7 @@ pub struct LiveSocket {
     line: Mutex<Option<Arc<Line>>>,
     /// Why the server closed it, when it was the server.
     closing: Mutex<Option<super::CloseReason>>,
+    faults: Faults,
 }
 
 impl LiveSocket {
@@ -112,7 +114,12 @@ impl LiveSocket {
             ahead: Ahead::default(),
             line: Mutex::new(line),
             closing: Mutex::new(None),
+            faults: Faults::default(),
         }
+    }
+
+    pub(super) fn with_faults(self, faults: Faults) -> Self {
+        Self { faults, ..self }
     }
 
     /// Whose it is.

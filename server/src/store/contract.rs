@@ -3,6 +3,7 @@
 //! A test is a function over [`Place`], listed in [`hold_all_to_the_contract`]; there it becomes one test per adapter.
 
 mod accounts;
+mod announced;
 mod conversations;
 mod delivery;
 mod edits;
@@ -111,6 +112,10 @@ macro_rules! hold_all_to_the_contract {
 }
 
 hold_all_to_the_contract! {
+    announced::{
+        what_lies_above_the_marks_was_never_announced,
+        what_may_have_been_announced_is_not_called_missed,
+    },
     accounts::{
         created_accounts_are_found,
         taken_names_and_ids_are_refused,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use chat_core::conversation::ConversationOfUser;
 use chat_core::delivery::{ConnectionEvent, DeliveryException, MembershipSpan};
+use chat_core::explain::NodeLoss;
 use chat_core::limits::{UNREAD_MAX, UNREAD_SCAN_MAX, USERNAME_CHARS_MAX};
 use chat_core::ports::{Accounts, CreateUserError, Credentials, NewUser, Page, StoreError, StoreTrouble, Vitals};
 use chat_core::{
@@ -32,12 +33,21 @@ struct State {
     exceptions: Vec<DeliveryException>,
     connections: Vec<ConnectionEvent>,
     audit: Vec<chat_core::ports::operators::AuditEntry>,
+    missed: Vec<MissedBroadcast>,
+    losses: Vec<NodeLoss>,
     trouble: Option<StoreTrouble>,
 }
 
 struct Account {
     user: User,
     password_hash: Option<String>,
+}
+
+struct MissedBroadcast {
+    conversation_id: ConversationId,
+    first: Seq,
+    last: Seq,
+    at: Timestamp,
 }
 
 struct Held {
@@ -48,6 +58,7 @@ struct Held {
     created_at: Timestamp,
     participants: BTreeMap<UserId, Membership>,
     past: Vec<(UserId, MembershipSpan)>,
+    announced: Seq,
     /// At index `seq - 1`.
     messages: Vec<Message>,
 }

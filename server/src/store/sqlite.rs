@@ -5,6 +5,7 @@
 //! its commit, so a read that begins after the answer sees it.
 
 mod accounts;
+mod announced;
 mod append;
 mod audit;
 mod conversations;

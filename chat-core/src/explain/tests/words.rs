@@ -70,8 +70,11 @@ fn the_sentences_of_what_the_server_failed_at() {
             "bob was connected with socket Zt9_1 (web/1.2), which was not in room conversation:42, and joining it to the room \
              failed.";
         |e| e.sockets([socket("Zt9_1").handed(3, Room).alive(0)]).loses("n1", 20) =>
-            "bob's connection was lost with node n1, which died at 14:03:07.140 UTC, and they have not come back and confirmed \
-             since.";
+            "bob's connection was lost with node n1, which died (last heard of at 14:03:07.140 UTC), and they have not come \
+             back and confirmed since.";
+        |e| e.sockets([socket("Zt9_1").handed(3, Room).alive(0).ends(20, EndReason::NodeLost)]) =>
+            "bob's connection was lost with node n1, which died before the next one started at 14:03:07.140 UTC, and they have not \
+             come back and confirmed since.";
         |e| e.sockets([socket("Zt9_1")]) =>
             "bob was connected with socket Zt9_1 (web/1.2) and should have got message #812, and nothing on record says why it did \
              not.";

@@ -40,7 +40,7 @@ impl LiveSocket {
                 self.lags(how.1);
                 Offer::Lagging
             }
-            Turn::Now => match self.emit_message(payload) {
+            Turn::Now => match self.first_emit(payload) {
                 Ok(()) => {
                     lane.handed_over(seq);
                     if self.caller.receipts {
@@ -56,6 +56,13 @@ impl LiveSocket {
                 Err(EmitError::Closed) => Offer::Closed,
             },
         }
+    }
+
+    fn first_emit(&self, payload: &RawValue) -> Result<(), EmitError> {
+        if self.faults.drops_handover() {
+            return Ok(());
+        }
+        self.emit_message(payload)
     }
 
     /// Opens a lane that begins after `handed`, while messages up to `head` exist; a lane that is there only learns of the head. True when the

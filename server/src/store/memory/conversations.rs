@@ -121,6 +121,7 @@ impl Conversations for MemoryStore {
                 .map(|id| (id.clone(), member(role(id), new.at, Seq::ZERO)))
                 .collect(),
             past: Vec::new(),
+            announced: Seq::ZERO,
             messages: Vec::new(),
         };
         state.conversations.insert(new.id.clone(), held);

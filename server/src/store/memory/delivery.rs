@@ -1,7 +1,7 @@
 //! What is written down about deliveries, in memory.
 
 use super::*;
-use chat_core::delivery::Cursor;
+use chat_core::delivery::{Cursor, LeftBehind};
 use chat_core::ports::DeliveryLog;
 
 /// What is forgotten of each kind at a time.
@@ -26,6 +26,16 @@ impl Held {
             .iter()
             .map(|(id, membership)| (id, membership.span(None)));
         self.past.iter().map(|(id, span)| (id, *span)).chain(present)
+    }
+}
+
+impl State {
+    fn announce(&mut self, announced: &[(ConversationId, Seq)]) {
+        for (id, seq) in announced {
+            if let Some(held) = self.conversations.get_mut(id) {
+                held.announced = held.announced.max((*seq).min(held.last_seq()));
+            }
+        }
     }
 }
 
@@ -151,11 +161,79 @@ impl DeliveryLog for MemoryStore {
         Ok(users.map(|account| account.user.clone()).collect())
     }
 
+    async fn note_announced(&self, announced: &[(ConversationId, Seq)]) -> Result<(), StoreError> {
+        let mut state = self.state.lock();
+        state.ready()?;
+        state.announce(announced);
+        Ok(())
+    }
+
+    async fn make_up(&self, left: &LeftBehind) -> Result<u64, StoreError> {
+        let mut state = self.state.lock();
+        state.ready()?;
+        state.announce(&left.announced);
+        let heard = left.ended.as_ref().map(|loss| loss.at);
+        let gaps = state
+            .conversations
+            .iter()
+            .filter(|(_, held)| held.announced < held.last_seq());
+        let (mut messages, mut missed, mut newest) = (0, Vec::new(), None);
+        for (id, held) in gaps {
+            messages += held.last_seq().0 - held.announced.0;
+            newest = newest.max(held.messages.last().map(|message| message.created_at));
+            missed.push((id.clone(), held.announced.next(), held.last_seq()));
+        }
+        // It was still there when the newest of them was committed, which was after it was written.
+        let committed = newest.map(|written: Timestamp| written.plus_millis(1));
+        let Some(at) = heard.max(committed) else {
+            return Ok(messages);
+        };
+        for (conversation_id, first, last) in missed {
+            if let Some(held) = state.conversations.get_mut(&conversation_id) {
+                held.announced = last;
+            }
+            if left.complete {
+                state.missed.push(MissedBroadcast {
+                    conversation_id,
+                    first,
+                    last,
+                    at,
+                });
+            }
+        }
+        if let Some(loss) = &left.ended
+            && state.losses.iter().all(|known| known.node_id != loss.node_id)
+        {
+            let node_id = loss.node_id.clone();
+            state.losses.push(NodeLoss { node_id, at });
+        }
+        Ok(messages)
+    }
+
+    async fn missed_broadcast(&self, conversation: &ConversationId, seq: Seq) -> Result<Option<Timestamp>, StoreError> {
+        let state = self.state.lock();
+        state.ready()?;
+        let holds = |missed: &&MissedBroadcast| {
+            missed.conversation_id == *conversation && (missed.first..=missed.last).contains(&seq)
+        };
+        Ok(state.missed.iter().find(holds).map(|missed| missed.at))
+    }
+
+    async fn node_losses(&self, from: Timestamp) -> Result<Vec<NodeLoss>, StoreError> {
+        let state = self.state.lock();
+        state.ready()?;
+        let mut losses: Vec<_> = state.losses.iter().filter(|loss| loss.at >= from).cloned().collect();
+        losses.sort_by_key(|loss| loss.at);
+        Ok(losses)
+    }
+
     async fn prune_evidence(&self, before: Timestamp) -> Result<bool, StoreError> {
         let mut state = self.state.lock();
         state.ready()?;
         let exceptions = prune(&mut state.exceptions, before, |e| e.at);
         let connections = prune(&mut state.connections, before, |e| e.at);
-        Ok(exceptions || connections)
+        let missed = prune(&mut state.missed, before, |missed| missed.at);
+        let losses = prune(&mut state.losses, before, |loss| loss.at);
+        Ok(exceptions || connections || missed || losses)
     }
 }

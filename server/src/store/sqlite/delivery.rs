@@ -1,11 +1,13 @@
 //! What is written down about deliveries, as it is read.
 
 use async_trait::async_trait;
-use chat_core::delivery::{ConnectionEvent, Cursor, DeliveryException, MembershipSpan};
+use chat_core::delivery::{ConnectionEvent, Cursor, DeliveryException, LeftBehind, MembershipSpan};
+use chat_core::explain::NodeLoss;
 use chat_core::ports::{DeliveryLog, StoreError};
 use chat_core::{ConversationId, Seq, Timestamp, User, UserId};
 
 use super::SqliteStore;
+use super::announced::{self, Announce, MakeUp};
 use super::errors::unavailable;
 use super::evidence::{Advance, Note, Prune, lowest_first_seqs};
 use super::rows::{self, user_columns};
@@ -167,6 +169,42 @@ impl DeliveryLog for SqliteStore {
                 .await
                 .map_err(|error| unavailable(&error))?;
             found.iter().map(rows::user).collect()
+        })
+        .await
+    }
+
+    async fn note_announced(&self, announced: &[(ConversationId, Seq)]) -> Result<(), StoreError> {
+        if announced.is_empty() {
+            return Ok(());
+        }
+        let announce = Announce::of(announced)?;
+        self.counted(self.writer.change(announce)).await
+    }
+
+    async fn make_up(&self, left: &LeftBehind) -> Result<u64, StoreError> {
+        let make_up = MakeUp::of(left)?;
+        self.counted(self.writer.change(make_up)).await
+    }
+
+    async fn missed_broadcast(&self, conversation: &ConversationId, seq: Seq) -> Result<Option<Timestamp>, StoreError> {
+        self.counted(async {
+            let mut db = self.reader().await?;
+            announced::missed(&mut db, conversation, seq)
+                .await
+                .map_err(|error| unavailable(&error))
+        })
+        .await
+    }
+
+    async fn node_losses(&self, from: Timestamp) -> Result<Vec<NodeLoss>, StoreError> {
+        self.counted(async {
+            let mut db = self.reader().await?;
+            let found = sqlx::query(announced::LOSSES)
+                .bind(from.as_millis())
+                .fetch_all(&mut *db)
+                .await
+                .map_err(|error| unavailable(&error))?;
+            found.iter().map(rows::node_loss).collect()
         })
         .await
     }

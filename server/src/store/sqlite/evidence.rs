@@ -162,9 +162,13 @@ macro_rules! prune {
 
 pub(super) const PRUNE_EXCEPTIONS: &str = prune!("delivery_exceptions", "delivery_exception_key");
 pub(super) const PRUNE_CONNECTIONS: &str = prune!("connection_events", "connection_event_key");
+pub(super) const PRUNE_BROADCASTS: &str = prune!("missed_broadcasts", "missed_broadcast_key");
+pub(super) const PRUNE_LOSSES: &str = prune!("node_losses", "node_loss_key");
 pub(super) const MORE_TO_PRUNE: &str = "
     SELECT EXISTS (SELECT 1 FROM delivery_exceptions WHERE at < ?1)
-        OR EXISTS (SELECT 1 FROM connection_events WHERE at < ?1)";
+        OR EXISTS (SELECT 1 FROM connection_events WHERE at < ?1)
+        OR EXISTS (SELECT 1 FROM missed_broadcasts WHERE at < ?1)
+        OR EXISTS (SELECT 1 FROM node_losses WHERE at < ?1)";
 
 #[async_trait]
 impl Change for Prune {
@@ -172,7 +176,7 @@ impl Change for Prune {
     type Refused = StoreError;
 
     async fn apply(&self, db: &mut SqliteConnection) -> Result<bool, Stop<StoreError>> {
-        for sql in [PRUNE_EXCEPTIONS, PRUNE_CONNECTIONS] {
+        for sql in [PRUNE_EXCEPTIONS, PRUNE_CONNECTIONS, PRUNE_BROADCASTS, PRUNE_LOSSES] {
             sqlx::query(sql)
                 .bind(self.0.as_millis())
                 .bind(BITE)

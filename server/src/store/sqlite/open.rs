@@ -112,6 +112,11 @@ fn migrator() -> Migrator {
             "search",
             include_str!("../../../../migrations/sqlite/0005_search.sql"),
         ),
+        simple(
+            6,
+            "announcements",
+            include_str!("../../../../migrations/sqlite/0006_announcements.sql"),
+        ),
     ])
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chat_core::delivery::{
     ConnectionEvent, ConnectionEventKind, Cursor, DeliveryException, ExceptionKind, MembershipSpan,
 };
+use chat_core::explain::NodeLoss;
 use chat_core::ports::{StoreError, StoreTrouble};
 use chat_core::{ConversationKind, Message, Participant, ParticipantRole, Role, Seq, Timestamp, User};
 use sqlx::Row as _;
@@ -257,7 +258,16 @@ pub(super) fn connection_event(row: &SqliteRow) -> Result<ConnectionEvent, Store
     })
 }
 
-/// A row of a membership: joined at and after which seq, left at and after which seq or twice NULL.
+/// A row of a lost node.
+pub(super) fn node_loss(row: &SqliteRow) -> Result<NodeLoss, StoreError> {
+    let mut columns = Columns::of(row, "node_losses");
+    Ok(NodeLoss {
+        node_id: columns.parse()?,
+        at: columns.time()?,
+    })
+}
+
+/// A row of a membership: joined at and after which seq, left at and after which seq or twice NULL, received and read.
 pub(super) fn membership(row: &SqliteRow) -> Result<MembershipSpan, StoreError> {
     let mut columns = Columns::of(row, "past_memberships");
     let (joined_at, joined_seq) = (columns.time()?, columns.seq()?);
