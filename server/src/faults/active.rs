@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chat_core::ids::ClientMessageId;
-use chat_core::ports::{Appending, MessageLog, Page, PageFrom, StoreError};
+use chat_core::ports::{Appending, MessageLog, Page, PageFrom, SearchQuery, StoreError};
 use chat_core::{ConversationId, Draft, Message, MessageId, Timestamp, UserId};
 
 use super::InvalidFault;
@@ -134,6 +134,14 @@ impl MessageLog for Slow {
 
     async fn delete(&self, id: &MessageId, at: Timestamp) -> Result<Option<Message>, StoreError> {
         self.late(self.log.delete(id, at)).await
+    }
+
+    async fn search(&self, query: &SearchQuery) -> Result<Page<Message>, StoreError> {
+        self.late(self.log.search(query)).await
+    }
+
+    async fn index_messages(&self) -> Result<bool, StoreError> {
+        self.late(self.log.index_messages()).await
     }
 
     async fn message(&self, id: &MessageId) -> Result<Option<Message>, StoreError> {

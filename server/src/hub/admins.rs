@@ -250,6 +250,9 @@ impl Hub {
             transport: admin.transport(),
             node_id: self.node_id.clone(),
             joined_at: admin.connected_at,
+            confirmed_seq: None,
+            confirmed_at: None,
+            stranger: false,
         });
         let members: Vec<MemberView> = members.collect();
         (!members.is_empty()).then(|| RoomDetail {
