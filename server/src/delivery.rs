@@ -7,6 +7,7 @@
 pub mod closed;
 pub mod evidence;
 pub mod ledger;
+pub mod notices;
 pub mod recorder;
 pub mod refusals;
 pub mod remembered;
@@ -21,6 +22,7 @@ use parking_lot::Mutex;
 
 use self::closed::ClosedSockets;
 use self::ledger::{Broadcast, Ledger};
+use self::notices::Notices;
 use self::recorder::Recorder;
 use self::refusals::Refusals;
 use crate::hub::LiveSocket;
@@ -38,6 +40,8 @@ pub struct RollCall {
     pub recorder: Arc<Recorder>,
     /// The newest messages that were refused.
     pub refusals: Refusals,
+    /// What happens, for the webhook.
+    pub notices: Notices,
     node_id: NodeId,
     confirmed: AtomicU64,
     unconfirmed: AtomicUsize,
@@ -103,6 +107,7 @@ impl RollCall {
             ledger: Ledger::new(metrics.clone()),
             closed: ClosedSockets::default(),
             refusals: Refusals::default(),
+            notices: Notices::default(),
             recorder,
             node_id,
             confirmed: AtomicU64::new(0),

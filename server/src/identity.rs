@@ -13,7 +13,7 @@ mod refusal;
 mod tokens;
 
 pub use authority::{
-    ADMIN_USERNAME, AccountError, AccountPolicy, Authority, Identity, LoginError, NewAccount, SignedIn,
+    ADMIN_USERNAME, AccountError, AccountPolicy, Authority, Identity, KeepError, LoginError, NewAccount, SignedIn,
 };
 pub use passwords::{InvalidPassword, NewPassword, PasswordCost, Passwords, PasswordsError};
 pub use presented::presented_token;

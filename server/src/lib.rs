@@ -20,3 +20,4 @@ pub mod limits;
 pub mod settings;
 pub mod store;
 pub mod telemetry;
+pub mod webhook;
