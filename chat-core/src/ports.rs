@@ -156,6 +156,27 @@ pub struct Credentials {
     pub password_hash: Option<String>,
 }
 
+/// A token that can be taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptToken {
+    /// Its `jti`.
+    pub id: String,
+    /// Whose.
+    pub user_id: UserId,
+    /// Their unique name.
+    pub username: String,
+    /// What it is for, in its maker's words.
+    pub name: String,
+    /// What it claims.
+    pub role: Role,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// When it was taken back.
+    pub revoked_at: Option<Timestamp>,
+}
+
 /// Accounts.
 #[async_trait]
 pub trait Accounts: Send + Sync {
@@ -181,6 +202,21 @@ pub trait Accounts: Send + Sync {
     /// Accounts whose username or display name contains `query` (case-insensitive for ASCII; `%` and `_` are plain
     /// text), by username, at most `limit`. An empty query is all of them.
     async fn search_users(&self, query: &str, limit: u32) -> Result<Page<User>, StoreError>;
+
+    /// Those of these users whose accounts are disabled.
+    async fn disabled_among(&self, ids: &[UserId]) -> Result<Vec<UserId>, StoreError>;
+
+    /// Writes down a token that can be taken back; one of an unknown user is not.
+    async fn keep_token(&self, token: KeptToken) -> Result<(), StoreError>;
+
+    /// Tokens that were written down, the oldest first, at most `limit`.
+    async fn kept_tokens(&self, limit: u32) -> Result<Vec<KeptToken>, StoreError>;
+
+    /// Those of these tokens that were written down and not taken back.
+    async fn good_tokens_among(&self, ids: &[String]) -> Result<Vec<String>, StoreError>;
+
+    /// Takes a token back; false when there is none to take back.
+    async fn revoke_token(&self, id: &str, at: Timestamp) -> Result<bool, StoreError>;
 
     /// Notes when these users' last socket closed. Unknown ids are skipped; a time never moves back.
     async fn note_last_seen(&self, seen: &[(UserId, Timestamp)]) -> Result<(), StoreError>;
@@ -357,6 +393,9 @@ pub trait MessageLog: Send + Sync {
     /// Empties a message and sets `deleted_at`; its number stays taken. Deleting again changes nothing. `None`: there is no such
     /// message.
     async fn delete(&self, id: &MessageId, at: Timestamp) -> Result<Option<Message>, StoreError>;
+
+    /// Empties some messages that were sent before `before`, as if deleted at `at`; true when there may be more. Their numbers stay.
+    async fn forget_messages(&self, before: Timestamp, at: Timestamp) -> Result<bool, StoreError>;
 
     /// Messages that hold every one of the words, the newest first, as they are now: an edited message is found by what it says
     /// now, a deleted one never.

@@ -30,11 +30,11 @@ pub mod words;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{FromRef, Request};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get, post};
+use axum::{Json, Router};
 use chat_core::ports::operators::{AuditLog, OperatorReads};
 use chat_core::ports::{Accounts, Clock, DeliveryLog};
 use http::Uri;
@@ -48,11 +48,13 @@ pub(crate) use self::peer::ByHttps;
 use self::refusal::Refusal;
 use self::session::Sessions;
 use crate::chat::Chat;
+use crate::delivery::RollCall;
 use crate::gateway::rejected::RejectedRing;
 use crate::hub::Hub;
 use crate::identity::{Authority, RateLimits};
 use crate::settings::TrustedProxies;
 use crate::telemetry::GatewayMetrics;
+use crate::webhook::Webhook;
 
 /// What the admin is made from; each handler takes the part that it needs.
 #[derive(Clone, FromRef)]
@@ -114,6 +116,15 @@ pub fn roll_call(deps: &AdminDeps, chat: Arc<Chat>) -> Router {
 /// What looks into live traffic, for the same people.
 pub fn instruments(deps: &AdminDeps, hub: Arc<Hub>) -> Router {
     instruments::router(deps, hub)
+        .layer(from_fn_with_state(deps.clone(), viewer::guard_api))
+        .layer(map_response(headers::guarded))
+}
+
+/// How the webhook goes, as JSON: `null` where there is none.
+pub fn webhook(deps: &AdminDeps, webhook: Option<Arc<Webhook>>, roll_call: Arc<RollCall>) -> Router {
+    let state = move || async move { Json(webhook.map(|webhook| webhook.state(&roll_call.notices))) };
+    Router::new()
+        .route("/admin/api/webhook", get(state))
         .layer(from_fn_with_state(deps.clone(), viewer::guard_api))
         .layer(map_response(headers::guarded))
 }

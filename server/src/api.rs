@@ -24,6 +24,7 @@ mod cors;
 mod frame;
 mod health;
 mod messages;
+mod openapi;
 mod problem;
 mod read;
 mod search;
@@ -96,6 +97,8 @@ pub fn routes(api: Api) -> Router {
         .route("/messages/{message_id}", patch(messages::edit).delete(messages::delete))
         .route("/messages/{message_id}/delivery", get(messages::delivery))
         .route("/search", get(search::search))
+        .route("/openapi.json", get(openapi::json))
+        .route("/docs", get(openapi::page))
         .layer(map_response(frame::never_kept));
     Router::new()
         .nest("/api/v1", v1)

@@ -41,11 +41,12 @@ use crate::identity::{
 };
 use crate::limits::{
     CONNECT_TIMEOUT, PACKET_BYTES_MAX, PING_INTERVAL, PING_TIMEOUT, RATES_SWEEP_INTERVAL, SOCKET_BUFFER_PACKETS,
-    WEBSOCKET_READ_BUFFER_BYTES,
+    WEBHOOK_QUEUE_MAX, WEBSOCKET_READ_BUFFER_BYTES,
 };
 use crate::settings::{DataDirError, Database, Secret, Settings, jwt_secret, open_data_dir};
 use crate::store::{OpenError, SqliteStore};
 use crate::telemetry::Metrics;
+use crate::webhook::Webhook;
 
 /// Why the server could not start. One line each; the operator's to mend.
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +121,8 @@ pub struct Parts {
     pub history: Arc<History>,
     /// Bytes of all connections that carry Socket.IO.
     pub flow: Arc<Flow>,
+    /// Tells another server what happens.
+    pub webhook: Option<Arc<Webhook>>,
 }
 
 /// A server that listens.
@@ -172,7 +175,7 @@ impl App {
         };
         let background = CancellationToken::new();
         let inspector = Arc::new(Inspector::new(Arc::clone(&parts)));
-        run_background(&parts, &inspector, &background);
+        run_background(&parts, &inspector, settings.retention, &background);
         AdminUi::open(
             admin_ui(&parts, &settings, &inspector, &background),
             settings.admin_ui,
@@ -280,6 +283,14 @@ async fn build(settings: &Settings, metrics: Metrics, io: &SocketIo) -> Result<P
     metrics.bus.up.set(1.0);
     metrics.bus.nodes.set(1.0);
     let readiness = Arc::new(Readiness::new(store.clone()));
+    let webhook = settings
+        .webhook
+        .clone()
+        .map(|asked| Webhook::new(asked, Arc::clone(&clock), Arc::clone(&ids), metrics.webhook.clone()));
+    let webhook = webhook
+        .transpose()
+        .map_err(|error| StartError::Internal(error.to_string()))?
+        .map(Arc::new);
     Ok(Parts {
         store,
         clock,
@@ -296,6 +307,7 @@ async fn build(settings: &Settings, metrics: Metrics, io: &SocketIo) -> Result<P
         readiness,
         history: Arc::default(),
         flow: Arc::default(),
+        webhook,
     })
 }
 
@@ -377,7 +389,12 @@ fn admin_ui(
 }
 
 /// The tasks that run beside the requests; each ends when `stop` is cancelled.
-fn run_background(parts: &Arc<Parts>, inspector: &Arc<Inspector>, stop: &CancellationToken) {
+fn run_background(
+    parts: &Arc<Parts>,
+    inspector: &Arc<Inspector>,
+    retention: Option<std::time::Duration>,
+    stop: &CancellationToken,
+) {
     let spawn = |task: futures_util::future::BoxFuture<'static, ()>| {
         let stop = stop.clone();
         tokio::spawn(async move { stop.run_until_cancelled_owned(task).await });
@@ -387,6 +404,16 @@ fn run_background(parts: &Arc<Parts>, inspector: &Arc<Inspector>, stop: &Cancell
     spawn(Box::pin(Arc::clone(&parts.chat).run_expiry()));
     spawn(Box::pin(Arc::clone(&parts.chat).run_receipts()));
     spawn(Box::pin(Arc::clone(&parts.chat).run_search_index()));
+    spawn(Box::pin(Arc::clone(&parts.chat).run_standing()));
+    if let Some(webhook) = &parts.webhook {
+        let kinds = webhook.kinds().to_vec();
+        if let Some(notices) = parts.roll_call.notices.listen(kinds, WEBHOOK_QUEUE_MAX) {
+            spawn(Box::pin(Arc::clone(webhook).run(notices)));
+        }
+    }
+    if let Some(kept) = retention {
+        spawn(Box::pin(Arc::clone(&parts.chat).run_retention(kept)));
+    }
     spawn(Box::pin(
         Arc::clone(&parts.fanout).run_retries(Arc::clone(&parts.clock)),
     ));

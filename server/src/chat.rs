@@ -20,6 +20,7 @@ pub mod rooms;
 pub mod search;
 pub mod send;
 pub mod session;
+pub mod standing;
 pub mod typing;
 
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use self::refusal::from_store;
 use self::typing::TypingMarks;
 use crate::delivery::RollCall;
 use crate::delivery::evidence::Collector;
+use crate::delivery::notices::{Notice, NoticeKind};
 use crate::fanout::Fanout;
 use crate::fanout::tally::Totals;
 use crate::hub::{Hub, LiveSocket};
@@ -186,6 +188,11 @@ impl Chat {
     /// Is the server about to stop?
     pub fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Acquire)
+    }
+
+    /// Notes something for the webhook.
+    pub(crate) fn notice(&self, kind: NoticeKind, notice: impl FnOnce() -> Notice) {
+        self.roll_call.notices.note(kind, self.ports.clock.now(), notice);
     }
 
     /// Running totals since the start.

@@ -3,10 +3,12 @@
 //! In: parsed arguments. Out: text for whoever called, or an error of one line. Guarantee: they work beside a running
 //! server (the database is shared by its own locks), and a password or a token is shown only where it was asked for.
 
+mod archive;
 mod check;
 mod explain;
 mod user;
 
+pub use archive::{backup, export, import};
 pub use check::{Finding, Report, check};
 pub use explain::{Answer, ExplainError, explain};
 pub use user::user;
@@ -18,18 +20,23 @@ use chat_core::ports::StoreError;
 use chat_core::user::InvalidRole;
 
 use crate::clock::{SystemClock, UuidSource};
-use crate::identity::{AccountError, InvalidPassword, TokenError};
-use crate::settings::{DataDirError, Database, SettingError, Storage, StorageArgs, open_data_dir};
-use crate::store::{self, OpenError, SqliteStore, StoreMetrics};
+use crate::identity::{AccountError, InvalidPassword, KeepError, TokenError};
+use crate::settings::{DataDirError, Database, MigrateArgs, SettingError, Storage, open_data_dir};
+use crate::store::{self, BackupError, OpenError, SqliteStore, StoreMetrics};
 
 /// `rollcall migrate`
-pub async fn migrate(args: &StorageArgs) -> Result<String, CommandError> {
-    let storage = Storage::parse(args)?;
+pub async fn migrate(args: &MigrateArgs) -> Result<String, CommandError> {
+    let storage = Storage::parse(&args.storage)?;
     open_data_dir(&storage.data_dir)?;
     let Database::Sqlite(path) = &storage.database;
     store::migrate(path).await?;
+    let mut epoch = "";
+    if args.new_epoch {
+        store::renew_epoch(path).await?;
+        epoch = ", and begins a new epoch when it is opened next";
+    }
     Ok(format!(
-        "the database {} has the schema of this version",
+        "the database {} has the schema of this version{epoch}",
         path.display()
     ))
 }
@@ -67,6 +74,18 @@ pub enum CommandError {
     /// The password.
     #[error(transparent)]
     Password(#[from] InvalidPassword),
+    /// The token was not written down.
+    #[error(transparent)]
+    Keep(#[from] KeepError),
+    /// There is no backup.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
+    /// What came contradicts something.
+    #[error("{0}")]
+    Refused(String),
+    /// Reading or writing an export.
+    #[error("the export could not be read or written: {0}")]
+    Archive(#[source] std::io::Error),
     /// It was to be read from there.
     #[error("the password could not be read from standard input: {0}")]
     Stdin(#[from] std::io::Error),

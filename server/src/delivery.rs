@@ -8,6 +8,7 @@ pub mod announced;
 pub mod closed;
 pub mod evidence;
 pub mod ledger;
+pub mod notices;
 pub mod recorder;
 pub mod refusals;
 pub mod remembered;
@@ -23,6 +24,7 @@ use parking_lot::Mutex;
 use self::announced::Announcements;
 use self::closed::ClosedSockets;
 use self::ledger::{Broadcast, Ledger};
+use self::notices::Notices;
 use self::recorder::Recorder;
 use self::refusals::Refusals;
 use crate::hub::LiveSocket;
@@ -42,6 +44,8 @@ pub struct RollCall {
     pub refusals: Refusals,
     /// How far conversations were announced.
     pub announcements: Announcements,
+    /// What happens, for the webhook.
+    pub notices: Notices,
     node_id: NodeId,
     confirmed: AtomicU64,
     unconfirmed: AtomicUsize,
@@ -108,6 +112,7 @@ impl RollCall {
             closed: ClosedSockets::default(),
             refusals: Refusals::default(),
             announcements: Announcements::default(),
+            notices: Notices::default(),
             recorder,
             node_id,
             confirmed: AtomicU64::new(0),

@@ -23,3 +23,4 @@ pub mod settings;
 pub mod store;
 pub mod telemetry;
 pub mod web;
+pub mod webhook;

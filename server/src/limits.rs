@@ -19,6 +19,17 @@ pub const SEND_BUFFER_BYTES: usize = 128 << 10;
 /// Refusals of a flood that wait for room in the buffer of whoever sends it; a client that sends on and reads none of them is closed.
 pub const REFUSALS_WAITING_MAX: usize = 1_024;
 
+/// Notices that wait for the webhook: minutes of a busy server, some 10 MB. Beyond it they are lost, and counted.
+pub const WEBHOOK_QUEUE_MAX: usize = 10_000;
+/// How long the other server may take to answer.
+pub const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a request is made before it is given up: with the pauses, some four minutes.
+pub const WEBHOOK_ATTEMPTS_MAX: u32 = 9;
+/// The pause after the first attempt; each next one is twice as long …
+pub const WEBHOOK_PAUSE_FIRST: Duration = Duration::from_millis(500);
+/// … up to this.
+pub const WEBHOOK_PAUSE_MAX: Duration = Duration::from_mins(1);
+
 /// A plain WebSocket's `hello` comes within this, or there is none: the contract's 1 s.
 pub const HELLO_WITHIN: Duration = Duration::from_secs(1);
 /// So many refused events of a plain WebSocket …

@@ -56,6 +56,24 @@ async fn run(cli: Cli, say: impl Fn(&str), warn: impl Fn(&str)) -> anyhow::Resul
             say(&commands::migrate(&args).await?);
             Ok(ExitCode::SUCCESS)
         }
+        Command::Backup(args) => {
+            quiet_logs()?;
+            say(&commands::backup(&args.storage, &args.file).await?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Export(args) => {
+            quiet_logs()?;
+            let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+            let said = commands::export(&args.storage, args.conversation.as_deref(), &mut out).await?;
+            // Standard output holds the export, and nothing else.
+            tracing::warn!("{said}");
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Import(storage) => {
+            quiet_logs()?;
+            say(&commands::import(&storage, std::io::stdin().lock()).await?);
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Check(args) => {
             quiet_logs()?;
             let report = commands::check(&args).await;

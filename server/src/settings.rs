@@ -17,9 +17,11 @@ mod origins;
 mod proxies;
 mod secrets;
 mod values;
+mod webhook;
 
 pub use arguments::{
-    Cli, Command, ServeArgs, SettingArgs, StorageArgs, TokenKeyArgs, UserArgs, UserCommand, command_line,
+    BackupArgs, Cli, Command, ExportArgs, MigrateArgs, ServeArgs, SettingArgs, StorageArgs, TokenArgs, TokenCommand,
+    TokenKeyArgs, UserArgs, UserCommand, command_line,
 };
 pub use asking::{Address, ExplainArgs};
 pub use database::Database;
@@ -33,6 +35,7 @@ use arguments::Setting;
 
 use crate::faults::Faults;
 use crate::telemetry::logs::LogFormat;
+use crate::webhook::WebhookSettings;
 
 /// Everything that the operator decides.
 #[derive(Debug, Clone)]
@@ -65,6 +68,10 @@ pub struct Settings {
     pub rates: Rates,
     /// A message's content at most, in bytes of UTF-8.
     pub max_message_bytes: usize,
+    /// Another server that is told what happens.
+    pub webhook: Option<WebhookSettings>,
+    /// After this a message's content is emptied; `None`: never.
+    pub retention: Option<std::time::Duration>,
     /// The filter of the log, as `tracing` reads it.
     pub log: String,
     /// How a line of the log looks.
@@ -144,6 +151,8 @@ impl Settings {
                 logins: args.rate_logins().parse(Rate::parse)?,
             },
             max_message_bytes: args.max_message_bytes().parse(values::message_bytes)?,
+            webhook: webhook::from_args(args)?,
+            retention: args.retention_days().parse_if_set(values::days)?,
             log: args.log().parse(values::log_filter)?,
             log_format: args
                 .log_format()

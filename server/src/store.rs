@@ -14,7 +14,7 @@ mod metrics;
 pub mod sqlite;
 
 pub use metrics::StoreMetrics;
-pub use sqlite::{OpenError, SqliteStore, migrate};
+pub use sqlite::{BackupError, OpenError, SqliteStore, backup, migrate, renew_epoch};
 
 use chat_core::UserId;
 

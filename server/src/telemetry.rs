@@ -20,7 +20,9 @@ pub mod process;
 mod registrar;
 pub mod routes;
 
-pub use handles::{BusMetrics, CanaryMetrics, ChatMetrics, DeliveryMetrics, FanoutMetrics, GatewayMetrics, HubMetrics};
+pub use handles::{
+    BusMetrics, CanaryMetrics, ChatMetrics, DeliveryMetrics, FanoutMetrics, GatewayMetrics, HubMetrics, WebhookMetrics,
+};
 pub use http::HttpMetrics;
 pub use metrics::Metrics;
 pub use registrar::{CounterBy, GaugeBy};

@@ -47,7 +47,7 @@ async function freePort() {
   return port;
 }
 
-function binary() {
+export function binary() {
   const found = process.env.ROLLCALL_BIN ?? path.join(process.env.CARGO_TARGET_DIR ?? `${root}target`, "debug/rollcall");
   if (!existsSync(found)) throw new Error(`no server at ${found}: run tests/run, or cargo build and set ROLLCALL_BIN`);
   return found;

@@ -160,6 +160,11 @@ pub fn operators(
     endpoint::router(parts.metrics.clone(), token)
         .layer(fresh)
         .merge(crate::admin::roll_call(&deps, Arc::clone(&parts.chat)))
+        .merge(crate::admin::webhook(
+            &deps,
+            parts.webhook.clone(),
+            Arc::clone(&parts.roll_call),
+        ))
         .merge(crate::admin::instruments(&deps, Arc::clone(&parts.hub)))
         .merge(crate::admin::router(deps))
 }

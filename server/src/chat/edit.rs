@@ -12,6 +12,7 @@ use super::directory::Entry;
 use super::refusal::from_store;
 use super::send::content_refused;
 use super::{Actor, Chat, to_its_end};
+use crate::delivery::notices::{Notice, NoticeKind};
 
 impl Chat {
     /// Replaces the content of one's own message; to its end even if the caller goes away.
@@ -107,6 +108,9 @@ impl Chat {
         {
             self.fanout.say(socket, name::MESSAGE_UPDATED, &message);
         }
+        self.notice(NoticeKind::MessageUpdated, || Notice::MessageUpdated {
+            message: message.clone(),
+        });
         Ok(message)
     }
 }

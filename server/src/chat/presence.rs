@@ -10,6 +10,7 @@ use rollcall_protocol::event::{Presence, name};
 use tokio::time::Instant;
 
 use super::Chat;
+use crate::delivery::notices::{Notice, NoticeKind};
 use crate::limits::OFFLINE_GRACE;
 
 /// What was last told of each user who is online, so that a flicker is told to nobody.
@@ -98,6 +99,7 @@ impl Chat {
         for socket in self.hub.sockets_of_all(peers.iter()).iter().flatten() {
             self.fanout.say(socket, name::PRESENCE, &presence);
         }
+        self.notice(NoticeKind::Presence, || Notice::Presence(presence));
     }
 
     /// Notes for everybody who is online now that they were seen: the server stops.

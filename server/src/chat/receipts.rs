@@ -17,6 +17,7 @@ use rollcall_protocol::request::Receipt;
 use super::directory::Entry;
 use super::refusal::{from_store, not_participant};
 use super::{Actor, Chat};
+use crate::delivery::notices::{Notice, NoticeKind};
 use crate::hub::LiveSocket;
 use crate::limits::{RECEIPTS_COALESCED, RECEIPTS_PARTICIPANTS_MAX};
 
@@ -141,6 +142,12 @@ impl Chat {
                 })
             })
             .collect();
+        self.notice(NoticeKind::Receipts, || {
+            Notice::Receipts(Receipts {
+                conversation_id: conversation.id.clone(),
+                users: users.clone(),
+            })
+        });
         let told = |notice: &Receipts, hearers: Vec<Vec<Arc<LiveSocket>>>| {
             let hearers: Vec<_> = hearers
                 .into_iter()

@@ -15,6 +15,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::directory::Entry;
 use super::{Actor, Chat, refusal, to_its_end};
+use crate::delivery::notices::{Notice, NoticeKind};
 use crate::telemetry::labels::{Limit, MessageResult, Via};
 
 /// A message that passed the rules and only needs to be committed.
@@ -171,6 +172,10 @@ impl Chat {
                 self.metrics.messages.increment((via, MessageResult::Saved));
                 self.typing_ended(&entry, &message.sender_id);
                 let delivery = self.fanout.publish(&entry, message.clone()).await;
+                self.notice(NoticeKind::Message, || Notice::Message {
+                    message: message.clone(),
+                    delivery,
+                });
                 Ok(Sent {
                     message,
                     duplicate: false,

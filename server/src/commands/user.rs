@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_core::ports::{Accounts, Clock, StoreError};
+use chat_core::ports::{Accounts, Clock, KeptToken, StoreError};
 use chat_core::{Role, User};
 
 use super::{CommandError, open_store};
@@ -15,8 +15,8 @@ use crate::identity::{
     AccountError, AccountPolicy, Authority, NewAccount, NewPassword, PasswordCost, Passwords, Tokens,
 };
 use crate::settings::{
-    DataDirError, Registration, Secret, Storage, StorageArgs, TokenKeyArgs, TokenKeys, UserCommand, jwt_secret,
-    open_data_dir,
+    DataDirError, Registration, Secret, Storage, StorageArgs, TokenCommand, TokenKeyArgs, TokenKeys, UserCommand,
+    jwt_secret, open_data_dir,
 };
 use crate::store::SqliteStore;
 
@@ -63,16 +63,74 @@ pub async fn user(command: UserCommand) -> Result<String, CommandError> {
             storage,
         } => disable(&storage, &username, !undo).await,
         UserCommand::Token {
+            command: Some(command), ..
+        } => kept_token(command).await,
+        UserCommand::Token { command: None, plain } => {
+            let role = plain.role.map(|role| role.parse()).transpose()?;
+            // clap lets none through.
+            let username = plain.username.unwrap_or_default();
+            let lifetime = Duration::from_secs(plain.seconds.into());
+            token(&plain.storage, &plain.keys, &username, role, lifetime).await
+        }
+    }
+}
+
+async fn kept_token(command: TokenCommand) -> Result<String, CommandError> {
+    match command {
+        TokenCommand::Make {
             username,
-            role,
-            seconds,
+            name,
+            days,
             storage,
             keys,
         } => {
-            let role = role.map(|role| role.parse()).transpose()?;
-            token(&storage, &keys, &username, role, Duration::from_secs(seconds.into())).await
+            let desk = Desk::open(&storage, Some(&keys)).await?;
+            let lifetime = Duration::from_hours(u64::from(days) * 24);
+            let made = desk.make_token(&username, &name, lifetime).await;
+            desk.close().await?;
+            made
+        }
+        TokenCommand::List { storage } => {
+            let desk = Desk::open(&storage, None).await?;
+            let tokens = desk.store.kept_tokens(LISTED_MAX).await;
+            desk.close().await?;
+            Ok(table_of_tokens(&tokens?))
+        }
+        TokenCommand::Revoke { id, storage } => {
+            let desk = Desk::open(&storage, None).await?;
+            let revoked = desk.authority.revoke(&id).await;
+            desk.close().await?;
+            if revoked? {
+                Ok(format!(
+                    "token {id} is taken back: its connections are closed within seconds"
+                ))
+            } else {
+                Err(CommandError::Refused(
+                    "there is no such token to take back; see `rollcall user token list`".to_owned(),
+                ))
+            }
         }
     }
+}
+
+fn table_of_tokens(tokens: &[KeptToken]) -> String {
+    let mut text = String::new();
+    let _ = writeln!(
+        text,
+        "{:32}  {:16}  {:8}  {:24}  {:8}  for",
+        "id", "username", "role", "until", "state"
+    );
+    for token in tokens {
+        let state = if token.revoked_at.is_some() { "revoked" } else { "good" };
+        let name: String = token.name.chars().filter(|c| !c.is_control()).collect();
+        let (role, until) = (token.role.as_str(), token.expires_at.to_string());
+        let _ = writeln!(
+            text,
+            "{:32}  {:16}  {role:8}  {until:24}  {state:8}  {name}",
+            token.id, token.username
+        );
+    }
+    text.trim_end().to_owned()
 }
 
 async fn add(storage: &StorageArgs, new: NewAccount) -> Result<String, CommandError> {
@@ -174,6 +232,15 @@ impl Desk {
             },
         );
         Ok(Self { store, authority })
+    }
+
+    async fn make_token(&self, username: &str, name: &str, lifetime: Duration) -> Result<String, CommandError> {
+        let user = self.authority.account(username).await?;
+        let issued = self.authority.issue_kept(&user, user.role, lifetime, name).await?;
+        Ok(format!(
+            "token {} of {}, shown this once:\n{}",
+            issued.id, user.username, issued.token
+        ))
     }
 
     async fn change(

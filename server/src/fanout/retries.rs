@@ -12,6 +12,7 @@ use chat_core::ports::Clock;
 use chat_core::{ConversationId, Seq, Timestamp};
 
 use super::{Fanout, encode};
+use crate::delivery::notices::{Notice, NoticeKind};
 use crate::hub::lane::Outstanding;
 use crate::hub::{EmitError, LiveSocket};
 use crate::limits::{RETRY_AFTER, RETRY_LOOK_INTERVAL, UNCONFIRMED_AFTER};
@@ -81,6 +82,14 @@ impl Fanout {
             self.metrics.retries.increment(RetryResult::Unconfirmed);
             self.roll_call
                 .exception(socket, &conversation, (seq, seq), ExceptionKind::Unconfirmed, now);
+            self.roll_call
+                .notices
+                .note(NoticeKind::Undelivered, now, || Notice::Undelivered {
+                    conversation_id: conversation.clone(),
+                    seq,
+                    user_id: socket.user_id().clone(),
+                    sid: socket.sid.clone(),
+                });
         }
         for (conversation, seqs) in by_conversation(again) {
             self.hand_over_again(socket, &conversation, &seqs, now).await;

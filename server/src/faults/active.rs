@@ -140,6 +140,10 @@ impl MessageLog for Slow {
         self.late(self.log.search(query)).await
     }
 
+    async fn forget_messages(&self, before: Timestamp, at: Timestamp) -> Result<bool, StoreError> {
+        self.late(self.log.forget_messages(before, at)).await
+    }
+
     async fn index_messages(&self) -> Result<bool, StoreError> {
         self.late(self.log.index_messages()).await
     }

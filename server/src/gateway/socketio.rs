@@ -266,6 +266,7 @@ impl Gateway {
             user: Arc::new(identity.user),
             role: identity.role,
             expires_at: identity.expires_at,
+            kept_token: identity.kept_token,
             receipts: hello.receipts,
             client: hello.client.clone(),
             address: self

@@ -34,6 +34,8 @@ pub struct Caller {
     pub role: Role,
     /// When its token ends.
     pub expires_at: Timestamp,
+    /// The `jti` of a token that can be taken back.
+    pub kept_token: Option<String>,
     /// It promised to send receipts.
     pub receipts: bool,
     /// `name/version`, as the client says.

@@ -5,7 +5,7 @@ mod browser;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_core::ports::{Accounts, Clock, CreateUserError, IdSource, NewUser, StoreError};
+use chat_core::ports::{Accounts, Clock, CreateUserError, IdSource, KeptToken, NewUser, StoreError};
 use chat_core::user::{InvalidDisplayName, InvalidUsername, parse_display_name, parse_username, username_from_name};
 use chat_core::{Role, Timestamp, User, UserId};
 
@@ -19,6 +19,8 @@ use crate::settings::Registration;
 /// Somebody who has proved who they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
+    /// The `jti` of a token that can be taken back.
+    pub kept_token: Option<String>,
     /// The account.
     pub user: User,
     /// What they may do here and now: the account's role, or less if the token claims less.
@@ -109,6 +111,17 @@ pub enum AccountError {
     Store(#[from] StoreError),
 }
 
+/// Why a token that can be taken back was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepError {
+    /// It could not be signed.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// Trouble.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 impl From<CreateUserError> for AccountError {
     fn from(error: CreateUserError) -> Self {
         match error {
@@ -170,7 +183,17 @@ impl Authority {
             return Err(AuthError::Disabled);
         }
         let claimed = claims.role.filter(|claimed| user.role.may_claim(*claimed));
+        if let Some(id) = &claims.kept
+            && self
+                .accounts
+                .good_tokens_among(std::slice::from_ref(id))
+                .await?
+                .is_empty()
+        {
+            return Err(AuthError::Token(TokenError::Refused("it was taken back")));
+        }
         Ok(Identity {
+            kept_token: claims.kept.clone(),
             role: claimed.unwrap_or(user.role),
             user,
             expires_at: claims.expires_at,
@@ -264,6 +287,34 @@ impl Authority {
         let issued = self.issue(&user, user.role, TOKEN_LIFETIME);
         let token = issued.map_err(|error| PasswordsError::Broken(error.to_string()))?;
         Ok(SignedIn { token, user })
+    }
+
+    /// A token that can be taken back, written down before it is given out.
+    pub async fn issue_kept(
+        &self,
+        user: &User,
+        role: Role,
+        lifetime: Duration,
+        name: &str,
+    ) -> Result<IssuedToken, KeepError> {
+        let issued = self.tokens.issue_kept(user, role, lifetime)?;
+        let kept = KeptToken {
+            id: issued.id.clone(),
+            user_id: user.id.clone(),
+            username: user.username.clone(),
+            name: name.to_owned(),
+            role,
+            created_at: self.clock.now(),
+            expires_at: issued.expires_at,
+            revoked_at: None,
+        };
+        self.accounts.keep_token(kept).await?;
+        Ok(issued)
+    }
+
+    /// Takes a token back: it counts no more, and its sockets are closed within seconds.
+    pub async fn revoke(&self, id: &str) -> Result<bool, StoreError> {
+        self.accounts.revoke_token(id, self.clock.now()).await
     }
 
     /// A token for `user` that claims `role`, without asking for a password.

@@ -20,6 +20,8 @@ use crate::settings::{Secret, hex};
 /// What a good token says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
+    /// The `jti` of a token that can be taken back.
+    pub kept: Option<String>,
     /// `sub`: the user's id.
     pub user_id: UserId,
     /// `name`, if any.
@@ -44,11 +46,16 @@ pub enum TokenError {
 /// A token of our own.
 #[derive(Clone)]
 pub struct IssuedToken {
+    /// Its `jti`.
+    pub id: String,
     /// The JWT.
     pub token: String,
     /// Its `exp`.
     pub expires_at: Timestamp,
 }
+
+/// The claim of tokens that can be taken back.
+const KEPT: &str = "kept";
 
 impl std::fmt::Debug for IssuedToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -96,19 +103,33 @@ impl Tokens {
 
     /// A token for `user`, that claims `role`.
     pub fn issue(&self, user: &User, role: Role, lifetime: Duration) -> Result<IssuedToken, TokenError> {
+        self.sign(user, role, lifetime, false)
+    }
+
+    /// The same for one that can be taken back: it counts only while it is written down as good.
+    pub fn issue_kept(&self, user: &User, role: Role, lifetime: Duration) -> Result<IssuedToken, TokenError> {
+        self.sign(user, role, lifetime, true)
+    }
+
+    fn sign(&self, user: &User, role: Role, lifetime: Duration, kept: bool) -> Result<IssuedToken, TokenError> {
         let now = self.clock.now().as_secs();
         let expires = now.saturating_add(i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX / 2000));
-        let claims = serde_json::json!({
+        let id = hex(&rand::random::<[u8; 16]>());
+        let mut claims = serde_json::json!({
             "sub": user.id,
             "name": user.display_name,
             "role": role,
             "iat": now,
             "exp": expires,
-            "jti": hex(&rand::random::<[u8; 16]>()),
+            "jti": id,
         });
+        if kept {
+            claims[KEPT] = true.into();
+        }
         let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.signing)
             .map_err(|_| TokenError::Refused("it could not be signed"))?;
         Ok(IssuedToken {
+            id,
             token,
             expires_at: Timestamp::from_millis(expires.saturating_mul(1000)),
         })
@@ -168,7 +189,10 @@ impl Tokens {
             return Err(TokenError::Refused("its nbf lies in the future"));
         }
         let name = claims.get("name").and_then(Value::as_str).map(str::to_owned);
+        let kept = claims.get(KEPT).and_then(Value::as_bool).unwrap_or(false);
+        let kept = kept.then(|| claims.get("jti").and_then(Value::as_str).unwrap_or_default().to_owned());
         Ok(Claims {
+            kept,
             user_id,
             name,
             role,

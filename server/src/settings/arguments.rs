@@ -22,9 +22,15 @@ pub enum Command {
     /// Serve chat. This is what `rollcall` alone does
     Serve(Box<ServeArgs>),
     /// Make, list and change accounts, and issue tokens
-    User(UserArgs),
+    User(Box<UserArgs>),
     /// Bring the database to this version's schema and stop
-    Migrate(StorageArgs),
+    Migrate(MigrateArgs),
+    /// Copy the whole database into a new file, beside a running server
+    Backup(BackupArgs),
+    /// Write conversations with their messages as lines of JSON to standard output
+    Export(ExportArgs),
+    /// Read what `export` wrote from standard input
+    Import(StorageArgs),
     /// Check configuration, secrets, origins and the database; the exit status says whether all is well
     Check(Box<SettingArgs>),
     /// Say why somebody has, or has not, a message; the exit status says whether they have it
@@ -40,6 +46,39 @@ pub struct ServeArgs {
     /// Everything else.
     #[command(flatten)]
     pub settings: SettingArgs,
+}
+
+/// `rollcall migrate`.
+#[derive(Debug, Args)]
+pub struct MigrateArgs {
+    /// The database was restored from a copy that `rollcall backup` did not make: begin a new epoch, so that clients that hold newer
+    /// messages reload
+    #[arg(long)]
+    pub new_epoch: bool,
+    /// Where the database is.
+    #[command(flatten)]
+    pub storage: StorageArgs,
+}
+
+/// `rollcall backup`.
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    /// The file to make; it must not exist
+    pub file: std::path::PathBuf,
+    /// Where the database is.
+    #[command(flatten)]
+    pub storage: StorageArgs,
+}
+
+/// `rollcall export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Only this conversation
+    #[arg(long, value_name = "ID")]
+    pub conversation: Option<String>,
+    /// Where the database is.
+    #[command(flatten)]
+    pub storage: StorageArgs,
 }
 
 /// `rollcall user`.
@@ -101,22 +140,71 @@ pub enum UserCommand {
         #[command(flatten)]
         storage: StorageArgs,
     },
-    /// Print a token of an account
+    /// Print a token of an account; make, list and take back those of services
+    #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
     Token {
+        /// The tokens of services.
+        #[command(subcommand)]
+        command: Option<TokenCommand>,
+        /// A plain one.
+        #[command(flatten)]
+        plain: TokenArgs,
+    },
+}
+
+/// `rollcall user token NAME`.
+#[derive(Debug, Args)]
+pub struct TokenArgs {
+    /// Whose
+    #[arg(required = true)]
+    pub username: Option<String>,
+    /// Claim less than the account may
+    #[arg(long)]
+    pub role: Option<String>,
+    /// How long it is valid, in seconds
+    #[arg(long, default_value_t = 86_400, value_parser = clap::value_parser!(u32).range(1..=31_622_400))]
+    pub seconds: u32,
+    /// Where the accounts are.
+    #[command(flatten)]
+    pub storage: StorageArgs,
+    /// What signs the token.
+    #[command(flatten)]
+    pub keys: TokenKeyArgs,
+}
+
+/// Tokens that can be taken back.
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Make one that is written down, for a service; it is printed once
+    Make {
         /// Whose
         username: String,
-        /// Claim less than the account may
+        /// What it is for
         #[arg(long)]
-        role: Option<String>,
-        /// How long it is valid, in seconds
-        #[arg(long, default_value_t = 86_400, value_parser = clap::value_parser!(u32).range(1..=31_622_400))]
-        seconds: u32,
+        name: String,
+        /// How long it is valid, in days
+        #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=3_660))]
+        days: u32,
         /// Where the accounts are.
         #[command(flatten)]
         storage: StorageArgs,
         /// What signs the token.
         #[command(flatten)]
         keys: TokenKeyArgs,
+    },
+    /// List those that are written down
+    List {
+        /// Where the accounts are.
+        #[command(flatten)]
+        storage: StorageArgs,
+    },
+    /// Take one back: it counts no more, and its connections are closed
+    Revoke {
+        /// Its id, as `list` shows it
+        id: String,
+        /// Where the accounts are.
+        #[command(flatten)]
+        storage: StorageArgs,
     },
 }
 
@@ -226,6 +314,12 @@ settings! {
         rate_logins: "ROLLCALL_RATE_LOGINS", "rate-logins", "RATE", default "10/m";
         /// A message's content at most, in bytes of UTF-8
         max_message_bytes: "ROLLCALL_MAX_MESSAGE_BYTES", "max-message-bytes", "BYTES", default "16384";
+        /// Messages are emptied after so many days; their numbers stay [default: never]
+        retention_days: "ROLLCALL_RETENTION_DAYS", "retention-days", "DAYS";
+        /// Another server that is told what happens, by signed requests
+        webhook_url: "ROLLCALL_WEBHOOK_URL", "webhook-url", "URL";
+        /// What it is told
+        webhook_events: "ROLLCALL_WEBHOOK_EVENTS", "webhook-events", "KINDS", default "message,message_updated,receipts,presence,undelivered";
         /// What is logged, as in `info` or `rollcall_server=debug,info`
         log: "ROLLCALL_LOG", "log", "FILTER", default "info";
         /// How a line of the log looks [default: pretty on a terminal, else json]
@@ -236,6 +330,8 @@ settings! {
         admin_password: "ROLLCALL_ADMIN_PASSWORD", "admin-password";
         /// The bearer token that /metrics asks for
         metrics_token: "ROLLCALL_METRICS_TOKEN", "metrics-token";
+        /// What requests of the webhook are signed with, at least 16 bytes
+        webhook_secret: "ROLLCALL_WEBHOOK_SECRET", "webhook-secret";
     }
     flattened {
         /// Where facts are kept.

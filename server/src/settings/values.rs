@@ -26,6 +26,13 @@ pub(super) fn message_bytes(text: &str) -> Result<usize, NotAllowed> {
         .ok_or_else(|| NotAllowed::new(format!("write a number of bytes, 1 to {MESSAGE_BYTES_MAX}")))
 }
 
+/// A time to keep something: whole days.
+pub(super) fn days(text: &str) -> Result<Duration, NotAllowed> {
+    let days: Option<u64> = text.parse().ok().filter(|days| (1..=36_500).contains(days));
+    days.map(|days| Duration::from_hours(days * 24))
+        .ok_or_else(|| NotAllowed::new("write a number of days, 1 to 36500; leave it out to keep messages for ever"))
+}
+
 pub(super) fn log_filter(text: &str) -> Result<String, NotAllowed> {
     parse_filter(text).map(|_| text.to_owned()).map_err(|_| {
         NotAllowed::new(

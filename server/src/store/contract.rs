@@ -12,6 +12,7 @@ mod operators;
 mod participants;
 mod same;
 mod search;
+mod upkeep;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -196,6 +197,11 @@ hold_all_to_the_contract! {
         the_newest_come_first_and_pages_are_bounded,
         hostile_texts_are_words_like_any_other,
         what_was_found_before_a_restart_is_found_after_it,
+    },
+    upkeep::{
+        old_messages_are_emptied_and_keep_their_numbers,
+        tokens_are_kept_until_they_are_taken_back,
+        disabled_accounts_are_told_apart,
     },
 }
 

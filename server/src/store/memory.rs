@@ -7,7 +7,9 @@ use chat_core::conversation::ConversationOfUser;
 use chat_core::delivery::{ConnectionEvent, DeliveryException, MembershipSpan};
 use chat_core::explain::NodeLoss;
 use chat_core::limits::{UNREAD_MAX, UNREAD_SCAN_MAX, USERNAME_CHARS_MAX};
-use chat_core::ports::{Accounts, CreateUserError, Credentials, NewUser, Page, StoreError, StoreTrouble, Vitals};
+use chat_core::ports::{
+    Accounts, CreateUserError, Credentials, KeptToken, NewUser, Page, StoreError, StoreTrouble, Vitals,
+};
 use chat_core::{
     Conversation, ConversationId, ConversationKind, Epoch, Message, Participant, ParticipantRole, Seq, Timestamp, User,
     UserId,
@@ -35,6 +37,7 @@ struct State {
     audit: Vec<chat_core::ports::operators::AuditEntry>,
     missed: Vec<MissedBroadcast>,
     losses: Vec<NodeLoss>,
+    tokens: Vec<KeptToken>,
     trouble: Option<StoreTrouble>,
 }
 
@@ -212,6 +215,58 @@ impl Accounts for MemoryStore {
             .collect();
         found.sort_by(|a, b| a.username.cmp(&b.username));
         Ok(page(found, limit))
+    }
+
+    async fn disabled_among(&self, ids: &[UserId]) -> Result<Vec<UserId>, StoreError> {
+        let state = self.state.lock();
+        state.ready()?;
+        let disabled = |id: &&UserId| {
+            state
+                .users
+                .get(*id)
+                .is_some_and(|account| account.user.disabled_at.is_some())
+        };
+        Ok(ids.iter().filter(disabled).cloned().collect())
+    }
+
+    async fn keep_token(&self, mut token: KeptToken) -> Result<(), StoreError> {
+        let mut state = self.state.lock();
+        state.ready()?;
+        if let Some(account) = state.users.get(&token.user_id) {
+            token.username.clone_from(&account.user.username);
+            state.tokens.push(token);
+        }
+        Ok(())
+    }
+
+    async fn kept_tokens(&self, limit: u32) -> Result<Vec<KeptToken>, StoreError> {
+        let state = self.state.lock();
+        state.ready()?;
+        let mut tokens = state.tokens.clone();
+        tokens.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+        Ok(page(tokens, limit).items)
+    }
+
+    async fn good_tokens_among(&self, ids: &[String]) -> Result<Vec<String>, StoreError> {
+        let state = self.state.lock();
+        state.ready()?;
+        let good = |id: &&String| {
+            state
+                .tokens
+                .iter()
+                .any(|token| token.id == **id && token.revoked_at.is_none())
+        };
+        Ok(ids.iter().filter(good).cloned().collect())
+    }
+
+    async fn revoke_token(&self, id: &str, at: Timestamp) -> Result<bool, StoreError> {
+        let mut state = self.state.lock();
+        state.ready()?;
+        let token = state
+            .tokens
+            .iter_mut()
+            .find(|token| token.id == id && token.revoked_at.is_none());
+        Ok(token.map(|token| token.revoked_at = Some(at)).is_some())
     }
 
     async fn note_last_seen(&self, seen: &[(UserId, Timestamp)]) -> Result<(), StoreError> {

@@ -7,7 +7,9 @@
 mod accounts;
 mod announced;
 mod append;
+pub mod archive;
 mod audit;
+mod backup;
 mod conversations;
 mod delivery;
 mod edits;
@@ -18,10 +20,12 @@ mod messages;
 mod open;
 mod operators;
 mod participants;
+mod retention;
 mod rows;
 mod search;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod vitals;
 mod writer;
 
@@ -36,6 +40,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
 use tokio::sync::Semaphore;
 
+pub use self::backup::{BackupError, backup};
 use self::errors::unavailable;
 use self::identity::FileIdentity;
 pub use self::open::OpenError;
@@ -133,4 +138,19 @@ pub async fn migrate(path: &Path) -> Result<(), OpenError> {
         path: path.to_owned(),
         reason,
     })
+}
+
+/// Marks the database at `path` as restored from a copy: whoever opens it next begins a new epoch. For copies that were made by other
+/// means than [`backup`].
+pub async fn renew_epoch(path: &Path) -> Result<(), OpenError> {
+    let told = |reason| OpenError::Database {
+        path: path.to_owned(),
+        reason,
+    };
+    let mut db = open::first_connection(path, BUSY_TIMEOUT).await?;
+    sqlx::query("UPDATE meta SET is_backup = 1")
+        .execute(&mut db)
+        .await
+        .map_err(told)?;
+    sqlx::Connection::close(db).await.map_err(told)
 }

@@ -11,7 +11,7 @@ pub use entry::{Entry, Kind, Metric, Unit};
 
 use super::labels::{
     BusKind, DeliveryOutcome, Direction, DisconnectReason, ErrorCode, Event, GapResult, JoinResult, Limit,
-    MessageResult, Namespace, RejectReason, RetryResult, StoreErrorKind, Transport, Via,
+    MessageResult, Namespace, RejectReason, RetryResult, StoreErrorKind, Transport, Via, WebhookResult,
 };
 use super::routes::{RouteMethod, RouteMethodStatus};
 
@@ -205,6 +205,13 @@ pub static CANARY_SECONDS: Metric<()> = Metric::histogram(
     Unit::Seconds,
     buckets::CANARY_SECONDS,
 );
+/// `webhook_requests_total`
+pub static WEBHOOK_REQUESTS: Metric<WebhookResult> = Metric::counter(
+    "rollcall_webhook_requests_total",
+    "Requests of the webhook: taken, made again after a failure, or given up",
+);
+/// `webhook_queue`
+pub static WEBHOOK_QUEUE: Metric<()> = Metric::gauge("rollcall_webhook_queue", "Notices that wait for the webhook");
 /// `build_info`
 pub static BUILD_INFO: Metric<BuildLabels> = Metric::gauge("rollcall_build_info", "1; the labels say what is running");
 
@@ -271,6 +278,8 @@ pub static ALL: &[&Entry] = &[
     &LEDGER_EVICTED.entry,
     &CANARY_UP.entry,
     &CANARY_SECONDS.entry,
+    &WEBHOOK_REQUESTS.entry,
+    &WEBHOOK_QUEUE.entry,
     &BUILD_INFO.entry,
 ];
 

@@ -6,7 +6,8 @@ use metrics::{Counter, Gauge, Histogram};
 use super::catalogue as c;
 use super::labels::{
     BusKind, ClientEvent, DeliveryOutcome, Direction, DisconnectReason, ErrorCode, Event, GapResult, JoinResult, Limit,
-    MessageResult, Namespace, RejectReason, RetryResult, ServerEvent, StoreErrorKind, Transport, Via, find,
+    MessageResult, Namespace, RejectReason, RetryResult, ServerEvent, StoreErrorKind, Transport, Via, WebhookResult,
+    find,
 };
 use super::registrar::{CounterBy, GaugeBy, Registrar};
 use crate::store::StoreMetrics;
@@ -195,6 +196,24 @@ impl BusMetrics {
             gaps: registrar.counters(&c::BUS_GAPS),
             up: registrar.gauge(&c::BUS_UP),
             nodes: registrar.gauge(&c::NODES),
+        }
+    }
+}
+
+/// What the webhook reports.
+#[derive(Debug, Clone)]
+pub struct WebhookMetrics {
+    /// Requests.
+    pub requests: CounterBy<WebhookResult>,
+    /// Notices that wait.
+    pub queued: Gauge,
+}
+
+impl WebhookMetrics {
+    pub(super) fn register(registrar: &Registrar) -> Self {
+        Self {
+            requests: registrar.counters(&c::WEBHOOK_REQUESTS),
+            queued: registrar.gauge(&c::WEBHOOK_QUEUE),
         }
     }
 }

@@ -28,6 +28,12 @@ labels! {
         Shutdown = "shutdown",
         Protocol = "protocol",
     }
+    /// What became of a request of the webhook.
+    WebhookResult as "result" {
+        Delivered = "delivered",
+        Retried = "retried",
+        Failed = "failed",
+    }
     /// Why a connection was refused.
     RejectReason as "reason" {
         Token = "token",

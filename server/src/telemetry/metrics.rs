@@ -7,7 +7,8 @@ use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
 
 use super::catalogue::{BUILD_INFO, COMMIT, VERSION};
 use super::handles::{
-    BusMetrics, CanaryMetrics, ChatMetrics, DeliveryMetrics, FanoutMetrics, GatewayMetrics, HubMetrics, store_metrics,
+    BusMetrics, CanaryMetrics, ChatMetrics, DeliveryMetrics, FanoutMetrics, GatewayMetrics, HubMetrics, WebhookMetrics,
+    store_metrics,
 };
 use super::http::HttpMetrics;
 use super::process;
@@ -38,6 +39,8 @@ pub struct Metrics {
     pub bus: BusMetrics,
     /// The built-in probe.
     pub canary: CanaryMetrics,
+    /// Telling another server.
+    pub webhook: WebhookMetrics,
     /// HTTP.
     pub http: HttpMetrics,
     exporter: PrometheusHandle,
@@ -61,6 +64,7 @@ impl Metrics {
             delivery: DeliveryMetrics::register(&registrar),
             bus: BusMetrics::register(&registrar),
             canary: CanaryMetrics::register(&registrar),
+            webhook: WebhookMetrics::register(&registrar),
             http: HttpMetrics::register(&registrar),
             exporter: registrar.exporter(),
         })

@@ -62,7 +62,7 @@ pub(super) const SOCKET_IO: &str = "/socket.io/";
 pub(super) const OTHER: &str = "other";
 
 /// Every route. Placeholders are compared by position, not by name.
-pub(super) static TABLE: [Row; 75] = [
+pub(super) static TABLE: &[Row] = &[
     admin("/", FILE),
     admin("/assets/{file}", FILE),
     api("/session", &[(Method::Post, &[200]), (Method::Delete, &[204])]),
@@ -93,6 +93,7 @@ pub(super) static TABLE: [Row; 75] = [
     api("/api/v1/messages/{id}/delivery", GET),
     api("/api/v1/search", GET),
     api("/api/v1/openapi.json", GET),
+    api("/api/v1/docs", GET),
     health("/health"),
     health("/health/ready"),
     health("/health/websocket"),
@@ -142,6 +143,7 @@ pub(super) static TABLE: [Row; 75] = [
     admin("/admin/api/explain", GET),
     admin("/admin/api/rejected", GET),
     admin("/admin/api/nodes", GET),
+    admin("/admin/api/webhook", GET),
     admin("/admin/api/live", GET),
     admin("/admin/api/traffic", GET),
     admin("/admin/api/probe", POST),
@@ -152,6 +154,16 @@ pub(super) static TABLE: [Row; 75] = [
         failures: &[405],
     },
 ];
+
+/// The routes below a prefix with their methods, for whoever describes them.
+#[cfg(test)]
+pub(crate) fn routes_of(prefix: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let rows = TABLE.iter().filter(move |row| row.template.starts_with(prefix));
+    rows.flat_map(|row| {
+        let methods = row.methods.iter();
+        methods.map(|(method, _)| (row.template, super::label::Label::as_str(*method)))
+    })
+}
 
 /// The values of the label `route`.
 static TEMPLATES: [&str; TABLE_LEN] = templates();

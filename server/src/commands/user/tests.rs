@@ -122,7 +122,7 @@ async fn they_work_beside_a_running_server() {
     let Command::Migrate(args) = dir.parse(&["migrate"]).command else {
         panic!()
     };
-    let serving = open_store(&Storage::parse(&args).unwrap()).await.unwrap();
+    let serving = open_store(&Storage::parse(&args.storage).unwrap()).await.unwrap();
     dir.user(&["add", "bob"]).await.unwrap();
     dir.migrate().await.unwrap();
     assert!(dir.check(&[]).await.is_good());
@@ -166,4 +166,35 @@ async fn check_names_what_is_wrong() {
         "{broken}"
     );
     assert!(broken.to_string().ends_with("\nthis would not serve"), "{broken}");
+}
+
+#[tokio::test]
+async fn tokens_of_services_are_made_listed_and_taken_back() {
+    let dir = Dir::new();
+    dir.user(&["add", "shop", "--role", "service"]).await.unwrap();
+    let made = dir
+        .user(&["token", "make", "shop", "--name", "the web\u{1b} shop"])
+        .await
+        .unwrap();
+    let (said, token) = made.split_once('\n').unwrap();
+    let id = said.split(' ').nth(1).unwrap();
+    assert!(
+        said.ends_with("shown this once:") && token.split('.').count() == 3,
+        "{made}"
+    );
+    let listed = dir.user(&["token", "list"]).await.unwrap();
+    let line = listed.lines().nth(1).unwrap();
+    assert!(
+        line.starts_with(id) && line.contains("good") && line.ends_with("the web shop"),
+        "{listed}"
+    );
+    assert!(!listed.contains(token));
+    assert!(dir.user(&["token", "revoke", id]).await.unwrap().contains("taken back"));
+    assert!(dir.user(&["token", "list"]).await.unwrap().contains("revoked"));
+    let again = dir.user(&["token", "revoke", id]).await.unwrap_err();
+    assert!(again.starts_with("there is no such token"), "{again}");
+    let nobody = dir.user(&["token", "make", "nobody", "--name", "x"]).await.unwrap_err();
+    assert_eq!(nobody, "there is no such account");
+    // The plain one is as it was.
+    assert_eq!(dir.user(&["token", "shop"]).await.unwrap().split('.').count(), 3);
 }

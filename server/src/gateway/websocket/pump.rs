@@ -116,6 +116,7 @@ fn caller(guest: Guest, hello: &Hello) -> (Caller, Option<Arc<crate::gateway::li
         user: Arc::new(guest.identity.user),
         role: guest.identity.role,
         expires_at: guest.identity.expires_at,
+        kept_token: guest.identity.kept_token,
         receipts: hello.receipts,
         client: hello.client.clone(),
         address: guest

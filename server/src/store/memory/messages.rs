@@ -108,6 +108,22 @@ impl MessageLog for MemoryStore {
         Ok(deleted.map(|message| state.shown(&message)))
     }
 
+    async fn forget_messages(&self, before: Timestamp, at: Timestamp) -> Result<bool, StoreError> {
+        let mut state = self.state.lock();
+        state.ready()?;
+        for held in state.conversations.values_mut() {
+            for message in held
+                .messages
+                .iter_mut()
+                .take_while(|message| message.created_at < before)
+            {
+                message.content = "".into();
+                message.deleted_at.get_or_insert(at);
+            }
+        }
+        Ok(false)
+    }
+
     async fn search(&self, query: &SearchQuery) -> Result<Page<Message>, StoreError> {
         let state = self.state.lock();
         state.ready()?;

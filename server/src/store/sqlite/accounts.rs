@@ -2,13 +2,14 @@
 
 use async_trait::async_trait;
 use chat_core::limits::USERNAME_CHARS_MAX;
-use chat_core::ports::{Accounts, CreateUserError, Credentials, NewUser, Page, StoreError};
+use chat_core::ports::{Accounts, CreateUserError, Credentials, KeptToken, NewUser, Page, StoreError};
 use chat_core::{Timestamp, User, UserId};
 use sqlx::{Row as _, SqliteConnection};
 
 use super::SqliteStore;
 use super::errors::{Stop, unavailable};
 use super::rows::{self, user_columns};
+use super::tokens;
 use super::writer::Change;
 
 const BY_ID: &str = concat!("SELECT ", user_columns!(), " FROM users AS u WHERE u.id = ?1");
@@ -222,6 +223,27 @@ impl Accounts for SqliteStore {
             })
         })
         .await
+    }
+
+    async fn disabled_among(&self, ids: &[UserId]) -> Result<Vec<UserId>, StoreError> {
+        self.counted(tokens::disabled_among(self, ids)).await
+    }
+
+    async fn keep_token(&self, token: KeptToken) -> Result<(), StoreError> {
+        self.counted(self.writer.change(tokens::Keep(token))).await
+    }
+
+    async fn kept_tokens(&self, limit: u32) -> Result<Vec<KeptToken>, StoreError> {
+        self.counted(tokens::all(self, limit)).await
+    }
+
+    async fn good_tokens_among(&self, ids: &[String]) -> Result<Vec<String>, StoreError> {
+        self.counted(tokens::good_among(self, ids)).await
+    }
+
+    async fn revoke_token(&self, id: &str, at: Timestamp) -> Result<bool, StoreError> {
+        let id = id.to_owned();
+        self.counted(self.writer.change(tokens::Revoke { id, at })).await
     }
 
     async fn note_last_seen(&self, seen: &[(UserId, Timestamp)]) -> Result<(), StoreError> {

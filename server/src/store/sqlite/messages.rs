@@ -11,8 +11,8 @@ use super::SqliteStore;
 use super::edits::{Delete, Edit};
 use super::errors::unavailable;
 use super::rows::{self, Columns, message_columns};
-use super::search;
 use super::writer::closed;
+use super::{retention, search};
 
 macro_rules! select_message {
     ($condition:literal) => {
@@ -108,6 +108,10 @@ impl MessageLog for SqliteStore {
     async fn delete(&self, id: &MessageId, at: Timestamp) -> Result<Option<Message>, StoreError> {
         let id = id.clone();
         self.counted(self.writer.change(Delete { id, at })).await
+    }
+
+    async fn forget_messages(&self, before: Timestamp, at: Timestamp) -> Result<bool, StoreError> {
+        self.counted(retention::forget_some(self, before, at)).await
     }
 
     async fn search(&self, query: &SearchQuery) -> Result<Page<Message>, StoreError> {

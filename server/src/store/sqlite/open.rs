@@ -109,8 +109,8 @@ fn migrator() -> Migrator {
         ),
         simple(
             5,
-            "search",
-            include_str!("../../../../migrations/sqlite/0005_search.sql"),
+            "search and upkeep",
+            include_str!("../../../../migrations/sqlite/0005_search_and_upkeep.sql"),
         ),
         simple(
             6,
@@ -121,7 +121,7 @@ fn migrator() -> Migrator {
 }
 
 /// Settings that every connection shares.
-fn options(path: &Path, busy_timeout: Duration) -> SqliteConnectOptions {
+pub(super) fn options(path: &Path, busy_timeout: Duration) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(false)
@@ -152,8 +152,44 @@ pub(super) fn reader_options(path: &Path, busy_timeout: Duration) -> SqliteConne
         .pragma("cache_size", "-8192")
 }
 
+/// Opens a database that is there and ours, to look at it.
+pub(super) async fn existing(path: &Path, busy_timeout: Duration) -> Result<SqliteConnection, OpenError> {
+    let told = |reason: sqlx::Error| told(path, reason);
+    std::fs::metadata(path).map_err(|reason| OpenError::File {
+        path: path.to_owned(),
+        reason,
+    })?;
+    let mut db = options(path, busy_timeout).connect().await.map_err(told)?;
+    let application_id: i64 = sqlx::query_scalar("PRAGMA application_id")
+        .fetch_one(&mut db)
+        .await
+        .map_err(told)?;
+    if application_id == APPLICATION_ID {
+        Ok(db)
+    } else {
+        Err(OpenError::Foreign { path: path.to_owned() })
+    }
+}
+
+fn told(path: &Path, reason: sqlx::Error) -> OpenError {
+    let path = path.to_owned();
+    if errors::is_no_database(&reason) {
+        OpenError::NoDatabase { path }
+    } else {
+        OpenError::Database { path, reason }
+    }
+}
+
 /// Makes the file, readable by its owner only, if there is none. SQLite gives its WAL the same mode.
 fn make_file(path: &Path) -> io::Result<()> {
+    match new_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
+/// Makes a file that is not there yet, readable by its owner only.
+pub(super) fn new_file(path: &Path) -> io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -161,11 +197,7 @@ fn make_file(path: &Path) -> io::Result<()> {
         use std::os::unix::fs::OpenOptionsExt as _;
         options.mode(0o600);
     }
-    match options.open(path) {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
-    }
+    options.open(path).map(|_| ())
 }
 
 /// Opens the writer's connection at start: the file exists, is ours, and has every migration.
@@ -174,14 +206,7 @@ pub(super) async fn first_connection(path: &Path, busy_timeout: Duration) -> Res
         path: path.to_owned(),
         reason,
     })?;
-    let told = |reason: sqlx::Error| {
-        let path = path.to_owned();
-        if errors::is_no_database(&reason) {
-            OpenError::NoDatabase { path }
-        } else {
-            OpenError::Database { path, reason }
-        }
-    };
+    let told = |reason: sqlx::Error| told(path, reason);
     // Without the writer's settings: WAL would already write to a file that may not be ours.
     let mut looking = options(path, busy_timeout).connect().await.map_err(told)?;
     let ours = is_ours(&mut looking).await.map_err(told)?;
@@ -250,6 +275,12 @@ pub(super) async fn epoch(
     sqlx::query("INSERT INTO meta (only_row, epoch, created_at) VALUES (1, ?1, ?2) ON CONFLICT DO NOTHING")
         .bind(candidate.as_str())
         .bind(now.as_millis())
+        .execute(&mut *db)
+        .await
+        .map_err(told)?;
+    // A backup that is used as a database: clients may hold messages that came after it was made.
+    sqlx::query("UPDATE meta SET epoch = ?1, is_backup = 0 WHERE is_backup = 1")
+        .bind(candidate.as_str())
         .execute(&mut *db)
         .await
         .map_err(told)?;

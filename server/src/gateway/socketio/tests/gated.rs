@@ -154,6 +154,10 @@ impl MessageLog for Gated {
         self.store.delete(id, at).await
     }
 
+    async fn forget_messages(&self, before: Timestamp, at: Timestamp) -> Result<bool, StoreError> {
+        self.store.forget_messages(before, at).await
+    }
+
     async fn search(&self, query: &SearchQuery) -> Result<Page<Message>, StoreError> {
         self.store.search(query).await
     }

@@ -1,0 +1,84 @@
+//! Accounts and tokens that lose their standing while their sockets live, and messages that grow too old.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chat_core::UserId;
+use chat_core::ports::StoreError;
+
+use super::Chat;
+use crate::hub::CloseReason;
+
+/// How often the accounts of live sockets are looked at: somebody who is disabled by the command line, another process, is out
+/// after this.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// How often messages are looked at for their age.
+const FORGET_EVERY: Duration = Duration::from_mins(10);
+
+impl Chat {
+    /// Closes the sockets of accounts that were disabled and of tokens that were taken back, until the task is dropped.
+    pub async fn run_standing(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            if let Err(error) = self.close_those_without_standing().await {
+                tracing::debug!(%error, "whether accounts were disabled could not be read");
+            }
+        }
+    }
+
+    async fn close_those_without_standing(&self) -> Result<(), StoreError> {
+        let sockets = self.hub.sockets();
+        let users: HashSet<&UserId> = sockets.iter().map(|socket| socket.user_id()).collect();
+        if users.is_empty() {
+            return Ok(());
+        }
+        let users: Vec<UserId> = users.into_iter().cloned().collect();
+        let disabled: HashSet<UserId> = self.ports.accounts.disabled_among(&users).await?.into_iter().collect();
+        let kept: HashSet<String> = sockets
+            .iter()
+            .filter_map(|socket| socket.caller().kept_token.clone())
+            .collect();
+        let kept: Vec<String> = kept.into_iter().collect();
+        let good: HashSet<String> = if kept.is_empty() {
+            HashSet::new()
+        } else {
+            self.ports
+                .accounts
+                .good_tokens_among(&kept)
+                .await?
+                .into_iter()
+                .collect()
+        };
+        for socket in &sockets {
+            let revoked = socket.caller().kept_token.as_ref().is_some_and(|id| !good.contains(id));
+            if disabled.contains(socket.user_id()) {
+                tracing::info!(sid = %socket.sid, user.id = %socket.user_id(), "closed: its account was disabled");
+                self.hub.disconnect(socket, CloseReason::Disabled);
+            } else if revoked {
+                tracing::info!(sid = %socket.sid, user.id = %socket.user_id(), "closed: its token was taken back");
+                self.hub.disconnect(socket, CloseReason::Token);
+            }
+        }
+        Ok(())
+    }
+
+    /// Empties messages that are older than `kept`, until the task is dropped.
+    pub async fn run_retention(self: Arc<Self>, kept: Duration) {
+        let kept = i64::try_from(kept.as_millis()).unwrap_or(i64::MAX);
+        let mut ticks = tokio::time::interval(FORGET_EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let now = self.ports.clock.now();
+            let before = now.plus_millis(kept.saturating_neg());
+            // A store that refuses is counted and shown elsewhere; the next tick tries again.
+            while self.ports.log.forget_messages(before, now).await.unwrap_or(false) {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+}

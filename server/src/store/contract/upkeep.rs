@@ -1,0 +1,102 @@
+use chat_core::ports::{Accounts as _, KeptToken, MessageLog as _, PageFrom, Reach, SearchQuery};
+use chat_core::search::SearchWords;
+use chat_core::{Draft, Role, Seq};
+
+use super::{Place, assert_gapless, at, cid, draft, is_new, is_repeat, make_group, make_users, uid, with_client_id};
+
+pub(super) async fn old_messages_are_emptied_and_keep_their_numbers<P: Place>() {
+    let place = P::new().await;
+    let store = &**place.store();
+    make_users(store, &["alice", "bob"]).await;
+    make_group(store, "a", &["alice", "bob"]).await;
+    make_group(store, "b", &["alice", "bob"]).await;
+    let mut said = Vec::new();
+    for (n, conversation) in ["a", "a", "b", "a", "b"].into_iter().enumerate() {
+        let millis = i64::try_from(n).unwrap() * 10;
+        let mut one = draft(conversation, "alice", "some word");
+        one.at = at(millis);
+        said.push(is_new(
+            store.append(with_client_id(one, &format!("k{n}"))).await.unwrap(),
+        ));
+    }
+    while store.index_messages().await.unwrap() {}
+    // Deleted before: when that was stays.
+    store.delete(&said[0].id, at(50)).await.unwrap();
+    while store.forget_messages(at(30), at(99)).await.unwrap() {}
+    let all = store
+        .page(&cid("a"), PageFrom::After(Seq::ZERO), 99)
+        .await
+        .unwrap()
+        .items;
+    assert_gapless(&all);
+    let shown: Vec<_> = all.iter().map(|m| (&*m.content, m.deleted_at)).collect();
+    assert_eq!(shown, [("", Some(at(50))), ("", Some(at(99))), ("some word", None)]);
+    let query = SearchQuery {
+        reach: Reach::OfUser(uid("bob")),
+        words: SearchWords::parse("word").unwrap(),
+        before: None,
+        limit: 9,
+    };
+    let found = store.search(&query).await.unwrap().items;
+    assert_eq!(found, [said[4].clone(), said[3].clone()]);
+    // A repeat is still known, and the next number is the next one.
+    let again = with_client_id(draft("a", "alice", "some word"), "k1");
+    assert_eq!(is_repeat(store.append(again).await.unwrap()).seq, Seq(2));
+    let next = Draft {
+        at: at(5),
+        ..draft("a", "bob", "late")
+    };
+    assert_eq!(is_new(store.append(next).await.unwrap()).seq, Seq(4));
+    while store.forget_messages(at(30), at(100)).await.unwrap() {}
+    let kept = store.message(&said[3].id).await.unwrap().unwrap();
+    assert_eq!(
+        &*kept.content, "some word",
+        "an old time behind a young one waits for it"
+    );
+}
+
+fn token(id: &str, user: &str, millis: i64) -> KeptToken {
+    KeptToken {
+        id: id.to_owned(),
+        user_id: uid(user),
+        username: user.to_owned(),
+        name: "the shop".to_owned(),
+        role: Role::Service,
+        created_at: at(millis),
+        expires_at: at(millis + 1_000),
+        revoked_at: None,
+    }
+}
+
+pub(super) async fn tokens_are_kept_until_they_are_taken_back<P: Place>() {
+    let place = P::new().await;
+    make_users(&**place.store(), &["shop"]).await;
+    let store = place.store();
+    store.keep_token(token("two", "shop", 2)).await.unwrap();
+    store.keep_token(token("one", "shop", 1)).await.unwrap();
+    store.keep_token(token("none", "nobody", 1)).await.unwrap();
+    let kept = store.kept_tokens(9).await.unwrap();
+    assert_eq!(kept, [token("one", "shop", 1), token("two", "shop", 2)]);
+    assert_eq!(store.kept_tokens(1).await.unwrap().len(), 1);
+    let asked = ["one", "two", "none"].map(str::to_owned);
+    assert_eq!(store.good_tokens_among(&asked).await.unwrap(), ["one", "two"]);
+    assert!(store.revoke_token("one", at(7)).await.unwrap());
+    assert!(
+        !store.revoke_token("one", at(8)).await.unwrap(),
+        "the first time counts"
+    );
+    assert!(!store.revoke_token("none", at(8)).await.unwrap());
+    let place = place.reopen().await;
+    assert_eq!(place.store().good_tokens_among(&asked).await.unwrap(), ["two"]);
+    assert_eq!(place.store().kept_tokens(9).await.unwrap()[0].revoked_at, Some(at(7)));
+}
+
+pub(super) async fn disabled_accounts_are_told_apart<P: Place>() {
+    let place = P::new().await;
+    let store = place.store();
+    make_users(&**store, &["alice", "bob"]).await;
+    let asked = [uid("alice"), uid("bob"), uid("nobody")];
+    assert_eq!(store.disabled_among(&asked).await.unwrap(), []);
+    store.set_disabled(&uid("bob"), Some(at(3))).await.unwrap();
+    assert_eq!(store.disabled_among(&asked).await.unwrap(), [uid("bob")]);
+}

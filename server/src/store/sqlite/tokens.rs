@@ -1,0 +1,116 @@
+//! Tokens that can be taken back.
+
+use async_trait::async_trait;
+use chat_core::ports::{KeptToken, StoreError};
+use chat_core::{Timestamp, UserId};
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+
+use super::SqliteStore;
+use super::errors::{Stop, unavailable};
+use super::rows::{self, Columns};
+use super::writer::Change;
+
+/// Writes a token down.
+pub(super) struct Keep(pub(super) KeptToken);
+
+#[async_trait]
+impl Change for Keep {
+    type Done = ();
+    type Refused = StoreError;
+
+    async fn apply(&self, db: &mut SqliteConnection) -> Result<(), Stop<StoreError>> {
+        let token = &self.0;
+        sqlx::query(
+            "INSERT INTO kept_tokens (id, user_key, name, role, created_at, expires_at)
+             SELECT ?1, user_key, ?3, ?4, ?5, ?6 FROM users WHERE id = ?2",
+        )
+        .bind(token.id.as_str())
+        .bind(token.user_id.as_str())
+        .bind(token.name.as_str())
+        .bind(token.role.as_str())
+        .bind(token.created_at.as_millis())
+        .bind(token.expires_at.as_millis())
+        .execute(db)
+        .await?;
+        Ok(())
+    }
+}
+
+/// Takes a token back.
+pub(super) struct Revoke {
+    pub(super) id: String,
+    pub(super) at: Timestamp,
+}
+
+#[async_trait]
+impl Change for Revoke {
+    type Done = bool;
+    type Refused = StoreError;
+
+    async fn apply(&self, db: &mut SqliteConnection) -> Result<bool, Stop<StoreError>> {
+        let revoked = sqlx::query("UPDATE kept_tokens SET revoked_at = ?2 WHERE id = ?1 AND revoked_at IS NULL")
+            .bind(self.id.as_str())
+            .bind(self.at.as_millis())
+            .execute(db)
+            .await?;
+        Ok(revoked.rows_affected() > 0)
+    }
+}
+
+const ALL: &str = "
+    SELECT t.id, u.id, u.username, t.name, t.role, t.created_at, t.expires_at, t.revoked_at
+    FROM kept_tokens AS t JOIN users AS u USING (user_key) ORDER BY t.created_at, t.id LIMIT ?1";
+
+const GOOD_AMONG: &str = "
+    SELECT t.id FROM json_each(?1) AS asked JOIN kept_tokens AS t ON t.id = asked.value WHERE t.revoked_at IS NULL";
+
+const DISABLED_AMONG: &str = "
+    SELECT u.id FROM json_each(?1) AS asked JOIN users AS u ON u.id = asked.value WHERE u.disabled_at IS NOT NULL";
+
+fn read(row: &SqliteRow) -> Result<KeptToken, StoreError> {
+    let mut columns = Columns::of(row, "kept_tokens");
+    Ok(KeptToken {
+        id: columns.take()?,
+        user_id: columns.parse()?,
+        username: columns.take()?,
+        name: columns.take()?,
+        role: columns.parse()?,
+        created_at: columns.time()?,
+        expires_at: columns.time()?,
+        revoked_at: columns.time_option()?,
+    })
+}
+
+pub(super) async fn all(store: &SqliteStore, limit: u32) -> Result<Vec<KeptToken>, StoreError> {
+    let mut db = store.reader().await?;
+    let rows = sqlx::query(ALL).bind(limit).fetch_all(&mut *db).await;
+    rows.map_err(|error| unavailable(&error))?.iter().map(read).collect()
+}
+
+/// Those of `ids` that are good.
+pub(super) async fn good_among(store: &SqliteStore, ids: &[String]) -> Result<Vec<String>, StoreError> {
+    among(store, GOOD_AMONG, &ids).await
+}
+
+/// Those of `ids` whose accounts are disabled.
+pub(super) async fn disabled_among(store: &SqliteStore, ids: &[UserId]) -> Result<Vec<UserId>, StoreError> {
+    let found = among(store, DISABLED_AMONG, &ids).await?;
+    // What was asked for by these very ids.
+    Ok(ids
+        .iter()
+        .filter(|id| found.iter().any(|found| found == id.as_str()))
+        .cloned()
+        .collect())
+}
+
+async fn among(
+    store: &SqliteStore,
+    sql: &'static str,
+    ids: &(impl serde::Serialize + Sync),
+) -> Result<Vec<String>, StoreError> {
+    let asked = rows::to_json(ids)?;
+    let mut db = store.reader().await?;
+    let found = sqlx::query_scalar(sql).bind(asked).fetch_all(&mut *db).await;
+    found.map_err(|error| unavailable(&error))
+}
