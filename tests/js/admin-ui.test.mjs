@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before } from "node:test";
 import { PATIENCE, Server, it, until, within } from "./harness.mjs";
 import { Peer, kinds, open, usual } from "./peer.mjs";
+import { PlainPeer } from "./plain.mjs";
 
 const credentials = { username: "admin", password: "admin-password" };
 const servers = {};
@@ -221,6 +222,19 @@ it("every change is told once, and the picture is right in the end", async (t) =
   const [gone, left] = ["socket_disconnected", "room_left"].map((event) => ui.log.findIndex((entry) => entry.event === event && entry.args.includes(b.session.sid)));
   assert.ok(gone < left, "first that it went, then its rooms");
   assert.ok(ui.heard("room_left", (_, name, sid) => sid === a.session.sid && name === room).length >= 1, "what happened in between is told too");
+});
+
+it("a plain WebSocket is shown like any other, and can be sent away", async (t) => {
+  const server = servers.development;
+  const alice = await server.user("alice");
+  const ui = await Ui.connect(t, server);
+  const peer = await PlainPeer.connect(t, server, alice);
+  const [shown] = await ui.hears("socket_connected", ({ id }) => id === peer.session.sid);
+  assert.deepEqual([shown.nsp, shown.transport, shown.data.plain_websocket], ["/", "websocket", true]);
+  assert.ok(shown.handshake.headers && shown.handshake.query && shown.handshake.issued > 0);
+  assert.deepEqual(await ui.call("_disconnect", "/", false, peer.session.sid), { ok: true, sockets: 1 });
+  await peer.disconnected();
+  await ui.hears("socket_disconnected", (nsp, sid) => sid === peer.session.sid);
 });
 
 it("an upgrade of the transport is told", async (t) => {
