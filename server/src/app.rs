@@ -185,7 +185,10 @@ impl App {
         let (main, admin) = match admin {
             Some(listener) => {
                 let main = routes::main(&parts, &settings, main, &layer, Router::new());
-                (main, Some(routes::admin(&parts, &settings, listener, operators)))
+                (
+                    main,
+                    Some(routes::admin(&parts, &settings, listener, &layer, operators)),
+                )
             }
             None => (routes::main(&parts, &settings, main, &layer, operators), None),
         };
@@ -384,6 +387,7 @@ fn admin_ui(
         flow: Arc::clone(&parts.flow),
         proxies: settings.trusted_proxies.clone(),
         metrics: parts.metrics.gateway.clone(),
+        own_listener: settings.admin_bind.is_some(),
         stop: stop.clone(),
     }
 }

@@ -74,8 +74,13 @@ async function signIn(page, subject, { password = subject.password, address = su
 }
 
 const signedIn = (page) => page.locator(".v-dialog--active").waitFor({ state: "hidden" });
-const menu = (page, name) => page.locator("nav").getByRole("link", { name, exact: true }).click();
+const menu = async (page, name) => {
+  await page.locator("nav").getByRole("link", { name, exact: true }).click();
+  await settled(page);
+};
 const rows = (page) => page.locator("main tbody tr");
+/** While one page makes room for the next, both are there. */
+const settled = (page) => page.waitForFunction(() => document.querySelectorAll("main .v-breadcrumbs").length <= 1 && !document.querySelector("main [class*=-leave-active]"));
 
 /** What the UI believes, out of its own store. */
 const believed = (page) =>
@@ -155,6 +160,7 @@ test("every page shows what is, and every button does what it says", async (t) =
   await menu(page, "Sockets");
   for (const sid of sids) await rows(page).filter({ hasText: sid }).waitFor();
   await rows(page).filter({ hasText: sids[0] }).click();
+  await settled(page);
   await page.getByText("alice").first().waitFor();
   await page.getByText("EIO", { exact: true }).first().waitFor();
   const room = "made-in-the-browser";
@@ -174,11 +180,13 @@ test("every page shows what is, and every button does what it says", async (t) =
   await page.getByText("Show private rooms").click();
   await rows(page).filter({ hasText: sids[0] }).waitFor();
   await rows(page).filter({ hasText: development.room }).click();
+  await settled(page);
   for (const sid of sids) await rows(page).filter({ hasText: sid }).waitFor();
 
   await menu(page, "Clients");
   await rows(page).filter({ hasText: sids[1].slice(0, 12) }).waitFor();
   await rows(page).filter({ hasText: sids[1].slice(0, 12) }).click();
+  await settled(page);
   await rows(page).filter({ hasText: sids[1] }).waitFor();
   await menu(page, "Servers");
   await rows(page).first().waitFor();

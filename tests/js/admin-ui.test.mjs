@@ -1,8 +1,9 @@
 // Namespace /admin with the official client: what the official Admin UI says and hears.
 import assert from "node:assert/strict";
 import { after, before } from "node:test";
-import { PATIENCE, Server, it, until, within } from "./harness.mjs";
+import { PATIENCE, Server, freePort, it, until, within } from "./harness.mjs";
 import { Peer, kinds, open, usual } from "./peer.mjs";
+import { PlainPeer } from "./plain.mjs";
 
 const credentials = { username: "admin", password: "admin-password" };
 const servers = {};
@@ -223,6 +224,19 @@ it("every change is told once, and the picture is right in the end", async (t) =
   assert.ok(ui.heard("room_left", (_, name, sid) => sid === a.session.sid && name === room).length >= 1, "what happened in between is told too");
 });
 
+it("a plain WebSocket is shown like any other, and can be sent away", async (t) => {
+  const server = servers.development;
+  const alice = await server.user("alice");
+  const ui = await Ui.connect(t, server);
+  const peer = await PlainPeer.connect(t, server, alice);
+  const [shown] = await ui.hears("socket_connected", ({ id }) => id === peer.session.sid);
+  assert.deepEqual([shown.nsp, shown.transport, shown.data.plain_websocket], ["/", "websocket", true]);
+  assert.ok(shown.handshake.headers && shown.handshake.query && shown.handshake.issued > 0);
+  assert.deepEqual(await ui.call("_disconnect", "/", false, peer.session.sid), { ok: true, sockets: 1 });
+  await peer.disconnected();
+  await ui.hears("socket_disconnected", (nsp, sid) => sid === peer.session.sid);
+});
+
 it("an upgrade of the transport is told", async (t) => {
   const server = servers.development;
   const alice = await server.user("alice");
@@ -358,6 +372,22 @@ it("its sockets are listed under /admin and count in no figure of chat", async (
   await server.ask("POST", `/admin/api/sockets/${ui.socket.id}/disconnect`, { token, body: {} });
   await until("the UI is told to go", () => ui.gone);
   assert.deepEqual((await ask("sockets")).items.filter(({ namespace }) => namespace === "/admin"), []);
+});
+
+it("with a listener of its own the namespace is there and nowhere else, and chat is not there", async (t) => {
+  const port = await freePort();
+  const server = await Server.start({ env: { ROLLCALL_ADMIN_BIND: `127.0.0.1:${port}`, ROLLCALL_ADMIN_UI: "development" } });
+  t.after(() => server.close());
+  const operators = { url: `http://127.0.0.1:${port}` };
+  for (const kind of kinds.filter(({ version }) => version === "4.8")) {
+    const ui = await Ui.connect(t, operators, { kind });
+    await ui.hears("all_sockets");
+  }
+  assert.match(await Ui.refused(t, server), /^not_found: .*ROLLCALL_ADMIN_BIND/);
+  const alice = await server.user("alice");
+  const error = await Peer.refused(t, operators, { auth: { token: alice.token } });
+  assert.match(error.message, /^not_found: /);
+  await Peer.connect(t, server, alice);
 });
 
 it("many come and go at once, and the picture is the truth", async (t) => {

@@ -39,7 +39,7 @@ export function within(what, promise, ms = PATIENCE) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-async function freePort() {
+export async function freePort() {
   const probe = createServer();
   await new Promise((resume) => probe.listen(0, "127.0.0.1", resume));
   const { port } = probe.address();

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before } from "node:test";
 import { Server, it, until } from "./harness.mjs";
 import { Peer, itWithEveryClient } from "./peer.mjs";
+import { PlainPeer } from "./plain.mjs";
 
 let server;
 before(async () => (server = await Server.start()));
@@ -52,6 +53,22 @@ it("an empty answer is an answer, and one that goes away has failed", async (t) 
   const { results } = await probe({ room: `conversation:${group.id}`, timeout_ms: 1_000 });
   const result = (peer) => results.find((one) => one.sid === peer.session.sid).result;
   assert.deepEqual([result(a), result(b)], ["answered", "failed"]);
+});
+
+it("a plain WebSocket is asked by a frame with an id, and answers it", async (t) => {
+  const [alice, bob] = await server.users("alice", "bob");
+  const group = await server.group(alice, bob);
+  const [a, silent] = [await PlainPeer.connect(t, server, alice), await PlainPeer.connect(t, server, bob)];
+  a.socket.on("message", (text) => {
+    const { event, data, id } = JSON.parse(text);
+    if (event === "probe") a.frame({ reply_to: id, data: { sid: a.session.sid, probe_id: data.probe_id } });
+  });
+  const { results } = await probe({ room: `conversation:${group.id}`, timeout_ms: 1_000 });
+  const result = (peer) => results.find((one) => one.sid === peer.session.sid).result;
+  assert.deepEqual([result(a), result(silent)], ["answered", "no_answer"]);
+  silent.frame({ reply_to: "too late", data: {} });
+  await silent.settled();
+  assert.deepEqual(silent.heard("error"), []);
 });
 
 it("users' and sockets' rooms can be probed, and a conversation's room that is empty", async (t) => {

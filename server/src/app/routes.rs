@@ -63,7 +63,7 @@ pub fn main(
         .merge(operators);
     let router = framed(router, settings.allowed_origins.clone(), parts.metrics.http.clone());
     // In front of axum's router, not inside it: a connection keeps what the layers around it attach.
-    let service = AdmissionLayer::new(admission(parts, settings)).layer(socket_io.layer(router));
+    let service = AdmissionLayer::new(admission(parts, settings, false)).layer(socket_io.layer(router));
     let listener = LineListener::new(listener, CONNECTIONS_MAX, parts.metrics.gateway.accept_errors.clone());
     Listening {
         listener,
@@ -71,13 +71,20 @@ pub fn main(
     }
 }
 
-/// What operators use, on a listener of its own.
-pub fn admin(parts: &Arc<Parts>, settings: &Settings, listener: TcpListener, operators: Router) -> Listening {
+/// What operators use, on a listener of its own; of Socket.IO that is namespace `/admin`.
+pub fn admin(
+    parts: &Arc<Parts>,
+    settings: &Settings,
+    listener: TcpListener,
+    socket_io: &SocketIoLayer,
+    operators: Router,
+) -> Listening {
     let router = framed(operators, settings.allowed_origins.clone(), parts.metrics.http.clone());
+    let service = AdmissionLayer::new(admission(parts, settings, true)).layer(socket_io.layer(router));
     let listener = LineListener::new(listener, CONNECTIONS_MAX, parts.metrics.gateway.accept_errors.clone());
     Listening {
         listener,
-        service: BoxCloneSyncService::new(router),
+        service: BoxCloneSyncService::new(service),
     }
 }
 
@@ -169,7 +176,7 @@ pub fn operators(
         .merge(crate::admin::router(deps))
 }
 
-fn admission(parts: &Arc<Parts>, settings: &Settings) -> Admission {
+fn admission(parts: &Arc<Parts>, settings: &Settings, operators_only: bool) -> Admission {
     let (origins, proxies) = (settings.allowed_origins.clone(), settings.trusted_proxies.clone());
     let (rates, hub) = (Arc::clone(&parts.rates), Arc::clone(&parts.hub));
     let (authority, chat) = (Arc::clone(&parts.authority), Arc::clone(&parts.chat));
@@ -184,6 +191,7 @@ fn admission(parts: &Arc<Parts>, settings: &Settings) -> Admission {
             chat.turned_away(user, fault.reason().as_str(), &fault.detail(), fault.remedy());
         }),
         upgraded: Arc::new(move |sid: &str, line| hub.upgraded(sid, line)),
+        operators_only,
         flow: Arc::clone(&parts.flow),
         ring: Arc::clone(&parts.rejected),
         metrics: parts.metrics.gateway.clone(),

@@ -37,6 +37,7 @@ use self::outbox::{Item, Kind};
 use self::sessions::Sessions;
 use self::stats::Stats;
 use super::listener::{ConnInfo, Flow, Line};
+use super::rejected::OperatorsDoor;
 use super::socketio::packet::{Answer, RawAuth, RawEvent, too_many_waiting};
 use super::socketio::reason_label;
 use crate::hub::Hub;
@@ -73,6 +74,8 @@ pub struct Parts {
     pub proxies: TrustedProxies,
     /// What is counted.
     pub metrics: GatewayMetrics,
+    /// Operators have a listener of their own, and the namespace is there only.
+    pub own_listener: bool,
     /// Ends what runs.
     pub stop: CancellationToken,
 }
@@ -97,6 +100,8 @@ impl fmt::Debug for AdminUi {
 enum Refused {
     #[error("{INVALID_CREDENTIALS}")]
     Credentials,
+    #[error("not_found: namespace /admin is not on this address (it is on that of ROLLCALL_ADMIN_BIND)")]
+    Elsewhere,
     #[error("rate_limited: too many Admin UIs are connected (close one that nobody looks at)")]
     TooMany,
     #[error("conflict: this connection is in namespace /admin already")]
@@ -159,6 +164,9 @@ impl AdminUi {
     // === who may ===
 
     async fn admit(self: &Arc<Self>, socket: &SocketRef, auth: RawAuth) -> Result<(), Refused> {
+        if self.parts.own_listener && socket.req_parts().extensions.get::<OperatorsDoor>().is_none() {
+            return Err(Refused::Elsewhere);
+        }
         if self.parts.hub.admin(socket.id.as_str()).is_some() {
             return Err(Refused::Twice);
         }

@@ -18,7 +18,8 @@ mod ring;
 mod sanitized;
 
 pub use admission::{
-    AddressOf, Admission, AdmissionLayer, AdmissionService, OnTurnedAway, OnUpgrade, OriginCheck, OwnerOf, RateCheck,
+    AddressOf, Admission, AdmissionLayer, AdmissionService, OnTurnedAway, OnUpgrade, OperatorsDoor, OriginCheck,
+    OwnerOf, RateCheck,
 };
 pub use fault::Fault;
 pub use ring::{Rejected, RejectedPage, RejectedRing, Rejection};

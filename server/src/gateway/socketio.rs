@@ -24,7 +24,7 @@ use socketioxide::socket::DisconnectReason;
 use self::inbox::Inbox;
 use self::packet::{RawAuth, RawEvent};
 use super::listener::{ConnInfo, Line};
-use super::rejected::{Fault, RejectedRing, Rejection};
+use super::rejected::{Fault, OperatorsDoor, RejectedRing, Rejection};
 use crate::chat::Chat;
 use crate::hub::plain::{PlainLink, PlainRooms};
 use crate::hub::{Caller, CloseReason, Hub, LiveSocket};
@@ -148,6 +148,10 @@ impl Gateway {
     /// behind CONNECT finds its inbox.
     async fn admit(self: &Arc<Self>, socket: &SocketRef, auth: RawAuth) -> Result<(), WireError> {
         self.chat.refuse_when_closing()?;
+        if socket.req_parts().extensions.get::<OperatorsDoor>().is_some() {
+            let error = WireError::new(ErrorCode::NotFound, "chat is not on this address");
+            return Err(error.with_hint("it is on that of ROLLCALL_BIND; here is namespace /admin"));
+        }
         let hello = auth
             .json()
             .and_then(Hello::decode)

@@ -12,7 +12,7 @@ use rollcall_protocol::event::name;
 use serde::Serialize;
 use serde_json::Value;
 use socketioxide_core::Sid;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::{CloseReason, EmitError};
@@ -98,6 +98,9 @@ impl Members {
 struct EventFrame<'a, T: ?Sized> {
     event: &'static str,
     data: &'a T,
+    /// The client answers it, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
 }
 
 /// What an answer looks like on the wire.
@@ -115,6 +118,8 @@ pub struct PlainLink {
     rooms: Arc<PlainRooms>,
     gone: AtomicBool,
     closing: watch::Sender<Option<CloseReason>>,
+    /// What the client was asked and has not answered: a probe, and no more of them than run at a time.
+    asked: Mutex<HashMap<String, oneshot::Sender<()>>>,
     /// When the newest refusals were given, the oldest first.
     refusals: Mutex<VecDeque<Instant>>,
 }
@@ -129,6 +134,7 @@ impl PlainLink {
             rooms,
             gone: AtomicBool::new(false),
             closing: watch::Sender::new(None),
+            asked: Mutex::default(),
             refusals: Mutex::default(),
         };
         (Arc::new(link), queue)
@@ -164,7 +170,38 @@ impl PlainLink {
 
     /// Puts an event into the queue.
     pub(super) fn emit<T: Serialize + ?Sized>(&self, event: &'static str, data: &T) -> Result<(), EmitError> {
-        self.put(&EventFrame { event, data }, event)
+        self.put(&EventFrame { event, data, id: None }, event)
+    }
+
+    /// The same with an `id` that the client is to answer; the receiver hears of it.
+    pub(super) fn ask<T: Serialize + ?Sized>(
+        &self,
+        event: &'static str,
+        data: &T,
+        id: &str,
+    ) -> Result<oneshot::Receiver<()>, EmitError> {
+        let (answer, answered) = oneshot::channel();
+        {
+            let mut asked = self.asked.lock();
+            // Whoever gave up waiting.
+            asked.retain(|_, answer| !answer.is_closed());
+            asked.insert(id.to_owned(), answer);
+        }
+        self.put(
+            &EventFrame {
+                event,
+                data,
+                id: Some(id),
+            },
+            event,
+        )?;
+        Ok(answered)
+    }
+
+    /// The client answered what it was asked with this `id`; false when nobody waits for that.
+    pub fn answered(&self, id: &Value) -> bool {
+        let asked = id.as_str().and_then(|id| self.asked.lock().remove(id));
+        asked.is_some_and(|answer| answer.send(()).is_ok())
     }
 
     /// Puts the answer to an event with this `id` into the queue.

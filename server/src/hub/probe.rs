@@ -46,18 +46,28 @@ impl LiveSocket {
     #[expect(clippy::disallowed_methods, reason = "this is the one door")]
     async fn probe(&self, probe: &Probe, patience: Duration) -> Probed {
         let asked_at = Instant::now();
-        let Outlet::SocketIo(link) = self.outlet() else {
-            return Probed::Failed;
+        let outcome = match self.outlet() {
+            Outlet::SocketIo(link) => {
+                let Ok(answer) = link.emit_with_ack::<_, Value>(name::PROBE, probe) else {
+                    return Probed::Failed;
+                };
+                self.tap().went_out(self, name::PROBE, probe);
+                // Whatever it holds: that it came is the answer.
+                let answered = async { !matches!(answer.await, Err(AckError::Timeout | AckError::Socket(_))) };
+                tokio::time::timeout(patience, answered).await
+            }
+            Outlet::Plain(link) => {
+                let Ok(answer) = link.ask(name::PROBE, probe, &probe.probe_id) else {
+                    return Probed::Failed;
+                };
+                self.tap().went_out(self, name::PROBE, probe);
+                tokio::time::timeout(patience, async { answer.await.is_ok() }).await
+            }
         };
-        let Ok(answer) = link.emit_with_ack::<_, Value>(name::PROBE, probe) else {
-            return Probed::Failed;
-        };
-        self.tap().went_out(self, name::PROBE, probe);
-        match tokio::time::timeout(patience, answer).await {
-            // Whatever it holds: that it came is the answer.
-            Ok(Ok(_) | Err(AckError::Decode(_))) => Probed::Answered(asked_at.elapsed()),
-            Ok(Err(AckError::Timeout)) | Err(_) if self.is_connected() => Probed::NoAnswer,
-            Ok(Err(_)) | Err(_) => Probed::Failed,
+        match outcome {
+            Ok(true) => Probed::Answered(asked_at.elapsed()),
+            _ if self.is_connected() => Probed::NoAnswer,
+            _ => Probed::Failed,
         }
     }
 }

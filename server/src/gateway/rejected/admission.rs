@@ -54,6 +54,8 @@ pub struct Admission {
     pub turned_away: OnTurnedAway,
     /// A live session goes on over a WebSocket: its SID, and the line that can be cut.
     pub upgraded: OnUpgrade,
+    /// The listener is the operators' own: namespace `/admin` is there, and chat is not.
+    pub operators_only: bool,
     /// Where the bytes of connections that carry Socket.IO are counted.
     pub flow: Arc<Flow>,
     /// Where refusals go.
@@ -69,6 +71,10 @@ impl std::fmt::Debug for Admission {
         f.debug_struct("Admission").finish_non_exhaustive()
     }
 }
+
+/// In the extensions of a connection that came by the operators' own listener.
+#[derive(Debug, Clone, Copy)]
+pub struct OperatorsDoor;
 
 /// What is to be done with a request.
 enum Verdict {
@@ -258,6 +264,9 @@ where
                     info.line.flows_into(&self.admission.flow);
                 }
                 kept::strip(&mut parts);
+                if self.admission.operators_only {
+                    parts.extensions.insert(OperatorsDoor);
+                }
                 let answer = self.inner.call(Request::from_parts(parts, body));
                 return Box::pin(async move { Ok(asked.answered(answer.await?.into_response())) });
             }

@@ -89,6 +89,7 @@ impl Gate {
         io.ns("/", async || {});
         let turned_away = Arc::<parking_lot::Mutex<Vec<_>>>::default();
         let admission = Admission {
+            operators_only: false,
             flow: Arc::default(),
             origin_allowed: Arc::new(|origin| origin == GOOD_ORIGIN),
             may_connect: Arc::new(may_connect),

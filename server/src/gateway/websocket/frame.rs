@@ -19,6 +19,8 @@ pub(super) struct Frame {
     event: String,
     data: Result<Value, WireError>,
     id: Option<Value>,
+    /// It is no event but an answer to one of ours.
+    answers: Option<Value>,
     bytes: usize,
 }
 
@@ -26,7 +28,9 @@ impl Frame {
     /// Of a text. Whatever is wrong with it is kept, to be said in its turn.
     pub(super) fn read(text: &str) -> Self {
         let (bytes, mut event, mut id) = (text.len(), String::new(), None);
-        let data = parts(text).and_then(|(name, data, its_id)| {
+        let mut answers = None;
+        let data = parts(text).and_then(|(name, data, its_id, to)| {
+            answers = to;
             event = name?;
             id = its_id?;
             Ok(data)
@@ -35,6 +39,7 @@ impl Frame {
             event,
             data: data.map_err(WireError::from),
             id,
+            answers,
             bytes,
         }
     }
@@ -46,8 +51,14 @@ impl Frame {
             event: String::new(),
             data: Err(error.into()),
             id: None,
+            answers: None,
             bytes,
         }
+    }
+
+    /// The `id` that it answers, if it is an answer.
+    pub(super) fn answers(&self) -> Option<&Value> {
+        self.answers.as_ref()
     }
 
     /// The greeting, if this is one.
@@ -87,7 +98,12 @@ fn late() -> WireError {
     .with_hint("connect again to resume or to promise receipts")
 }
 
-type Parts = (Result<String, ShapeError>, Value, Result<Option<Value>, ShapeError>);
+type Parts = (
+    Result<String, ShapeError>,
+    Value,
+    Result<Option<Value>, ShapeError>,
+    Option<Value>,
+);
 
 fn parts(text: &str) -> Result<Parts, ShapeError> {
     let expected = "one JSON object {event, data, id?}";
@@ -96,7 +112,14 @@ fn parts(text: &str) -> Result<Parts, ShapeError> {
     let Value::Object(mut fields) = value else {
         return Err(ShapeError::new("frame", expected, describe(&value)));
     };
-    let event = match fields.remove("event") {
+    let named = fields.remove("event");
+    // What has a name is an event, whatever else it has.
+    let answers = if named.is_none() {
+        fields.remove("reply_to")
+    } else {
+        None
+    };
+    let event = match named {
         Some(Value::String(event)) => Ok(event),
         Some(other) => Err(ShapeError::new("event", "the name of an event", describe(&other))),
         None => Err(ShapeError::new("event", "the name of an event", "nothing")),
@@ -106,7 +129,7 @@ fn parts(text: &str) -> Result<Parts, ShapeError> {
         Some(id @ (Value::Number(_) | Value::String(_))) => Ok(Some(id)),
         Some(other) => Err(ShapeError::new("id", "a number or a string", describe(&other))),
     };
-    Ok((event, fields.remove("data").unwrap_or_default(), id))
+    Ok((event, fields.remove("data").unwrap_or_default(), id, answers))
 }
 
 #[cfg(test)]

@@ -216,6 +216,10 @@ where
             Ok(None) => continue,
             Err(end) => return end,
         };
+        // Too late, or to nothing: whoever asked has noted that already.
+        if frame.answers().is_some_and(|id| link.answered(id) || id.is_string()) {
+            continue;
+        }
         let received = gateway.receive(inbox, frame.into_event(link));
         if !matches!(received, Received::Waits) {
             let (gateway, inbox) = (Arc::clone(gateway), Arc::clone(inbox));

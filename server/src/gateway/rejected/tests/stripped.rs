@@ -20,6 +20,7 @@ async fn behind(request: Request<()>) -> http::request::Parts {
         async { Ok::<_, Infallible>(Response::new(Body::empty())) }
     });
     let admission = Admission {
+        operators_only: false,
         flow: Arc::default(),
         origin_allowed: Arc::new(|_| true),
         may_connect: Arc::new(|_| Ok(())),

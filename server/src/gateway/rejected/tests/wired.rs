@@ -37,6 +37,7 @@ async fn flooding_server() -> (
     });
     let clock = Arc::new(ManualClock(AtomicI64::new(0)));
     let admission = Admission {
+        operators_only: false,
         flow: Arc::default(),
         origin_allowed: Arc::new(|_| false),
         may_connect: Arc::new(|_| Ok(())),
