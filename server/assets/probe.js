@@ -49,7 +49,7 @@
       const row = document.createElement("tr");
       cell(row, "Result", mark(result.result));
       cell(row, "Socket", link(`/admin/sockets/${encodeURIComponent(result.sid)}`, result.sid));
-      cell(row, "User", link(`/admin/users/${encodeURIComponent(result.user_id)}`, result.user_id));
+      cell(row, "User", link(`/admin/users/${encodeURIComponent(result.user_id)}`, result.username ?? result.user_id));
       cell(row, "Round trip", result.ms === undefined || result.ms === null ? "" : `${Math.round(result.ms * 10) / 10} ms`, true);
       body.append(row);
     }
@@ -60,7 +60,8 @@
       results.length === 0
         ? "Nobody is in this room: the probe reached nobody."
         : `${answered} of ${results.length} answered${answered ? `, the slowest after ${Math.round(slowest * 10) / 10} ms` : ""}.` +
-          (answered < results.length ? " A client that does not answer has no listener for probe, or did not read it in time." : "");
+          (answered < results.length ? " A client that does not answer has no listener for probe, or did not read it in time." : "") +
+          (answer.not_asked ? ` ${answer.not_asked} more were not asked.` : "");
   }
 
   form.addEventListener("submit", async (event) => {

@@ -51,8 +51,14 @@
     return id.length > 20 ? `${id.slice(0, 4)}…${id.slice(-4)}` : id;
   }
 
+  // What stands before the last colon says what it is, and is kept.
+  function room(name) {
+    const colon = name.lastIndexOf(":") + 1;
+    return element("bdi", name.slice(0, colon) + short(name.slice(colon)), name);
+  }
+
   function time(at) {
-    const made = element("time", new Date(at).toLocaleTimeString(undefined, { hour12: false, fractionalSecondDigits: 3 }), at);
+    const made = element("time", `${new Date(at).toLocaleTimeString("sv-SE")}.${at.slice(20, 23)}`, at);
     made.dateTime = at;
     return made;
   }
@@ -66,9 +72,10 @@
     cell(row, "User", user ? link(`/admin/users/${encodeURIComponent(user)}`, short(user), user) : "");
     const sid = event.sid || "";
     cell(row, "Socket", sid ? link(`/admin/sockets/${encodeURIComponent(sid)}`, short(sid), sid) : "");
-    cell(row, "Room", event.room ? element("bdi", visible(event.room)) : "").className = "prose";
+    cell(row, "Room", event.room ? room(visible(event.room)) : "");
     cell(row, "Bytes", String(event.bytes)).className = "number";
-    cell(row, "Payload", element("code", visible(event.preview ?? ""))).className = "prose";
+    const payload = visible(event.preview ?? "");
+    cell(row, "Payload", element("code", payload, payload)).className = "prose";
     body.prepend(row);
     shown += 1;
     while (body.children.length > ROWS_MAX) body.lastElementChild.remove();

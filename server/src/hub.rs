@@ -448,11 +448,11 @@ impl Hub {
         self.registry.read().users.len()
     }
 
-    /// The accounts of users with a live socket, in no order.
-    pub fn accounts_online(&self) -> Vec<Arc<chat_core::User>> {
+    /// The accounts of users with a live socket, and how many each has, in no order.
+    pub fn accounts_online(&self) -> Vec<(Arc<chat_core::User>, usize)> {
         let registry = self.registry.read();
-        let newest = registry.users.values().filter_map(|sockets| sockets.last());
-        newest.map(|socket| Arc::clone(socket.user())).collect()
+        let account = |sockets: &Vec<Arc<LiveSocket>>| Some((Arc::clone(sockets.last()?.user()), sockets.len()));
+        registry.users.values().filter_map(account).collect()
     }
 
     /// Live sockets.

@@ -205,6 +205,7 @@ test("everything works without JavaScript", async (t) => {
   const sid = await subject.connect();
   await signIn(page, `/admin/sockets/${sid}`);
   assert.equal(new URL(page.url()).pathname, `/admin/sockets/${sid}`);
+  await page.getByText("Join socket to a room…").click();
   await page.getByRole("textbox", { name: "Room" }).fill("lobby");
   await page.getByRole("button", { name: "Join socket to room" }).click();
   await page.getByText("The socket was joined to the room.").waitFor();
@@ -309,6 +310,6 @@ test("disabling an account asks first, and says what was done", real, async (t) 
   await page.getByText("The account is disabled, and its sockets are closed.").waitFor();
   await page.getByText("Enable account…").click();
   await page.getByRole("button", { name: "Enable account" }).click();
-  await page.getByText("The account is enabled again.").waitFor();
+  await page.getByText("The account is enabled again.", { exact: true }).waitFor();
   assert.deepEqual(page.complaints, []);
 });

@@ -200,6 +200,8 @@ it("no page, no JSON, no stream and no log holds a secret", async (t) => {
   await until("the event is in the stream", () => traffic.includes("refresh_token"));
   for (const page of await pages(about)) {
     look(page, String((await server.rest("GET", page, { headers: { cookie } })).body));
+    // The JSON of traffic is a stream: looked at below.
+    if (page.startsWith("/admin/traffic")) continue;
     const json = await server.rest("GET", page.replace("/admin", "/admin/api"), { token });
     look(`the JSON of ${page}`, JSON.stringify(json.body));
   }

@@ -1,5 +1,7 @@
 //! What a list was asked for: filter, order, page; and links to the same list asked otherwise.
 
+mod form;
+
 use std::cmp::Ordering;
 use std::convert::Infallible;
 
@@ -10,6 +12,7 @@ use http::request::Parts;
 use serde::Serialize;
 use url::form_urlencoded;
 
+pub(crate) use self::form::FilterForm;
 use super::refusal::Refusal;
 
 /// A filter's length, in bytes: longer than any name that could be meant.
@@ -26,33 +29,6 @@ impl<S: Sync> FromRequestParts<S> for Asked {
     type Rejection = Infallible;
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         Ok(Self::of(&parts.uri))
-    }
-}
-
-/// What a list's filter form says again, so that a new search keeps order and length.
-#[derive(Debug, Clone)]
-pub(crate) struct FilterForm {
-    /// What was typed.
-    pub(crate) text: String,
-    pub(crate) sort: String,
-    pub(crate) page_size: String,
-    /// Some filter is set.
-    pub(crate) set: bool,
-    /// The list without any filter.
-    pub(crate) clear: String,
-}
-
-impl FilterForm {
-    /// `fields` are the parameters that filter.
-    pub(crate) fn new(asked: &Asked, fields: &[&str]) -> Self {
-        let cleared: Vec<(&str, &str)> = fields.iter().chain(&["page"]).map(|field| (*field, "")).collect();
-        Self {
-            text: asked.shown("q"),
-            sort: asked.shown("sort"),
-            page_size: asked.shown("page_size"),
-            set: fields.iter().any(|field| asked.get(field).is_some()),
-            clear: asked.link(&cleared),
-        }
     }
 }
 

@@ -37,8 +37,8 @@ pub trait Inspect: Send + Sync {
     /// What it was handed, conversation by conversation; empty when there is no such socket.
     fn lanes(&self, sid: &str) -> Vec<LaneView>;
 
-    /// The accounts that have a live socket in chat, each once.
-    fn users_online(&self) -> Vec<Arc<User>>;
+    /// The accounts that have a live socket in chat, each once, and how many it has.
+    fn users_online(&self) -> Vec<(Arc<User>, usize)>;
 
     /// The live sockets of a user, on every node.
     fn sockets_of(&self, user: &UserId) -> Vec<SocketView>;

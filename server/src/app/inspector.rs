@@ -38,6 +38,7 @@ pub struct Inspector {
     /// Every figure of the Overview as it was read last, and when: reading walks every socket and its rooms, and each open page
     /// asks twice a second.
     read: Mutex<Option<(Instant, OverviewFigures)>>,
+    rooms_counted: Mutex<Option<(Instant, usize)>>,
 }
 
 impl Inspector {
@@ -47,6 +48,7 @@ impl Inspector {
             parts,
             store_up: AtomicBool::new(true),
             read: Mutex::new(None),
+            rooms_counted: Mutex::new(None),
         }
     }
 
@@ -71,7 +73,20 @@ impl Inspector {
         }
     }
 
+    /// Counted not longer than a moment ago: several parts of one page ask.
     fn conversation_rooms(&self) -> usize {
+        let mut counted = self.rooms_counted.lock();
+        if let Some((at, count)) = *counted
+            && at.elapsed() < FIGURES_KEPT
+        {
+            return count;
+        }
+        let count = self.count_conversation_rooms();
+        *counted = Some((Instant::now(), count));
+        count
+    }
+
+    fn count_conversation_rooms(&self) -> usize {
         self.parts
             .hub
             .rooms()
@@ -154,7 +169,7 @@ impl Inspect for Inspector {
             .unwrap_or_default()
     }
 
-    fn users_online(&self) -> Vec<Arc<User>> {
+    fn users_online(&self) -> Vec<(Arc<User>, usize)> {
         self.parts.hub.accounts_online()
     }
 

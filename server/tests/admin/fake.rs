@@ -225,8 +225,8 @@ impl Inspect for FakeServer {
         ids.map(lane).collect()
     }
 
-    fn users_online(&self) -> Vec<Arc<User>> {
-        let mut users: BTreeMap<UserId, Arc<User>> = BTreeMap::new();
+    fn users_online(&self) -> Vec<(Arc<User>, usize)> {
+        let mut users: BTreeMap<UserId, (Arc<User>, usize)> = BTreeMap::new();
         for socket in self.sockets() {
             let user = User {
                 id: socket.user_id.clone(),
@@ -237,7 +237,7 @@ impl Inspect for FakeServer {
                 disabled_at: None,
                 last_seen: None,
             };
-            users.insert(socket.user_id, Arc::new(user));
+            users.entry(socket.user_id).or_insert_with(|| (Arc::new(user), 0)).1 += 1;
         }
         users.into_values().collect()
     }

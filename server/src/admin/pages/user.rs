@@ -110,6 +110,8 @@ pub(crate) struct UserPage {
     last_seen: Option<Stamp>,
     created: Stamp,
     missed: Vec<MissedRow>,
+    /// Some of it is somebody's fault.
+    lost: bool,
     sockets: Vec<SocketRow>,
     conversations: Vec<PlaceRow>,
     late: Vec<LateRow>,
@@ -202,6 +204,10 @@ fn compose(scene: &Scene, detail: &UserDetail) -> UserPage {
         own: user.id == scene.viewer.account.user_id,
         last_seen: user.last_seen.map(|at| scene.stamp(at)),
         created: scene.stamp(user.created_at),
+        lost: detail
+            .missed
+            .iter()
+            .any(|missed| Status::from(missed.status) == Status::Failed),
         missed: detail
             .missed
             .iter()
@@ -230,11 +236,18 @@ fn compose(scene: &Scene, detail: &UserDetail) -> UserPage {
 fn sentence(scene: &Scene, detail: &UserDetail) -> Sentence {
     let user = &detail.user;
     let name = visible(&user.username);
-    let messages: u64 = detail.missed.iter().map(|missed| missed.messages).sum();
-    let missed = match messages {
+    let sum = |failed: bool| {
+        let of_kind = detail
+            .missed
+            .iter()
+            .filter(|missed| (Status::from(missed.status) == Status::Failed) == failed);
+        of_kind.map(|missed| missed.messages).sum::<u64>()
+    };
+    let (lost, waiting) = (sum(true), sum(false));
+    let missed = match lost + waiting {
         0 => "Nothing is missing.".to_owned(),
         1 => "1 message has not arrived.".to_owned(),
-        _ => format!("{} messages have not arrived.", count(messages)),
+        all => format!("{} messages have not arrived.", count(all)),
     };
     if user.disabled_at.is_some() {
         return Sentence::new(
@@ -248,25 +261,24 @@ fn sentence(scene: &Scene, detail: &UserDetail) -> Sentence {
             || format!("{name} was never connected."),
             |at| format!("{name} is offline for {}.", scene.stamp(at).ago),
         );
-        let rest = match (messages, detail.rejected.len()) {
-            (_, 0) if messages > 0 => format!("{missed} They come on return."),
-            (_, 0) => missed,
-            (_, refused) => format!(
+        let rest = match detail.rejected.len() {
+            0 if lost + waiting > 0 => format!("{missed} They come on return."),
+            0 => missed,
+            refused => format!(
                 "{} refused lately. {missed}",
                 counted(refused, "attempt was", "attempts were")
             ),
         };
         return Sentence::new(Status::Offline, since).and(rest);
     }
-    let sockets = counted(user.sockets, "socket", "sockets");
-    if messages > 0 {
-        return Sentence::new(
-            Status::Failed,
-            format!("{name} is online on {sockets} and is not getting everything."),
-        )
-        .and(missed);
+    let online = format!("{name} is online on {}", counted(user.sockets, "socket", "sockets"));
+    match (lost, waiting) {
+        (0, 0) => Sentence::new(Status::Healthy, format!("{online}.")).and(missed),
+        (0, _) => Sentence::new(Status::Late, format!("{online}.")).and(format!(
+            "{missed} The first of them came while nobody was there, and the client has not confirmed since."
+        )),
+        _ => Sentence::new(Status::Failed, format!("{online} and is not getting everything.")).and(missed),
     }
-    Sentence::new(Status::Healthy, format!("{name} is online on {sockets}.")).and(missed)
 }
 
 /// `GET /admin/users/{id}`
@@ -292,108 +304,4 @@ pub(crate) fn sample(role: chat_core::Role) -> UserPage {
 }
 
 #[cfg(test)]
-mod tests {
-    use chat_core::delivery::ConnectionEventKind;
-    use chat_core::explain::{Cause, Status as Delivery};
-    use chat_core::{MessageId, NodeId, Sid};
-
-    use super::super::sockets::tests::socket;
-    use super::super::tests::HOSTILE;
-    use super::super::users::tests::user;
-    use super::*;
-    use crate::admin::scene::sample_time;
-
-    fn conversation() -> ConversationId {
-        ConversationId::parse("42").unwrap()
-    }
-
-    pub(super) fn detail() -> UserDetail {
-        let sid = Sid::parse("8JxAbCdEfGhIjKlMnOpQ").unwrap();
-        let event = |kind, detail: &str, seconds| ConnectionEvent {
-            user_id: UserId::parse("alice").unwrap(),
-            at: sample_time(seconds),
-            kind,
-            sid: Some(sid.clone()),
-            node_id: NodeId::parse("node").unwrap(),
-            detail: detail.to_owned(),
-        };
-        UserDetail {
-            user: UserRow::new(user("alice", HOSTILE), 1),
-            sockets: vec![socket("8JxAbCdEfGhIjKlMnOpQ", "alice", 722)],
-            conversations: vec![Place {
-                id: conversation(),
-                kind: ConversationKind::Group,
-                title: Some(HOSTILE.to_owned()),
-                room: "conversation:42".to_owned(),
-                participants: 3,
-                last_seq: Seq(812),
-                received_seq: Seq(771),
-                read_seq: Seq(770),
-                unread: 42,
-                sockets_in_room: 0,
-                with: vec!["bob".to_owned()],
-            }],
-            history: vec![
-                event(ConnectionEventKind::Joined, "42", 721),
-                event(ConnectionEventKind::Connected, HOSTILE, 722),
-                event(ConnectionEventKind::Disconnected, "transport_close", 900),
-            ],
-            rejected: Vec::new(),
-            missed: vec![Missed {
-                conversation_id: conversation(),
-                title: Some(HOSTILE.to_owned()),
-                message_id: MessageId::parse("m772").unwrap(),
-                first_seq: Seq(772),
-                last_seq: Seq(812),
-                messages: 41,
-                since: sample_time(600),
-                status: Delivery::Unconfirmed,
-                cause: Some(Cause::NoReceipt),
-                summary: "alice was handed the message and never confirmed it.".to_owned(),
-            }],
-            late: vec![Late {
-                at: sample_time(590),
-                kind: ExceptionKind::Retried,
-                conversation_id: conversation(),
-                first_seq: Seq(772),
-                last_seq: Seq(774),
-                sid: sid.clone(),
-                detail: String::new(),
-            }],
-        }
-    }
-
-    fn lead(change: impl FnOnce(&mut UserDetail)) -> Sentence {
-        let mut detail = detail();
-        change(&mut detail);
-        sentence(&Scene::sample("/", chat_core::Role::Admin), &detail)
-    }
-
-    #[test]
-    fn the_first_line_says_what_is_wrong_with_this_user() {
-        assert_eq!(
-            lead(|_| ()).lead,
-            "alice is online on 1 socket and is not getting everything."
-        );
-        assert_eq!(lead(|_| ()).rest, "41 messages have not arrived.");
-        assert_eq!(lead(|all| all.missed.clear()).status, Status::Healthy);
-        let offline = lead(|all| all.user.sockets = 0);
-        assert_eq!(
-            (offline.status, offline.lead.as_str()),
-            (Status::Offline, "alice is offline for 1 min.")
-        );
-        assert!(
-            lead(|all| all.user.disabled_at = Some(sample_time(1)))
-                .lead
-                .contains("disabled")
-        );
-    }
-
-    #[test]
-    fn a_socket_outside_a_room_is_red() {
-        let detail = detail();
-        let row = place_row(&detail.user, &detail.conversations[0]);
-        assert_eq!(row.room, (Status::Failed, "0 of 1 in the room".to_owned()));
-        assert_eq!(row.behind.as_deref(), Some("41 behind"));
-    }
-}
+mod tests;

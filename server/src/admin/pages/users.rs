@@ -1,6 +1,7 @@
 //! Users: every account, and who of them is here.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use askama::Template;
 use axum::Json;
@@ -12,7 +13,6 @@ use serde::Serialize;
 
 use crate::admin::AdminDeps;
 use crate::admin::asked::{Asked, Column, FilterForm, Order, Paged, Pager};
-use crate::admin::inspect::Inspect;
 use crate::admin::refusal::Refusal;
 use crate::admin::scene::{Chrome, Scene, Tab, html};
 use crate::admin::words::{Id, Sentence, Stamp, Status, counted, visible};
@@ -116,36 +116,25 @@ fn filter(asked: &Asked) -> Result<UserFilter, Refusal> {
     })
 }
 
-/// Live chat sockets per user.
-fn sockets_by_user(inspect: &dyn Inspect) -> BTreeMap<UserId, usize> {
-    let mut by_user = BTreeMap::new();
-    for socket in inspect.sockets() {
-        if socket.namespace == "/" {
-            *by_user.entry(socket.user_id).or_insert(0) += 1;
-        }
-    }
-    by_user
-}
-
 async fn gather(deps: &AdminDeps, asked: &Asked) -> Result<(Paged<UserRow>, usize), Refusal> {
     let paging = asked.paging()?;
-    let mut online = sockets_by_user(deps.inspect.as_ref());
+    let online = deps.inspect.users_online();
     let all_online = online.len();
-    if asked.get("online").is_none() {
-        let listed = deps.reads.list_users(&filter(asked)?, paging.slice()).await?;
-        let paged = paging.listed(listed);
-        let row = |user: User| {
-            let sockets = online.remove(&user.id).unwrap_or(0);
-            UserRow::new(user, sockets)
-        };
-        return Ok((paged.map(row), all_online));
+    if asked.get("online").is_some() {
+        let row = |(user, sockets): (Arc<User>, usize)| UserRow::new(User::clone(&user), sockets);
+        let users = online.into_iter().map(row).collect();
+        return Ok((paging.cut(select(users, asked)?), all_online));
     }
-    let mut users = Vec::with_capacity(online.len());
-    for user in deps.inspect.users_online() {
-        let sockets = online.remove(&user.id).unwrap_or(0);
-        users.push(UserRow::new(User::clone(&user), sockets));
-    }
-    Ok((paging.cut(select(users, asked)?), all_online))
+    let sockets: HashMap<UserId, usize> = online
+        .into_iter()
+        .map(|(user, sockets)| (user.id.clone(), sockets))
+        .collect();
+    let listed = deps.reads.list_users(&filter(asked)?, paging.slice()).await?;
+    let row = |user: User| {
+        let sockets = sockets.get(&user.id).copied().unwrap_or(0);
+        UserRow::new(user, sockets)
+    };
+    Ok((paging.listed(listed).map(row), all_online))
 }
 
 /// The online ones that were asked for, in the order that was asked for.

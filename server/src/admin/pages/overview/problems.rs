@@ -94,19 +94,6 @@ fn lately(samples: &[Sample]) -> Vec<Problem> {
             "newest messages",
         ));
     }
-    let empty = grown(|sample| sample.empty);
-    if empty > 0 {
-        let words = format!(
-            "{} went to nobody in {time}: no participant had a socket.",
-            count(empty)
-        );
-        all.push(problem(
-            Status::Late,
-            format!("Broadcasts: {words}"),
-            "/admin/messages",
-            "newest messages",
-        ));
-    }
     let rejected = grown(|sample| sample.rejected);
     if rejected > 0 {
         let words = format!("{} refused in {time}.", count(rejected));
