@@ -2,9 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
+use futures_util::SinkExt;
 use rollcall_client::{ClientEvent, ServerEvent, TappedPacket};
 use serde_json::{Map, Value, json};
 use tokio::time::{Duration, timeout};
+use tokio_tungstenite::tungstenite::Message as Frame;
 
 use crate::server::{Server, message, next, session};
 
@@ -100,4 +102,17 @@ async fn receipts_are_kept_back_on_request_and_sent_later() {
     client.set_confirming(true).await;
     let (event, data, _) = connection.read_event().await;
     assert_eq!((event.as_str(), &data["received"]), ("receipt", &json!(1)));
+}
+
+#[tokio::test]
+async fn events_before_the_answer_to_connect_are_not_lost() {
+    let server = Server::bind().await;
+    let (_client, mut events) = server.client().plain(true).start().unwrap();
+    let mut socket = server.accept_silently().await;
+    let open = r#"0{"sid":"e","upgrades":[],"pingInterval":25000,"pingTimeout":20000}"#;
+    for packet in [open, r#"42["early",1]"#, r#"40{"sid":"s1"}"#, r#"42["later",2]"#] {
+        socket.send(Frame::text(packet)).await.unwrap();
+    }
+    assert_eq!(next(&mut events, other).await, ("early".into(), json!([1])));
+    assert_eq!(next(&mut events, other).await, ("later".into(), json!([2])));
 }
