@@ -43,6 +43,9 @@ pub(crate) const FILL_ATTEMPTS: u32 = 3;
 /// The wait after a `sync` that was refused for now.
 pub(crate) const FILL_PAUSE: Duration = Duration::from_millis(500);
 
+/// Events that may come before the answer to CONNECT. More is no handshake any more.
+pub(crate) const EARLY_EVENTS_MAX: usize = 256;
+
 /// Seqs before the head at connect that are remembered as given out, so that a message on its way is given exactly once.
 pub(crate) const EARLY_MAX: usize = 64;
 

@@ -55,6 +55,8 @@ pub(crate) struct Live<'a> {
     socket: Socket,
     decoder: Decoder,
     sid: Sid,
+    /// What came before the answer to CONNECT.
+    early: Vec<Incoming>,
     silence_max: Duration,
     /// When the server counts as gone.
     silent_at: Instant,
@@ -77,6 +79,7 @@ impl<'a> Live<'a> {
             socket: opened.socket,
             decoder: opened.decoder,
             sid: opened.sid,
+            early: opened.early,
             silence_max,
             silent_at: Instant::now() + silence_max,
             seems_silent: false,
@@ -91,6 +94,10 @@ impl<'a> Live<'a> {
 
     /// Lives until the connection is over. Everybody who still waits is told.
     pub(crate) async fn run(mut self) -> Ended {
+        for event in std::mem::take(&mut self.early) {
+            // An event cannot end the connection.
+            let _ = self.incoming(Ok(event), "an early event");
+        }
         let reason = loop {
             if let Err(reason) = self.step().await {
                 break reason;

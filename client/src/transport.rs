@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::{Error as SocketError, Message as Frame, Utf
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 
 use crate::error::DownReason;
-use crate::limits::FRAME_BYTES_MAX;
+use crate::limits::{EARLY_EVENTS_MAX, FRAME_BYTES_MAX};
 use crate::tap::Tap;
 use crate::wire::{self, Decoder, Incoming, Open, preview};
 
@@ -39,6 +39,8 @@ pub(crate) struct Opened {
     pub(crate) decoder: Decoder,
     pub(crate) open: Open,
     pub(crate) sid: Sid,
+    /// Events that came before the answer to CONNECT: python-socketio sends what its connect handler emits first.
+    pub(crate) early: Vec<Incoming>,
 }
 
 /// The roots of the system, and the one provider of cryptography that this crate is built with.
@@ -66,6 +68,7 @@ impl Target {
         self.tap.outgoing(&wire::connect(&self.namespace, &shown));
         let connect = wire::connect(&self.namespace, &auth);
         socket.send(Frame::text(connect)).await.map_err(|error| lost(&error))?;
+        let mut early = Vec::new();
         loop {
             match self.read(&mut socket, &mut decoder).await? {
                 Incoming::Connected(sid) => {
@@ -74,6 +77,7 @@ impl Target {
                         decoder,
                         open,
                         sid,
+                        early,
                     });
                 }
                 Incoming::ConnectError(message) => return Err(DownReason::from_connect_error(&message)),
@@ -85,6 +89,9 @@ impl Target {
                         .map_err(|error| lost(&error))?;
                 }
                 Incoming::Noop => {}
+                event @ (Incoming::Event { .. } | Incoming::Partial) if early.len() < EARLY_EVENTS_MAX => {
+                    early.push(event);
+                }
                 Incoming::Disconnected | Incoming::Close => return Err(DownReason::DisconnectedByServer),
                 other => return Err(unexpected("the answer to CONNECT", &other)),
             }

@@ -131,6 +131,16 @@ async fn the_terminal_is_given_back_on_every_way_out() -> Result<()> {
     let screen = terminated.shows("ended with 0").await?;
     assert!(!screen.contains("Conversations"), "{screen}");
 
+    let panicked = client(&server, "alice", "demo").await?;
+    panicked.shows("● connected").await?;
+    panicked.type_text(":panic").await?;
+    panicked.press("Enter").await?;
+    let screen = panicked.shows("ended with 101").await?;
+    assert!(
+        screen.contains("asked to panic") && !screen.contains("Conversations"),
+        "{screen}"
+    );
+
     let refused = client(&server, "alice", "wrong").await?;
     let screen = refused.shows("ended with 1").await?;
     assert!(screen.contains("signing in as alice was refused"), "{screen}");

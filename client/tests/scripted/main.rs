@@ -9,6 +9,7 @@
 mod damage;
 mod secrets;
 mod server;
+mod stranger;
 
 use std::time::Duration;
 

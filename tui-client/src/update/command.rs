@@ -177,6 +177,8 @@ pub(super) fn run(model: &mut Model, command: &str) -> Vec<Effect> {
         "fault" => return fault(model, rest),
         "theme" => theme(model, rest),
         "mouse" => return mouse(model, rest),
+        // For the test that the terminal is given back then, too. Not in a release build.
+        "panic" if cfg!(debug_assertions) => panic!("asked to panic"),
         _ => model.say(format!("there is no command {command:?}; Tab completes, F1 helps")),
     }
     Vec::new()

@@ -8,6 +8,10 @@ use super::patient::{Answer, Open, Patient};
 
 /// Sessions that are tried for stickiness: with two processes and no stickiness, all go well once in 4,096 times.
 const SESSIONS: usize = 6;
+/// A ping, an event or two may come before CONNECT's answer.
+const POLLS_MAX: usize = 4;
+/// Between the packets of one answer.
+const SEPARATOR: char = '\u{1e}';
 /// Engine.IO's "Session ID unknown".
 const SID_UNKNOWN: u64 = 1;
 
@@ -24,17 +28,32 @@ async fn session(patient: &Patient) -> Result<Answer, Failure> {
     if posted.status != 200 {
         return Err(Failure::Answer(posted));
     }
-    let polled = patient
-        .request(Method::GET, url.clone(), &[], None)
-        .await
-        .map_err(Failure::Words)?;
+    let mut polled = None;
+    for _ in 0..POLLS_MAX {
+        let answer = patient.request(Method::GET, url.clone(), &[], None).await;
+        let answer = answer.map_err(Failure::Words)?;
+        if answer.status != 200 {
+            return Err(Failure::Answer(answer));
+        }
+        // A ping may come first, and wants its answer.
+        if answer.body.split(SEPARATOR).any(|packet| packet == "2") {
+            let _ = patient.request(Method::POST, url.clone(), &[], Some("3".into())).await;
+        }
+        let done = is_connected(&answer);
+        polled = Some(answer);
+        if done {
+            break;
+        }
+    }
     // Ends the session, so that it does not hang about; whether that is heard does not matter.
     let _ = patient.request(Method::POST, url, &[], Some("1".into())).await;
-    if polled.status == 200 {
-        Ok(polled)
-    } else {
-        Err(Failure::Answer(polled))
-    }
+    polled.ok_or_else(|| Failure::Words("nothing was polled".into()))
+}
+
+/// Is CONNECT answered in it, one way or the other?
+fn is_connected(polled: &Answer) -> bool {
+    let mut packets = polled.body.split(SEPARATOR);
+    packets.any(|packet| packet.starts_with("40") || packet.starts_with("44"))
 }
 
 enum Failure {
@@ -65,18 +84,10 @@ pub(super) async fn polling(patient: &mut Patient) -> Finding {
     }
     let started = Instant::now();
     match session(patient).await {
-        // Packets of one answer are separated by a record separator.
-        Ok(polled)
-            if polled
-                .body
-                .split('\u{1e}')
-                .any(|packet| packet.starts_with("40") || packet.starts_with("44")) =>
-        {
-            Finding::good(
-                Check::Polling,
-                format!("handshake and CONNECT went through {}", took(started.elapsed())),
-            )
-        }
+        Ok(polled) if is_connected(&polled) => Finding::good(
+            Check::Polling,
+            format!("handshake and CONNECT went through {}", took(started.elapsed())),
+        ),
         Ok(polled) => Finding::failed(
             Check::Polling,
             format!("CONNECT was not answered, but with {:?}", polled.body),
