@@ -230,7 +230,7 @@ function forget(id) {
 let relisting = null;
 
 /** Asks for the list again, when something does not fit what is known. */
-export function relist() {
+function relist() {
   relisting ??= new Promise((resume) => setTimeout(resume, 300))
     .then(() => link.ask("list_conversations", {}))
     .then(({ conversations: list }) => {

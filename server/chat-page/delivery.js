@@ -88,14 +88,21 @@ export function learn(conversation, seq, participants) {
 
 const fetchDelivery = (messageId) => api("GET", `messages/${encodeURIComponent(messageId)}/delivery`);
 
-/** After a reload nobody has said yet who has what: the newest own message tells it for all before it. */
+/** So many deliveries are asked for to learn how far everybody is. */
+const LEARN_FROM = 4;
+
+/** After a reload nobody has said yet who has what: one's newest messages tell it, for everything before them too. */
 export async function learnFromNewest(conversation) {
-  const own = conversation.timeline.messages.findLast(({ sender_id, deleted_at }) => sender_id === me().id && !deleted_at);
-  if (!own || conversation.learnedFrom === own.seq) return;
-  conversation.learnedFrom = own.seq;
-  const { participants } = await fetchDelivery(own.id);
-  learn(conversation, own.seq, participants);
-  chat.changed(conversation);
+  const own = conversation.timeline.messages.filter(({ sender_id, deleted_at }) => sender_id === me().id && !deleted_at);
+  if (own.length === 0 || conversation.learnedFrom === own.at(-1).seq) return;
+  conversation.learnedFrom = own.at(-1).seq;
+  for (const { id, seq } of own.slice(-LEARN_FROM).reverse()) {
+    const { participants } = await fetchDelivery(id);
+    learn(conversation, seq, participants);
+    chat.changed(conversation);
+    // Whoever does not have this one may have the one before.
+    if (conversation.others.every((other) => conversation.cursors.has(other.id))) return;
+  }
 }
 
 /** Opens the window for one message. */

@@ -1,7 +1,5 @@
 // What became of one's own message, in one small word.
 
-import { count } from "./words.js";
-
 /** `key` says how far, for telling where it changes from one message to the next. */
 const word = (key, text, more = {}) => ({ key, text, ...more });
 
@@ -23,10 +21,4 @@ export function ofMessage(conversation, message) {
   if (read > 0) return word(`read ${read}`, `read by ${read} of ${people}`);
   if (received > 0) return word(`delivered ${received}`, `delivered ${received} of ${people}`);
   return word("saved", "saved");
-}
-
-/** The same for a screen reader, in a sentence. */
-export function spoken(conversation, message) {
-  const { people, received, read } = conversation.reach(message.seq);
-  return `Saved. ${count(received, "person has", "people have")} it and ${read} read it, of ${people}.`;
 }

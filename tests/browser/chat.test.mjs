@@ -220,6 +220,23 @@ test("signing out in one tab signs the other one out", async (t) => {
   quiet(page, other);
 });
 
+test("what was said long ago is found by its words, and shown in its place", async (t) => {
+  const { one, second, id } = await pair(t, "archive");
+  for (let n = 0; n < 260; n += 1) {
+    await second.send("messages", { conversation_id: id, content: n === 3 ? "The zebra crosses at noon." : `line ${n}` });
+  }
+  const page = await person(t, browser, stage, one, { password: "correct horse" });
+  await page.getByRole("searchbox", { name: /^Search/ }).fill("zebra noon");
+  const found = page.getByRole("region", { name: "Messages found" }).getByRole("link");
+  await found.first().waitFor();
+  assert.deepEqual(await found.locator("mark").allTextContents(), ["zebra", "noon"]);
+  await found.click();
+  await page.locator("article.found-here", { hasText: "The zebra crosses at noon." }).waitFor();
+  await page.getByRole("button", { name: /↓/ }).click();
+  await message(page, "line 259").waitFor();
+  quiet(page);
+});
+
 test("a very long paste is stopped before it is sent", async (t) => {
   const { one, look } = await pair(t, "long");
   const page = await look(one);
