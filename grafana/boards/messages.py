@@ -161,7 +161,7 @@ def _events():
         ),
         series(
             "Numbers where ids belong",
-            "Does a client send 42 where \"42\" is meant? It is accepted, and a sign of a client that will compare them "
+            'Does a client send 42 where "42" is meant? It is accepted, and a sign of a client that will compare them '
             "wrongly itself.",
             "ops",
             target("sum by (instance) (rate(rollcall_coerced_ids_total{@}[$i]))", "{{instance}}"),

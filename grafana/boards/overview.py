@@ -160,5 +160,3 @@ def _doors():
             leads_to="rollcall-messages",
         ),
     ]
-
-

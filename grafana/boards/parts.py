@@ -104,7 +104,9 @@ def _panel(kind, title, description, unit, targets, width, height):
     }
 
 
-def stat(title, description, unit, text, *, thresholds=None, decimals=None, mappings=None, width=4, leads_to=None, graph=True):
+def stat(
+    title, description, unit, text, *, thresholds=None, decimals=None, mappings=None, width=4, leads_to=None, graph=True
+):
     """One number that an operator reads first."""
     panel = _panel("stat", title, description, unit, target(text, title), width, 4)
     defaults = panel["fieldConfig"]["defaults"]
@@ -130,7 +132,20 @@ def stat(title, description, unit, text, *, thresholds=None, decimals=None, mapp
     return panel
 
 
-def series(title, description, unit, targets, *, stack=False, width=12, height=8, minimum=0, maximum=None, limit=None, leads_to=None):
+def series(
+    title,
+    description,
+    unit,
+    targets,
+    *,
+    stack=False,
+    width=12,
+    height=8,
+    minimum=0,
+    maximum=None,
+    limit=None,
+    leads_to=None,
+):
     """Lines over time; with `limit`, a line at what is too much."""
     panel = _panel("timeseries", title, description, unit, targets, width, height)
     defaults = panel["fieldConfig"]["defaults"]
@@ -227,7 +242,13 @@ def timeline(title, description, targets, good, bad, *, width=12, height=6):
 
 def row(title):
     """A heading; what follows is below it."""
-    return {"type": "row", "title": title, "collapsed": False, "panels": [], "gridPos": {"w": WIDTH, "h": 1, "x": 0, "y": 0}}
+    return {
+        "type": "row",
+        "title": title,
+        "collapsed": False,
+        "panels": [],
+        "gridPos": {"w": WIDTH, "h": 1, "x": 0, "y": 0},
+    }
 
 
 def lead(uid):

@@ -217,6 +217,9 @@ impl Fanout {
 
     /// Notes the broadcast for whoever asks later.
     fn note(&self, message: &Message, room: &str, room_existed: bool, at: Timestamp, delivery: Delivery) {
+        tracing::debug!(message.id = %message.id, conversation.id = %message.conversation_id, seq = message.seq.0,
+            sockets = delivery.sockets, handed_off = delivery.handed_off, repaired = delivery.repaired,
+            failed = delivery.failed, "message announced");
         let broadcast = Broadcast {
             message_id: message.id.clone(),
             seq: message.seq,

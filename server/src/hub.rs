@@ -238,6 +238,7 @@ impl Hub {
             self.presence.note(socket.user_id());
         }
         drop(registry);
+        tracing::debug!(sid = %socket.sid, user.id = %socket.user_id(), transport = socket.transport(), "socket opened");
         self.metrics.connections_opened.increment(transport_label(&socket));
         self.happenings.connected(CHAT_NAMESPACE, &socket.sid);
         self.changed();

@@ -33,9 +33,7 @@ class Question:
         return text.replace("$job", "rollcall").replace("$instance", instance)
 
     def parsed(self):
-        return promql.parse(
-            self.text.replace("$__rate_interval", RATE_INTERVAL).replace("$__range", WHOLE_RANGE)
-        )
+        return promql.parse(self.text.replace("$__rate_interval", RATE_INTERVAL).replace("$__range", WHOLE_RANGE))
 
 
 def boards():

@@ -53,7 +53,9 @@ class Prometheus:
     def _configured(self, server):
         """Our configuration, as it is but for the pace and the addresses."""
         config = yaml.safe_load((CONFIGURED / "prometheus.yml").read_text())
-        config["global"] |= dict.fromkeys(("scrape_interval", "scrape_timeout", "evaluation_interval"), f"{SCRAPE_SECONDS}s")
+        config["global"] |= dict.fromkeys(
+            ("scrape_interval", "scrape_timeout", "evaluation_interval"), f"{SCRAPE_SECONDS}s"
+        )
         addresses = {"rollcall": f"127.0.0.1:{server.port}", "prometheus": f"127.0.0.1:{self.port}"}
         for job in config["scrape_configs"]:
             job["static_configs"] = [{"targets": [addresses[job["job_name"]]]}]

@@ -35,10 +35,7 @@ def test_each_fires_and_is_silent_as_told():
 @pytest.mark.parametrize("name", ALERTS)
 def test_an_alert_is_shown_both_ways(name):
     told = [
-        bool(test.get("exp_alerts"))
-        for case in TESTS
-        for test in case["alert_rule_test"]
-        if test["alertname"] == name
+        bool(test.get("exp_alerts")) for case in TESTS for test in case["alert_rule_test"] if test["alertname"] == name
     ]
     assert set(told) == {True, False}, f"{name}: a test must make it fire, and another keep it silent"
 

@@ -28,7 +28,9 @@ def board(request):
 
 
 def test_there_are_five_with_fixed_names():
-    assert set(BOARDS) == {f"rollcall-{name}" for name in ("overview", "delivery", "connections", "messages", "runtime")}
+    assert set(BOARDS) == {
+        f"rollcall-{name}" for name in ("overview", "delivery", "connections", "messages", "runtime")
+    }
     assert {path.stem for path in FOLDER.glob("*.json")} == set(BOARDS)
 
 

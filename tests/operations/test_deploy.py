@@ -20,7 +20,7 @@ OTHERS = re.compile(r"GF_\w+|PROMETHEUS_URL|ROLLCALL_COMMIT")
 
 def known_settings():
     told = subprocess.run([binary(), "serve", "--help"], capture_output=True, text=True, check=True).stdout
-    return set(re.findall(r"\[env: (\w+)", told))
+    return set(re.findall(r"\[env:\s+(\w+)", told))
 
 
 def test_settings_that_are_used_exist():
@@ -82,7 +82,11 @@ def test_compose_fits_together():
 
 
 def test_compose_agrees_with_docker():
-    if subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode if shutil.which("docker") else True:
+    if (
+        subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode
+        if shutil.which("docker")
+        else True
+    ):
         pytest.skip("no docker compose here")
     subprocess.run(["docker", "compose", "-f", DEPLOY / "compose.yaml", "config", "--quiet"], check=True)
 
@@ -96,7 +100,10 @@ def test_the_unit_is_right_and_hardened(tmp_path):
     done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     looked = subprocess.run(
-        ["systemd-analyze", "security", "--offline=true", "--no-pager", unit], capture_output=True, text=True, check=False
+        ["systemd-analyze", "security", "--offline=true", "--no-pager", unit],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if looked.returncode == 0:
         exposure = float(re.search(r"exposure level for \S+: ([\d.]+)", looked.stdout)[1])

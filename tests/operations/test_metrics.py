@@ -60,7 +60,11 @@ def _junk(server, user, peer, many):
         ask("GET", f"/api/v1/conversations/{word}?{word}={word}", token)
     for word in _words(2 * many):
         # A token of an issuer that is trusted makes its user.
-        ask("GET", "/api/v1/auth/me", {"authorization": f"Bearer {server.token_for({'id': word, 'username': word}, 60)}"})
+        ask(
+            "GET",
+            "/api/v1/auth/me",
+            {"authorization": f"Bearer {server.token_for({'id': word, 'username': word}, 60)}"},
+        )
     for word in _words(many):
         ask(f"X{word.upper()}", f"/{word}")
         ask("GET", f"/socket.io/?EIO=4&transport={word}")
@@ -105,7 +109,10 @@ def test_many_sockets_make_it_no_slower(server):
     few = quickest()
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(open_one, range(500)))
-    until("500 sockets are there", lambda: 'rollcall_connections{namespace="/",transport="polling"} 500' in scrape(server).text)
+    until(
+        "500 sockets are there",
+        lambda: 'rollcall_connections{namespace="/",transport="polling"} 500' in scrape(server).text,
+    )
     many = quickest()
     assert many < 2 * few + 0.005, f"{few * 1000:.1f} ms with a few sockets, {many * 1000:.1f} ms with 500"
 

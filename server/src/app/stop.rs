@@ -19,6 +19,7 @@ pub(super) async fn serve_until(app: App, until: impl Future<Output = ()> + Send
         main,
         admin,
         background,
+        welcome,
         ..
     } = app;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -27,6 +28,7 @@ pub(super) async fn serve_until(app: App, until: impl Future<Output = ()> + Send
     for listening in std::iter::once(main).chain(admin) {
         serving.spawn(listening.serve(no_more.clone().cancelled_owned()));
     }
+    welcome.log();
     tokio::select! {
         _ = terminate.recv() => tracing::info!("stopping: SIGTERM"),
         _ = tokio::signal::ctrl_c() => tracing::info!("stopping: SIGINT"),

@@ -7,6 +7,7 @@ use chat_core::NodeId;
 
 use crate::demo::{DEMO_PASSWORD, DEMO_USERS, Filled};
 use crate::identity::NewPassword;
+use crate::telemetry::catalogue::{COMMIT, VERSION};
 
 /// Facts of the start. Shown once; it may hold a generated password.
 pub struct Welcome {
@@ -23,6 +24,18 @@ pub struct Welcome {
 }
 
 impl Welcome {
+    /// The same for the log, where no password belongs.
+    pub fn log(&self) {
+        tracing::info!(
+            version = VERSION,
+            commit = COMMIT,
+            node.id = %self.node_id,
+            address = %self.address,
+            admin.address = self.admin_address.map(tracing::field::display),
+            "listening"
+        );
+    }
+
     fn url(address: SocketAddr) -> String {
         // Whoever listens everywhere is reached here at the loopback address.
         if address.ip().is_unspecified() {
