@@ -17,7 +17,7 @@ const MEMBERS: usize = 10;
 const AT_A_TIME: usize = 64;
 
 /// One run against one server.
-pub async fn run(kind: Kind, programs: &Programs, sockets: usize) -> Result<Figures> {
+pub(crate) async fn run(kind: Kind, programs: &Programs, sockets: usize) -> Result<Figures> {
     let server = Server::start(kind, programs, false).await?;
     let crowd = Rc::new(server.crowd(sockets.div_ceil(MEMBERS), MEMBERS, false).await?);
     settle(&server).await?;
@@ -53,8 +53,8 @@ pub async fn run(kind: Kind, programs: &Programs, sockets: usize) -> Result<Figu
     let (sockets, grown) = (sockets as f64, grown as f64);
     let mut figures = Figures::default();
     figures.set("connects per second", sockets / took.as_secs_f64());
-    figures.set("server CPU per connect, µs", server_cpu.as_secs_f64() * 1e6 / sockets);
+    figures.set("server CPU per connect, µs", server_cpu * 1e6 / sockets);
     figures.set("memory per idle connection, KiB", grown / sockets);
-    figures.set("load CPU, share of a core", load_cpu.as_secs_f64() / took.as_secs_f64());
+    figures.set("load CPU, share of a core", load_cpu / took.as_secs_f64());
     Ok(figures)
 }

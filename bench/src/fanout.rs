@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use futures_util::{StreamExt, stream};
 use memchr::memmem;
 use serde_json::json;
 use tokio::sync::Notify;
@@ -22,26 +23,28 @@ const RECEIPT_INTERVAL: Duration = Duration::from_millis(100);
 const WARM_UP: Duration = Duration::from_millis(700);
 /// How long stragglers are waited for at the end.
 const STRAGGLERS: Duration = Duration::from_secs(5);
+/// Connections that are opened at a time.
+const AT_A_TIME: usize = 32;
 /// One in so many latencies is kept.
 const LATENCY_SAMPLE: u64 = 7;
 
 /// What is sent where.
 #[derive(Debug, Clone, Copy)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Conversations.
-    pub rooms: usize,
+    pub(crate) rooms: usize,
     /// Members of each, all connected.
-    pub members: usize,
+    pub(crate) members: usize,
     /// Messages under way in each room at a time.
-    pub in_flight: usize,
+    pub(crate) in_flight: usize,
     /// Messages per second over all rooms, instead of as many as go.
-    pub pace: Option<f64>,
+    pub(crate) pace: Option<f64>,
     /// Every client of Rollcall sends receipts.
-    pub receipts: bool,
+    pub(crate) receipts: bool,
     /// Servers whose choice it is save each message.
-    pub save: bool,
+    pub(crate) save: bool,
     /// How long is measured.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -100,7 +103,7 @@ impl Loaded {
         let tally = &self.tally;
         if tally.measuring.get() {
             add(&tally.deliveries, 1);
-            if tally.deliveries.get() % LATENCY_SAMPLE == 0 {
+            if tally.deliveries.get().is_multiple_of(LATENCY_SAMPLE) {
                 tally.each.borrow_mut().push(now - slot.at);
             }
         }
@@ -188,7 +191,7 @@ async fn listen(connection: Rc<Connection>, room: Rc<Loaded>, receipts: bool) ->
 }
 
 /// Connects one member, as far as its first live message can come.
-pub async fn enter(server: &Server, room: &Room, auth: &str) -> Result<Rc<Connection>> {
+pub(crate) async fn enter(server: &Server, room: &Room, auth: &str) -> Result<Rc<Connection>> {
     let connection = Connection::open(server.address, auth).await?;
     if server.kind == Kind::Rollcall {
         let session = |packet: Packet<'_>| match packet {
@@ -204,11 +207,11 @@ pub async fn enter(server: &Server, room: &Room, auth: &str) -> Result<Rc<Connec
 }
 
 /// Waits until the server has nothing to do any more: presence of those who came is told for a while.
-pub async fn settle(server: &Server) -> Result<()> {
+pub(crate) async fn settle(server: &Server) -> Result<()> {
     for _ in 0..40 {
         let before = server.cpu()?;
         tokio::time::sleep(Duration::from_millis(300)).await;
-        if server.cpu()? - before <= Duration::from_millis(20) {
+        if server.cpu()? - before <= 0.02 {
             return Ok(());
         }
     }
@@ -216,7 +219,7 @@ pub async fn settle(server: &Server) -> Result<()> {
 }
 
 /// One run against one server.
-pub async fn run(kind: Kind, programs: &Programs, plan: Plan) -> Result<Figures> {
+pub(crate) async fn run(kind: Kind, programs: &Programs, plan: Plan) -> Result<Figures> {
     let server = Server::start(kind, programs, plan.save).await?;
     let receipts = plan.receipts && kind == Kind::Rollcall;
     let crowd = server.crowd(plan.rooms, plan.members, receipts).await?;
@@ -240,8 +243,11 @@ pub async fn run(kind: Kind, programs: &Programs, plan: Plan) -> Result<Figures>
             tally: Rc::clone(&tally),
         });
         let mut first = None;
-        for auth in &room.auths {
-            let connection = enter(&server, room, auth).await?;
+        let mut entering = stream::iter(&room.auths)
+            .map(|auth| enter(&server, room, auth))
+            .buffered(AT_A_TIME);
+        while let Some(connection) = entering.next().await {
+            let connection = connection?;
             first.get_or_insert(Rc::clone(&connection));
             readers.spawn_local(listen(connection, Rc::clone(&state), receipts));
         }
@@ -290,23 +296,17 @@ async fn stragglers(loaded: &[(Rc<Loaded>, Rc<Connection>)]) -> usize {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of a few seconds")]
-fn figures(tally: &Tally, took: Duration, server: Duration, load: Duration, lost: usize) -> Figures {
+fn figures(tally: &Tally, took: Duration, server: f64, load: f64, lost: usize) -> Figures {
     let (deliveries, messages) = (tally.deliveries.get() as f64, tally.messages.get() as f64);
     let mut figures = Figures::default();
-    figures.set(
-        "server CPU per delivery, µs",
-        server.as_secs_f64() * 1e6 / deliveries.max(1.0),
-    );
-    figures.set(
-        "server CPU per message, µs",
-        server.as_secs_f64() * 1e6 / messages.max(1.0),
-    );
+    figures.set("server CPU per delivery, µs", server * 1e6 / deliveries.max(1.0));
+    figures.set("server CPU per message, µs", server * 1e6 / messages.max(1.0));
     figures.set("deliveries per second", deliveries / took.as_secs_f64());
     figures.set("messages per second", messages / took.as_secs_f64());
     figures.latencies("one delivery", &mut tally.each.borrow_mut());
     figures.latencies("the last socket", &mut tally.last.borrow_mut());
-    figures.set("server CPU, share of a core", server.as_secs_f64() / took.as_secs_f64());
-    figures.set("load CPU, share of a core", load.as_secs_f64() / took.as_secs_f64());
+    figures.set("server CPU, share of a core", server / took.as_secs_f64());
+    figures.set("load CPU, share of a core", load / took.as_secs_f64());
     figures.set("out of order", tally.out_of_order.get() as f64);
     figures.set("lost", lost as f64);
     figures

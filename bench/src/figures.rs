@@ -7,16 +7,16 @@ use serde_json::{Map, Value, json};
 
 /// The figures of one run, in the order in which they are shown.
 #[derive(Debug, Clone, Default)]
-pub struct Figures(Vec<(String, f64)>);
+pub(crate) struct Figures(Vec<(String, f64)>);
 
 impl Figures {
     /// Notes one.
-    pub fn set(&mut self, name: impl Into<String>, value: f64) {
+    pub(crate) fn set(&mut self, name: impl Into<String>, value: f64) {
         self.0.push((name.into(), value));
     }
 
     /// Notes the middle and the slow ends of these.
-    pub fn latencies(&mut self, of: &str, times: &mut [Duration]) {
+    pub(crate) fn latencies(&mut self, of: &str, times: &mut [Duration]) {
         times.sort_unstable();
         let Some(most) = times.len().checked_sub(1) else { return };
         for (name, per_mille) in [("p50", 500), ("p99", 990), ("p99.9", 999)] {
@@ -32,11 +32,11 @@ impl Figures {
 
 /// The rounds of one server.
 #[derive(Debug)]
-pub struct Rounds {
+pub(crate) struct Rounds {
     /// Which server.
-    pub server: &'static str,
+    pub(crate) server: &'static str,
     /// Each round's figures.
-    pub rounds: Vec<Figures>,
+    pub(crate) rounds: Vec<Figures>,
 }
 
 /// Middle, least, most.
@@ -75,7 +75,7 @@ fn shown(value: f64) -> String {
 }
 
 /// A Markdown table: each server's median (least–most), and the first server as a multiple of the others.
-pub fn table(title: &str, servers: &[Rounds]) -> String {
+pub(crate) fn table(title: &str, servers: &[Rounds]) -> String {
     let mut text = format!("\n### {title}\n\n|");
     let Some(first) = servers.first() else { return text };
     let _ = write!(text, " |");
@@ -111,7 +111,7 @@ pub fn table(title: &str, servers: &[Rounds]) -> String {
 }
 
 /// The same as JSON.
-pub fn json(title: &str, servers: &[Rounds]) -> Value {
+pub(crate) fn json(title: &str, servers: &[Rounds]) -> Value {
     let of_server = |server: &Rounds| {
         let figures: Map<String, Value> = server
             .names()

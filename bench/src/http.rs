@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 
 /// A kept connection.
 #[derive(Debug)]
-pub struct Http {
+pub(crate) struct Http {
     stream: TcpStream,
     address: SocketAddr,
     buffer: Vec<u8>,
@@ -16,7 +16,7 @@ pub struct Http {
 
 impl Http {
     /// Connects.
-    pub async fn connect(address: SocketAddr) -> Result<Self> {
+    pub(crate) async fn connect(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         Ok(Self {
@@ -27,7 +27,7 @@ impl Http {
     }
 
     /// One request; an answer that is no success is an error with its body.
-    pub async fn ask(&mut self, method: &str, path: &str, token: &str, body: &str) -> Result<String> {
+    pub(crate) async fn ask(&mut self, method: &str, path: &str, token: &str, body: &str) -> Result<String> {
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\n\r\n{body}",

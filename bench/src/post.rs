@@ -17,7 +17,13 @@ use crate::servers::{Kind, Programs, Server, own_cpu};
 const POSTERS: usize = 16;
 
 /// One run against one server.
-pub async fn run(kind: Kind, programs: &Programs, rooms: usize, members: usize, seconds: f64) -> Result<Figures> {
+pub(crate) async fn run(
+    kind: Kind,
+    programs: &Programs,
+    rooms: usize,
+    members: usize,
+    seconds: f64,
+) -> Result<Figures> {
     let server = Server::start(kind, programs, true).await?;
     let crowd = server.crowd(rooms, members, false).await?;
     let mut tasks = tokio::task::JoinSet::new();
@@ -76,12 +82,9 @@ pub async fn run(kind: Kind, programs: &Programs, rooms: usize, members: usize, 
     let (posts, heard) = ((posted.get() - before) as f64, (heard.get() - heard_before) as f64);
     let mut figures = Figures::default();
     figures.set("requests per second", posts / took.as_secs_f64());
-    figures.set(
-        "server CPU per request, µs",
-        server_cpu.as_secs_f64() * 1e6 / posts.max(1.0),
-    );
+    figures.set("server CPU per request, µs", server_cpu * 1e6 / posts.max(1.0));
     figures.set("deliveries per request", heard / posts.max(1.0));
     figures.latencies("an answer", &mut times.borrow_mut());
-    figures.set("load CPU, share of a core", load_cpu.as_secs_f64() / took.as_secs_f64());
+    figures.set("load CPU, share of a core", load_cpu / took.as_secs_f64());
     Ok(figures)
 }

@@ -20,7 +20,7 @@ const START: Duration = Duration::from_secs(20);
 
 /// Which server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// The server of this repository.
     Rollcall,
     /// socketioxide alone: joins and emits.
@@ -31,7 +31,7 @@ pub enum Kind {
 
 impl Kind {
     /// As it stands in tables.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::Rollcall => "rollcall",
             Kind::Bare => "bare socketioxide",
@@ -42,47 +42,47 @@ impl Kind {
 
 /// Where the programs are, and which cores they get.
 #[derive(Debug, Clone)]
-pub struct Programs {
+pub(crate) struct Programs {
     /// The folder of the built binaries.
-    pub binaries: PathBuf,
+    pub(crate) binaries: PathBuf,
     /// The folder of the Node server.
-    pub node: PathBuf,
+    pub(crate) node: PathBuf,
     /// The core of the server; `None` leaves it to the kernel.
-    pub core: Option<usize>,
+    pub(crate) core: Option<usize>,
 }
 
 /// A server that runs. It and its data end with this value.
 #[derive(Debug)]
-pub struct Server {
+pub(crate) struct Server {
     /// Which one.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// Where it listens.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     child: Child,
     _folder: TempDir,
 }
 
 /// Who talks where: conversations by id, each with the tokens of its members.
 #[derive(Debug)]
-pub struct Crowd {
+pub(crate) struct Crowd {
     /// The rooms, each with its members' `auth`.
-    pub rooms: Vec<Room>,
+    pub(crate) rooms: Vec<Room>,
 }
 
 /// A conversation.
 #[derive(Debug)]
-pub struct Room {
+pub(crate) struct Room {
     /// Its id.
-    pub id: String,
+    pub(crate) id: String,
     /// What each member gives on connecting.
-    pub auths: Vec<String>,
+    pub(crate) auths: Vec<String>,
     /// The first member's token.
-    pub token: String,
+    pub(crate) token: String,
 }
 
 impl Server {
     /// Starts one; with `save` it stores messages where that is its choice (Rollcall always does).
-    pub async fn start(kind: Kind, programs: &Programs, save: bool) -> Result<Self> {
+    pub(crate) async fn start(kind: Kind, programs: &Programs, save: bool) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("rollcall-bench-").tempdir()?;
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let address = SocketAddr::from(([127, 0, 0, 1], port));
@@ -109,7 +109,7 @@ impl Server {
     }
 
     /// Makes users and conversations, where the server wants to know them.
-    pub async fn crowd(&self, rooms: usize, members: usize, receipts: bool) -> Result<Crowd> {
+    pub(crate) async fn crowd(&self, rooms: usize, members: usize, receipts: bool) -> Result<Crowd> {
         let mut http = None;
         if self.kind == Kind::Rollcall {
             http = Some(Http::connect(self.address).await?);
@@ -144,13 +144,13 @@ impl Server {
         Ok(crowd)
     }
 
-    /// Processor time that it has used so far.
-    pub fn cpu(&self) -> Result<Duration> {
+    /// Processor time that it has used so far, in seconds.
+    pub(crate) fn cpu(&self) -> Result<f64> {
         cpu_of(&format!("/proc/{}", self.child.id()))
     }
 
     /// Memory that it holds, in KiB, without what it shares with others.
-    pub fn memory_kib(&self) -> Result<u64> {
+    pub(crate) fn memory_kib(&self) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
         let number = line.and_then(|line| line.split_whitespace().next());
@@ -165,21 +165,22 @@ impl Drop for Server {
     }
 }
 
-/// Processor time of this process itself: the load.
-pub fn own_cpu() -> Result<Duration> {
+/// Processor time of this process itself, the load, in seconds.
+pub(crate) fn own_cpu() -> Result<f64> {
     cpu_of("/proc/self")
 }
 
-fn cpu_of(process: &str) -> Result<Duration> {
+fn cpu_of(process: &str) -> Result<f64> {
     let stat = std::fs::read_to_string(format!("{process}/stat"))?;
     // The name before it may hold anything, spaces and brackets too.
     let (_, fields) = stat.rsplit_once(") ").context("/proc/…/stat")?;
-    let ticks = |at: usize| -> Result<u64> {
+    let ticks = |at: usize| -> Result<f64> {
         let field = fields.split(' ').nth(at).context("/proc/…/stat")?;
         Ok(field.parse()?)
     };
     let (user, system) = (ticks(11)?, ticks(12)?);
-    Ok(Duration::from_secs(user + system) / u32::try_from(rustix::param::clock_ticks_per_second())?)
+    let per_second = u32::try_from(rustix::param::clock_ticks_per_second())?;
+    Ok((user + system) / f64::from(per_second))
 }
 
 fn command(kind: Kind, programs: &Programs, folder: &Path, port: u16, save: bool) -> Command {

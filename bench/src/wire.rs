@@ -19,7 +19,7 @@ thread_local! {
 
 /// One connection.
 #[derive(Debug)]
-pub struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     /// The beginning of a frame whose end has not come yet.
     rest: RefCell<Vec<u8>>,
@@ -28,7 +28,7 @@ pub struct Connection {
 
 /// What a packet is, as far as the workloads care.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Packet<'a> {
+pub(crate) enum Packet<'a> {
     /// Engine.IO's first.
     Open,
     /// Engine.IO's heartbeat; answer it.
@@ -86,11 +86,11 @@ fn framed(text: &str) -> Vec<u8> {
     match (u8::try_from(length), u16::try_from(length)) {
         (Ok(short @ 0..=125), _) => frame.push(0x80 | short),
         (_, Ok(medium)) => {
-            frame.push(0x80 | 126);
+            frame.push(0xfe);
             frame.extend(medium.to_be_bytes());
         }
         _ => {
-            frame.push(0x80 | 127);
+            frame.push(0xff);
             frame.extend((length as u64).to_be_bytes());
         }
     }
@@ -101,7 +101,7 @@ fn framed(text: &str) -> Vec<u8> {
 
 impl Connection {
     /// Connects, upgrades, and opens namespace `/` with this `auth`.
-    pub async fn open(address: SocketAddr, auth: &str) -> Result<Rc<Self>> {
+    pub(crate) async fn open(address: SocketAddr, auth: &str) -> Result<Rc<Self>> {
         let mut stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let request = format!(
@@ -127,7 +127,7 @@ impl Connection {
     }
 
     /// Writes a text frame at once. The kernel's buffer is never full for what a workload's client says.
-    pub fn write(&self, text: &str) -> Result<()> {
+    pub(crate) fn write(&self, text: &str) -> Result<()> {
         let frame = framed(text);
         let written = self.stream.try_write(&frame)?;
         ensure!(
@@ -138,19 +138,19 @@ impl Connection {
     }
 
     /// Emits an event without a callback.
-    pub fn say(&self, event: &str, data: &str) -> Result<()> {
+    pub(crate) fn say(&self, event: &str, data: &str) -> Result<()> {
         self.write(&format!("42[\"{event}\",{data}]"))
     }
 
     /// Emits an event that is to be answered.
-    pub fn ask(&self, event: &str, data: &str) -> Result<()> {
+    pub(crate) fn ask(&self, event: &str, data: &str) -> Result<()> {
         let id = self.acks.get();
         self.acks.set(id.wrapping_add(1));
         self.write(&format!("42{id}[\"{event}\",{data}]"))
     }
 
     /// Emits an event and waits for a good answer. Only where nobody else reads.
-    pub async fn ask_and_wait(&self, event: &str, data: &str) -> Result<()> {
+    pub(crate) async fn ask_and_wait(&self, event: &str, data: &str) -> Result<()> {
         self.ask(event, data)?;
         let answer = self.read_until(|packet| match packet {
             Packet::Ack(answer) => Some(answer.to_owned()),
@@ -162,7 +162,7 @@ impl Connection {
     }
 
     /// Reads until `wanted` gives something; heartbeats are answered.
-    pub async fn read_until<T>(&self, mut wanted: impl FnMut(Packet<'_>) -> Option<T>) -> Result<T> {
+    pub(crate) async fn read_until<T>(&self, mut wanted: impl FnMut(Packet<'_>) -> Option<T>) -> Result<T> {
         let mut found = None;
         while found.is_none() {
             self.read_some(|packet| {
@@ -176,7 +176,7 @@ impl Connection {
     }
 
     /// Waits for bytes and shows every whole packet among them.
-    pub async fn read_some(&self, mut seen: impl FnMut(Packet<'_>)) -> Result<()> {
+    pub(crate) async fn read_some(&self, mut seen: impl FnMut(Packet<'_>)) -> Result<()> {
         self.stream.readable().await?;
         SCRATCH.with_borrow_mut(|scratch| {
             let count = match self.stream.try_read(scratch) {

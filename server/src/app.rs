@@ -26,6 +26,7 @@ use self::welcome::Welcome;
 use crate::admin::history::History;
 use crate::admin::inspect::Inspect;
 use crate::api::Readiness;
+use crate::canary::{Cage, Canary};
 use crate::chat::assembly::{Assembled, assemble};
 use crate::chat::{Chat, Ports};
 use crate::clock::{SystemClock, UuidSource};
@@ -123,6 +124,8 @@ pub struct Parts {
     pub flow: Arc<Flow>,
     /// Tells another server what happens.
     pub webhook: Option<Arc<Webhook>>,
+    /// The probe, unless it is switched off.
+    pub canary: Option<Arc<Canary>>,
 }
 
 /// A server that listens.
@@ -149,7 +152,9 @@ impl App {
         open_data_dir(&settings.storage.data_dir)?;
         let metrics = Metrics::new().map_err(|error| StartError::Internal(error.to_string()))?;
         let (layer, io) = socket_io();
-        let parts = Arc::new(build(&settings, metrics, &io).await?);
+        let mut parts = build(&settings, metrics, &io).await?;
+        parts.canary = settings.canary.then(|| canary(&parts));
+        let parts = Arc::new(parts);
         // Before anything is generated: a password that is stored and never printed would be lost.
         let main = listen("ROLLCALL_BIND", settings.bind).await?;
         let admin = match settings.admin_bind {
@@ -311,6 +316,7 @@ async fn build(settings: &Settings, metrics: Metrics, io: &SocketIo) -> Result<P
         history: Arc::default(),
         flow: Arc::default(),
         webhook,
+        canary: None,
     })
 }
 
@@ -336,6 +342,17 @@ async fn take_over(
         tracing::warn!(%error, "no journal of announcements can be kept; after a crash nobody will know what was not sent");
     }
     Ok(())
+}
+
+fn canary(parts: &Parts) -> Arc<Canary> {
+    let cage = Cage {
+        vitals: parts.store.clone(),
+        hub: Arc::clone(&parts.hub),
+        fanout: Arc::clone(&parts.fanout),
+        clock: Arc::clone(&parts.clock),
+        ids: Arc::clone(&parts.ids),
+    };
+    Arc::new(Canary::new(cage, parts.metrics.canary.clone()))
 }
 
 fn authority(
@@ -425,6 +442,9 @@ fn run_background(
         Arc::clone(&parts.roll_call.recorder).run(Arc::clone(&parts.clock)),
     ));
     spawn(Box::pin(Arc::clone(inspector).watch_store()));
+    if let Some(canary) = &parts.canary {
+        spawn(Box::pin(Arc::clone(canary).run()));
+    }
     let inspect: Arc<dyn Inspect> = inspector.clone();
     spawn(Box::pin(Arc::clone(&parts.history).keep(
         inspect,

@@ -153,7 +153,9 @@ impl Fanout {
             return self.census(&conversation, None);
         };
         // Before the first hand-over: what is not marked was handed to nobody, whenever this process dies.
-        self.roll_call.announces(&conversation.id, message.seq);
+        if !entry.is_unseen() {
+            self.roll_call.announces(&conversation.id, message.seq);
+        }
         let room = conversation_room(&conversation.id);
         let in_room = self.hub.room(&room);
         let of_users = self
@@ -170,8 +172,11 @@ impl Fanout {
             let room = (room.as_str(), &in_room);
             self.hand_over(socket, message, &payload, room, at, &mut delivery);
         }
-        self.note(message, &room, !in_room.is_empty(), at, delivery);
-        self.count(&delivery, started);
+        // The canary looks at its own delivery; nobody else's figures know of it.
+        if !entry.is_unseen() {
+            self.note(message, &room, !in_room.is_empty(), at, delivery);
+            self.count(&delivery, started);
+        }
         delivery
     }
 

@@ -14,6 +14,7 @@ pub mod probe;
 pub mod similar;
 pub mod socket;
 pub mod tap;
+mod unseen;
 pub mod view;
 
 use std::collections::{HashMap, HashSet};
@@ -64,6 +65,8 @@ pub enum CloseReason {
 struct Registry {
     sockets: HashMap<Sid, Arc<LiveSocket>>,
     users: HashMap<UserId, Vec<Arc<LiveSocket>>>,
+    /// The canary's sockets: found by the fan-out, and in no list and no count.
+    unseen: HashMap<UserId, Vec<Arc<LiveSocket>>>,
     /// Lines of upgrades that came before their socket was admitted.
     early_lines: HashMap<Sid, Arc<Line>>,
 }
@@ -436,7 +439,8 @@ impl Hub {
     /// The live sockets of several users, under one look; users without any are left out.
     pub fn sockets_of_all<'a>(&self, users: impl Iterator<Item = &'a UserId>) -> Vec<Vec<Arc<LiveSocket>>> {
         let registry = self.registry.read();
-        users.filter_map(|user| registry.users.get(user).cloned()).collect()
+        let of = |user| registry.users.get(user).or_else(|| registry.unseen.get(user));
+        users.filter_map(|user| of(user).cloned()).collect()
     }
 
     /// Has this user a live socket?

@@ -8,6 +8,7 @@
 pub mod admin;
 pub mod api;
 pub mod app;
+pub mod canary;
 pub mod chat;
 pub mod clock;
 pub mod commands;

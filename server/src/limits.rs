@@ -162,6 +162,10 @@ pub const FORMER_LANES_MAX: usize = 4;
 pub const RETRY_AFTER: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(15), Duration::from_secs(35)];
 /// When it is called unconfirmed: the contract's 45 s.
 pub const UNCONFIRMED_AFTER: Duration = Duration::from_secs(45);
+/// How often the canary flies.
+pub const CANARY_INTERVAL: Duration = Duration::from_secs(10);
+/// How long a flight of the canary may take: both messages together. A person would have given up by then.
+pub const CANARY_PATIENCE: Duration = Duration::from_secs(5);
 /// How often overdue messages are looked for.
 pub const RETRY_LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// Receipts of a conversation are told at most this often: the contract's 200 ms.

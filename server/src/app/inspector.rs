@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use self::unreached::unreached;
 use super::Parts;
 use crate::admin::inspect::{Inspect, NodeView, OverviewFigures, Vital};
+use crate::canary::Health;
 use crate::hub::admins::ADMIN_NAMESPACE;
 use crate::hub::inspect::CHAT_NAMESPACE;
 use crate::hub::view::{LaneView, NamespaceView, RoomDetail, RoomKind, RoomView, SocketView};
@@ -60,6 +61,14 @@ impl Inspector {
             ticks.tick().await;
             let up = self.parts.store.check().await.is_ok();
             self.store_up.store(up, Ordering::Relaxed);
+        }
+    }
+
+    fn canary(&self) -> (Vital, Option<f64>) {
+        match self.parts.canary.as_ref().map(|canary| canary.health()) {
+            None | Some(Health::Unknown) => (Vital::Unused, None),
+            Some(Health::Well { took }) => (Vital::Up, Some(took.as_secs_f64() * 1e3)),
+            Some(Health::Ill { why, since }) => (Vital::Down(format!("{why} (since {since})")), None),
         }
     }
 
@@ -269,6 +278,7 @@ impl Inspector {
         let totals = self.parts.chat.totals();
         let figures = self.parts.roll_call.figures();
         let sockets = self.parts.hub.sockets();
+        let (canary, canary_ms) = self.canary();
         OverviewFigures {
             connections: sockets.len(),
             users_online: self.parts.hub.users_online(),
@@ -286,8 +296,8 @@ impl Inspector {
             lagging: sockets.iter().filter(|socket| socket.is_lagging()).count(),
             confirm_p50_ms: figures.latencies.map(|(p50, _)| p50),
             confirm_p99_ms: figures.latencies.map(|(_, p99)| p99),
-            canary: Vital::Unused,
-            canary_ms: None,
+            canary,
+            canary_ms,
             store: if self.store_up.load(Ordering::Relaxed) {
                 Vital::Up
             } else {

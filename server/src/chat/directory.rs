@@ -30,6 +30,7 @@ pub struct Entry {
     changing: Arc<tokio::sync::RwLock<()>>,
     cursors: tokio::sync::OnceCell<EntryCursors>,
     cursors_moved: Notify,
+    is_unseen: bool,
 }
 
 /// How far everybody is, by their own word: what the store holds, and what has moved since.
@@ -64,8 +65,22 @@ impl Entry {
             changing: Arc::default(),
             cursors: tokio::sync::OnceCell::new(),
             cursors_moved: Notify::new(),
+            is_unseen: false,
             conversation: RwLock::new(Arc::new(conversation)),
         }
+    }
+
+    /// The canary's conversation: in no directory, noted and counted nowhere.
+    pub fn unseen(conversation: Conversation) -> Self {
+        Self {
+            is_unseen: true,
+            ..Self::new(conversation, 0)
+        }
+    }
+
+    /// Is it the canary's?
+    pub fn is_unseen(&self) -> bool {
+        self.is_unseen
     }
 
     /// The conversation with its participants as they are now. Its `last_seq` is that of the last change; see [`Self::head`].
