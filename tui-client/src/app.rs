@@ -94,6 +94,7 @@ pub(crate) async fn run(mut desk: Desk, site: Site, mut tape: Option<Writer>) ->
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     let mut hang_up = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
     let started = Instant::now();
+    let names: Vec<String> = site.identities.iter().map(|identity| identity.name.clone()).collect();
     let (packets, mut tapped) = mpsc::channel(PACKETS);
     let (events, mut heard) = mpsc::channel(EVENTS);
     let (replies, mut answers) = Effects::replies();
@@ -110,7 +111,7 @@ pub(crate) async fn run(mut desk: Desk, site: Site, mut tape: Option<Writer>) ->
                 Some(key) => from_input(key.context("cannot read from this terminal")?).map(DeskEvent::Here),
                 None => break,
             },
-            Some(packet) = tapped.recv() => Some(from_tap(packet, &mut tape)?),
+            Some(packet) = tapped.recv() => Some(from_tap(packet, &names, &mut tape)?),
             Some((seat, event)) = heard.recv() => Some(DeskEvent::Seat(seat, Event::Client(event))),
             Some((seat, reply)) = answers.recv() => Some(DeskEvent::Seat(seat, Event::Reply(reply))),
             _ = ticks.tick() => Some(DeskEvent::Here(tick(started))),
@@ -121,7 +122,7 @@ pub(crate) async fn run(mut desk: Desk, site: Site, mut tape: Option<Writer>) ->
         while waiting.len() < BATCH
             && let Ok(packet) = tapped.try_recv()
         {
-            waiting.push(from_tap(packet, &mut tape)?);
+            waiting.push(from_tap(packet, &names, &mut tape)?);
         }
         while waiting.len() < BATCH
             && let Ok((seat, event)) = heard.try_recv()
@@ -165,11 +166,15 @@ fn carry_out(
     Ok(())
 }
 
-fn from_tap((seat, at, direction, text): Tapped, tape: &mut Option<Writer>) -> anyhow::Result<DeskEvent> {
+fn from_tap(
+    (seat, at, direction, text): Tapped,
+    names: &[String],
+    tape: &mut Option<Writer>,
+) -> anyhow::Result<DeskEvent> {
     if let Some(tape) = tape {
         let entry = Entry {
             ms: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
-            who: Some(format!("{}", seat + 1)),
+            who: names.get(seat).cloned(),
             direction: direction.into(),
             text: text.clone(),
         };

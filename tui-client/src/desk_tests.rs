@@ -174,6 +174,22 @@ fn a_missing_cell_opens_both_sides() {
 }
 
 #[test]
+fn the_cursor_stays_on_its_message_when_new_ones_come() {
+    let mut desk = calling(80, 24);
+    press(&mut desk, KeyCode::Up);
+    let chosen = |desk: &Desk| {
+        let call = desk.seats[0].call().unwrap();
+        call.roll().rows()[call.chosen().unwrap()].key.clone()
+    };
+    assert_eq!(chosen(&desk), "k7");
+    said(&mut desk, 9, 9_100, [Some(3), Some(4)]);
+    assert_eq!(chosen(&desk), "k7");
+    press(&mut desk, KeyCode::Char('G'));
+    said(&mut desk, 10, 9_200, [Some(3), Some(4)]);
+    assert_eq!(chosen(&desk), "k10", "at the end it follows");
+}
+
+#[test]
 fn side_by_side_each_has_its_half() {
     let mut desk = desk(121, 20);
     press(&mut desk, KeyCode::F(9));

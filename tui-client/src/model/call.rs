@@ -106,15 +106,17 @@ impl Call {
     }
 
     pub(crate) fn sending(&mut self, key: &str, who: &str, at: Duration) {
+        let before = self.roll.rows().len();
         let row = self.roll.row(key, who);
         row.sent_at = row.sent_at.or(Some(at));
-        self.trim();
+        self.settle(before);
     }
 
     pub(crate) fn arrived(&mut self, seat: usize, who: &str, arrived: &Arrived) {
         let Some(column) = self.column(&Place::Seat(seat), who, "here") else {
             return;
         };
+        let before = self.roll.rows().len();
         let Arrived {
             key,
             sender,
@@ -125,7 +127,14 @@ impl Call {
         } = arrived;
         self.roll.arrived(key, sender, column, *seq, *how, *at);
         self.roll.row(key, sender).id = Some(arrived.id.clone());
-        // The cursor stays on its message.
+        self.settle(before);
+    }
+
+    /// Rows may have come since there were `before`: who looks back keeps looking at the same one.
+    fn settle(&mut self, before: usize) {
+        if self.cursor.0 > 0 {
+            self.cursor.0 += self.roll.rows().len().saturating_sub(before);
+        }
         self.trim();
     }
 

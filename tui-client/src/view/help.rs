@@ -8,20 +8,20 @@ use ratatui::widgets::{Block, Clear, Paragraph};
 use crate::theme::Theme;
 
 /// A frame and a space on both sides around the longest line.
-const WIDTH: u16 = 66;
+const WIDTH: u16 = 60;
 
 /// Fits into the smallest terminal.
 const HELP: [&str; 13] = [
     "Esc Tab      list and input; ↑ ↓ j k Enter choose, open",
-    "Enter        send; Alt-Enter new line; Alt-R answer, Alt-E edit",
+    "Enter        send; Alt-Enter line; Alt-R answer, -E edit",
     "PgUp PgDn    scroll, older ones load; / search, n N next",
-    "F2 c F3 w    roll call, wire;  F4 I F5 d  whoami, delivery",
+    "F2 F3 F4 F5  roll call, wire, whoami, delivery (c w I d)",
     "F6 x         faults: drop, stop reading, wrong path …",
     "Ctrl-N F9    next identity, side by side (--as a --as b)",
     "Ctrl-R       send again what failed",
     ":            commands, Tab completes; :q Ctrl-C quit",
     "",
-    "● good  ▲ late  ■ failed  ○ offline  ◌ unknown, under way",
+    "● good  ▲ late  ■ failed  ○ offline  ◌ not known yet",
     "✓ arrived  ↺ replayed or repaired  · from before",
     "handed over n of m: given to n of the m sockets there",
     "✓ verified: the live room holds this socket",

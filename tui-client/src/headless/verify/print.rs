@@ -25,7 +25,10 @@ pub(super) fn matrix(report: &Report, all: bool, out: Out) -> io::Result<()> {
     let mut head = vec!["#", "from"];
     head.extend(names.iter().map(String::as_str));
     let mut lines = Vec::new();
-    for (_, row) in rows.iter().enumerate().filter(|(place, _)| is_shown(*place)) {
+    let mut shown: Vec<_> = rows.iter().enumerate().filter(|(place, _)| is_shown(*place)).collect();
+    // As they were saved, and what was not at the end.
+    shown.sort_by_key(|(_, row)| (row.seq.is_none(), row.seq));
+    for (_, row) in shown {
         let seq = row.seq.map_or_else(|| "–".into(), |seq| seq.to_string());
         let mut cells = vec![Cell::plain(seq), Cell::plain(&row.sender)];
         cells.extend((0..names.len()).map(|column| {
