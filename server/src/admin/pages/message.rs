@@ -245,10 +245,16 @@ fn sentence(report: &DeliveryReport) -> Sentence {
         (_, 0) => Sentence::new(Status::Healthy, have_words).and(rest.join(" ")),
         _ => {
             rest.insert(0, have_words);
-            let lead = format!(
-                "It did not arrive at {}.",
-                counted(failed, "participant", "participants")
-            );
+            let missed = number(Delivery::Missed);
+            // Handed over and never confirmed: it may be on the screen all the same.
+            let lead = if missed > 0 {
+                format!(
+                    "It did not arrive at {}.",
+                    counted(missed, "participant", "participants")
+                )
+            } else {
+                format!("{} never confirmed it.", counted(failed, "participant", "participants"))
+            };
             Sentence::new(Status::Failed, lead).and(rest.join(" "))
         }
     }

@@ -70,7 +70,7 @@ fn the_first_line_says_who_did_not_get_it() {
     let line = sentence(&report);
     assert_eq!(
         (line.status, line.lead.as_str()),
-        (Status::Failed, "It did not arrive at 1 participant.")
+        (Status::Failed, "1 participant never confirmed it.")
     );
     assert_eq!(
         line.rest,
