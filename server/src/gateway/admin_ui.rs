@@ -15,7 +15,7 @@ mod stats;
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::ConnectInfo;
 use chat_core::ports::{Accounts, Clock};
@@ -118,6 +118,8 @@ struct Admitted {
     session: Option<String>,
     /// Its commands, in order; taken once.
     commands: Arc<parking_lot::Mutex<Option<mpsc::Receiver<RawEvent>>>>,
+    /// Once it is there.
+    link: Arc<OnceLock<Arc<AdminLink>>>,
     gone: CancellationToken,
 }
 
@@ -180,12 +182,13 @@ impl AdminUi {
             return Err(Refused::TooMany);
         }
         let (commands, waiting) = mpsc::channel(ADMIN_UI_COMMANDS_WAITING_MAX);
-        let gone = CancellationToken::new();
-        self.listen(socket, commands, gone.clone());
+        let (link, gone) = (Arc::default(), CancellationToken::new());
+        self.listen(socket, commands, (Arc::clone(&link), gone.clone()));
         socket.extensions.insert(Admitted {
             user: Arc::new(user),
             session,
             commands: Arc::new(parking_lot::Mutex::new(Some(waiting))),
+            link,
             gone,
         });
         Ok(())
@@ -250,7 +253,12 @@ impl AdminUi {
     // === being there ===
 
     /// Registered before the client hears that it is connected, so that no early command is lost.
-    fn listen(self: &Arc<Self>, socket: &SocketRef, commands: mpsc::Sender<RawEvent>, gone: CancellationToken) {
+    fn listen(
+        self: &Arc<Self>,
+        socket: &SocketRef,
+        commands: mpsc::Sender<RawEvent>,
+        (link, gone): (Arc<OnceLock<Arc<AdminLink>>>, CancellationToken),
+    ) {
         socket.on_fallback(move |event: RawEvent| {
             // Here, before the future, is where order is kept.
             let too_many = match commands.try_send(event) {
@@ -264,15 +272,17 @@ impl AdminUi {
             }
         });
         let ui = Arc::clone(self);
-        socket.on_disconnect(move |socket: SocketRef, reason: DisconnectReason| async move {
+        socket.on_disconnect(move |reason: DisconnectReason| async move {
             gone.cancel();
-            ui.leave(socket.id.as_str(), reason_label(reason)).await;
+            if let Some(link) = link.get() {
+                ui.leave(link, reason_label(reason)).await;
+            }
         });
     }
 
-    async fn leave(&self, sid: &str, reason: labels::DisconnectReason) {
-        if let Some(link) = self.parts.hub.exit_admin(sid, reason) {
-            let _stopping = self.feed.send(Control::Exit(link)).await;
+    async fn leave(&self, link: &Arc<AdminLink>, reason: labels::DisconnectReason) {
+        if self.parts.hub.exit_admin(link, reason) {
+            let _stopping = self.feed.send(Control::Exit(Arc::clone(link))).await;
         }
     }
 
@@ -284,11 +294,10 @@ impl AdminUi {
         let Some(link) = self.parts.hub.enter_admin(socket.clone(), caller, line_of(&socket)) else {
             return;
         };
+        admitted.link.get_or_init(|| Arc::clone(&link));
         // It may have gone before it was registered; then nobody else takes it out again.
         if admitted.gone.is_cancelled() || !link.is_connected() {
-            return self
-                .leave(link.sid.as_str(), labels::DisconnectReason::TransportClose)
-                .await;
+            return self.leave(&link, labels::DisconnectReason::TransportClose).await;
         }
         // After CONNECT and not before, as the original does it: its own UI does not listen yet at that time.
         if let Some(session) = admitted.session {

@@ -133,6 +133,8 @@ impl Hub {
         let sid = Sid::parse(link.id.to_string()).ok()?;
         let mut admins = self.admins.0.write();
         if admins.contains_key(&sid) {
+            drop(admins);
+            let _gone = link.disconnect();
             return None;
         }
         // As in chat, and as the official UI expects: what it does to one socket it does to the room of that name.
@@ -151,12 +153,18 @@ impl Hub {
         Some(admin)
     }
 
-    /// An operator's connection ended.
-    pub fn exit_admin(&self, sid: &str, reason: DisconnectReason) -> Option<Arc<AdminLink>> {
-        let admin = self.admins.0.write().remove(sid)?;
+    /// An operator's connection ended; false when that was known.
+    pub fn exit_admin(&self, admin: &Arc<AdminLink>, reason: DisconnectReason) -> bool {
+        let mut admins = self.admins.0.write();
+        // The same connection may have come again by now.
+        if !admins.get(&admin.sid).is_some_and(|known| Arc::ptr_eq(known, admin)) {
+            return false;
+        }
+        admins.remove(&admin.sid);
+        drop(admins);
         self.happenings.disconnected(ADMIN_NAMESPACE, &admin.sid, reason);
         self.changed();
-        Some(admin)
+        true
     }
 
     /// One of them.

@@ -46,12 +46,13 @@ impl LiveSocket {
     #[expect(clippy::disallowed_methods, reason = "this is the one door")]
     async fn probe(&self, probe: &Probe, patience: Duration) -> Probed {
         let asked_at = Instant::now();
+        let text = serde_json::to_string(probe).unwrap_or_default();
         let outcome = match self.outlet() {
             Outlet::SocketIo(link) => {
                 let Ok(answer) = link.emit_with_ack::<_, Value>(name::PROBE, probe) else {
                     return Probed::Failed;
                 };
-                self.tap().went_out(self, name::PROBE, probe);
+                self.tap().went_out(self, name::PROBE, &text);
                 // Whatever it holds: that it came is the answer.
                 let answered = async { !matches!(answer.await, Err(AckError::Timeout | AckError::Socket(_))) };
                 tokio::time::timeout(patience, answered).await
@@ -60,7 +61,7 @@ impl LiveSocket {
                 let Ok(answer) = link.ask(name::PROBE, probe, &probe.probe_id) else {
                     return Probed::Failed;
                 };
-                self.tap().went_out(self, name::PROBE, probe);
+                self.tap().went_out(self, name::PROBE, &text);
                 tokio::time::timeout(patience, async { answer.await.is_ok() }).await
             }
         };

@@ -259,7 +259,7 @@ impl LiveSocket {
     pub(crate) fn emit(&self, event: &'static str, data: &RawValue) -> Result<(), EmitError> {
         self.outlet.emit(event, data)?;
         self.ahead.said(event.len() + data.get().len());
-        self.tap.went_out(self, event, data);
+        self.tap.went_out(self, event, data.get());
         Ok(())
     }
 

@@ -7,6 +7,7 @@
 mod filter;
 mod shown;
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -212,18 +213,12 @@ impl Tap {
         }
     }
 
-    /// A socket was handed an event.
-    pub(crate) fn went_out<T: Serialize + ?Sized>(&self, socket: &LiveSocket, event: &str, data: &T) {
-        if self.is_open()
-            && let Ok(text) = serde_json::to_string(data)
-        {
-            self.pass(
-                Whose::of(socket),
-                Direction::Out,
-                event,
-                text.len(),
-                Payload::Text(&text),
-            );
+    /// A socket was handed an event; `text` is its payload, as JSON.
+    pub(crate) fn went_out(&self, socket: &LiveSocket, event: &str, text: &str) {
+        if self.is_open() {
+            // `["event",data]`, as `bytes` is of an event that came.
+            let bytes = text.len() + event.len() + r#"["",]"#.len();
+            self.pass(Whose::of(socket), Direction::Out, event, bytes, Payload::Text(text));
         }
     }
 
@@ -236,9 +231,13 @@ impl Tap {
         if wanting.peek().is_none() {
             return;
         }
-        let room = payload.room();
+        // Looked for only when somebody asks for a room, or is shown the event.
+        let room = LazyCell::new(|| payload.room());
         let mut made: Option<Arc<TrafficEvent>> = None;
-        for listener in wanting.filter(|listener| listener.filter.wants_room(whose, room.as_deref())) {
+        for listener in wanting {
+            if listener.filter.room.is_some() && !listener.filter.wants_room(whose, room.as_deref()) {
+                continue;
+            }
             if !listener.may_have_one() {
                 listener.drops_one();
                 continue;

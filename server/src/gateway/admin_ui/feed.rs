@@ -210,9 +210,10 @@ impl Feed {
         let this_second = now.as_millis() - now.as_millis().rem_euclid(1_000);
         self.stats.second(this_second - 1_000);
         if count.is_multiple_of(STATS_SECONDS) {
-            // Emptied also while nobody looks: who comes later is not shown the past as if it were now.
-            let figures = self.stats.take();
-            if !self.members.is_empty() {
+            if self.members.is_empty() {
+                self.stats.forget();
+            } else {
+                let figures = self.stats.take();
                 self.tell(&Item::new("server_stats", &[figures], Kind::News));
             }
         }

@@ -99,6 +99,11 @@ impl Stats {
         self.of_now(&happened)
     }
 
+    /// Nobody looks: what happened is told to nobody, also not later as if it were now.
+    pub(super) fn forget(&mut self) {
+        self.happened.clear();
+    }
+
     /// What is now, for somebody who comes between two of the others: what happened will be in the next one.
     pub(super) fn of_now(&self, happened: &[Value]) -> Value {
         let (chat, admins) = (self.hub.sockets(), self.hub.admins());
