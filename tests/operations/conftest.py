@@ -40,7 +40,8 @@ def watched():
         until("an alert is on its way", lambda: ("RollcallDown", "pending") in prometheus.alerts())
         alerts = prometheus.alerts()
         server.start_again()
-        until("it is back", lambda: prometheus.value("up{job='rollcall'}") == 1)
+        started = "changes(process_start_time_seconds{job='rollcall'}[5m])"
+        until("the other process is scraped", lambda: prometheus.value(started) == 1)
         yield SimpleNamespace(
             server=server,
             instance=f"127.0.0.1:{server.port}",

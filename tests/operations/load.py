@@ -1,6 +1,9 @@
 """What goes on at the server while Prometheus looks: people who talk, people who cannot come in, and a power cut."""
 
+import json
+
 import requests
+import websocket
 
 from peers import Peer
 from rollcall import PATIENCE, until
@@ -31,6 +34,7 @@ class Load:
         self.admin = server.ask("POST", "/api/v1/auth/login", body={"username": "admin", "password": "admin-password"})
         self.group = server.group(*self.users)
         self.peers = []
+        self.plain = None
         self.sent = 0
 
     def connect(self):
@@ -39,6 +43,8 @@ class Load:
             self.peers.append(Member(self.server, kind).connect(user, receipts=True))
         # Confirms a message only when it comes again.
         self.peers.append(Member(self.server, ("sync", "websocket"), after=2).connect(self.users[3], receipts=True))
+        where = f"{self.server.url.replace('http', 'ws')}/api/v1/ws/chat?token={self.users[4]['token']}"
+        self.plain = websocket.create_connection(where, timeout=PATIENCE)
 
     def round(self):
         """users[5] stays offline, so that somebody always is."""
@@ -47,6 +53,8 @@ class Load:
             self.sent += 1
             peer.send(self.group, f"message {self.sent}", client_message_id=f"m-{self.sent}")
         one.send(self.group, "again", client_message_id=f"m-{self.sent - 2}")
+        said = {"conversation_id": self.group["id"], "content": "by a plain WebSocket"}
+        self.plain.send(json.dumps({"event": "send_message", "data": said, "id": self.sent}))
         self.server.post(self.users[4], self.group, "by REST")
         other.call("typing", {"conversation_id": self.group["id"], "typing": True})
         other.call("send_message", {"conversation_id": 42, "content": "a number is no id of anything here"})
@@ -84,6 +92,7 @@ class Load:
             ("/socket.io/?EIO=4&transport=polling", {"origin": "https://elsewhere.example"}),
             ("/socket.io/?EIO=3&transport=polling", {}),
             ("/ws/socket.io/?EIO=4&transport=polling", {}),
+            ("/api/v1/ws/chat?token=not-a-token", {}),
         ):
             assert 400 <= ask(where, **headers).status_code < 500, where
 
@@ -93,6 +102,8 @@ class Load:
         until("a message came again and was confirmed", lambda: 2 in late.times.values(), 15)
 
     def close(self):
+        if self.plain:
+            self.plain.close()
         for peer in self.peers:
             try:
                 peer.close()
