@@ -152,7 +152,6 @@ impl Collector {
             sockets,
             connections: lives.into_iter().map(|life| life.connection).collect(),
             rejected: history.iter().filter_map(rejected).collect(),
-            elsewhere: Vec::new(),
             node_losses,
             complete_since: Some(now.plus_millis(-EVIDENCE_KEPT_MS)),
         })
@@ -260,9 +259,12 @@ impl Collector {
         let has = |kind| own.iter().any(|exception| exception.kind == kind);
         let handed = lane.is_some_and(|lane| seq > lane.begins && seq <= lane.handed);
         if !handed {
+            let not_joined = has(ExceptionKind::NotJoined).then_some(HandOverError::NotJoined);
             let failed = has(ExceptionKind::Failed).then_some(HandOverError::Closed);
-            let full = has(ExceptionKind::Lagging).then_some(HandOverError::BufferFull);
-            let error = failed.or(full)?;
+            // Of a lane that is no longer remembered nobody knows whether it was fed after all.
+            let waits = lane.is_some_and(|lane| seq > lane.handed.max(lane.begins));
+            let full = (has(ExceptionKind::Lagging) && waits).then_some(HandOverError::BufferFull);
+            let error = not_joined.or(failed).or(full)?;
             return Some(HandOver {
                 path: Path::Room,
                 first_at: None,
@@ -278,7 +280,8 @@ impl Collector {
         let path = match waits {
             Some(waits) => path_of(waits.path),
             None if has(ExceptionKind::Repaired) => Path::Repair,
-            None if has(ExceptionKind::Lagging) || has(ExceptionKind::Resumed) => Path::Resume,
+            None if has(ExceptionKind::NotJoined) || has(ExceptionKind::Lagging) => Path::Resume,
+            None if has(ExceptionKind::Resumed) => Path::Resume,
             None if lane.is_some_and(|lane| lane.was_fed(seq)) => Path::Resume,
             None if retries > 0 => Path::Retry,
             None => Path::Room,
@@ -333,7 +336,8 @@ fn path_of(path: lane::Path) -> Path {
 /// Whether the room held the socket when the message was announced, as far as that is known.
 fn in_room_then(about: Option<(Seq, Timestamp)>, lane: Option<&Lane>, own: &[&DeliveryException]) -> Option<bool> {
     let (seq, _) = about?;
-    if own.iter().any(|exception| exception.kind == ExceptionKind::Repaired) {
+    let outside = [ExceptionKind::Repaired, ExceptionKind::NotJoined];
+    if own.iter().any(|exception| outside.contains(&exception.kind)) {
         return Some(false);
     }
     lane.filter(|lane| seq > lane.begins && seq <= lane.handed)
