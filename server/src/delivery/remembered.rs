@@ -1,11 +1,13 @@
 //! Sockets that are no longer in memory: of before this process, or of too long ago. Their connections and what did not go by
 //! the book are written down; what is not written went by the book.
 
+use std::collections::HashMap;
+
 use chat_core::delivery::{ConnectionEvent, ConnectionEventKind, DeliveryException, ExceptionKind};
 use chat_core::explain::{
     Broadcast, Connection, End, EndReason, HandOver, HandOverError, LaneRange, NodeLoss, Path, SocketEvidence,
 };
-use chat_core::{NodeId, Seq, Timestamp};
+use chat_core::{NodeId, Seq, Sid, Timestamp};
 
 use super::evidence::of_socket;
 
@@ -57,15 +59,13 @@ impl Announced {
 /// The history as connections; one that another process opened and never closed ended with that process: when that was last heard of,
 /// or, if that is not known, before this one started.
 pub fn lives(history: &[ConnectionEvent], (node, started_at): (&NodeId, Timestamp), losses: &[NodeLoss]) -> Vec<Life> {
-    let opened = history
-        .iter()
-        .filter(|event| event.kind == ConnectionEventKind::Connected);
+    let of_kind = |kind| history.iter().filter(move |event| event.kind == kind);
+    let opened = of_kind(ConnectionEventKind::Connected);
+    let closed = of_kind(ConnectionEventKind::Disconnected);
+    let ends: HashMap<&Sid, &ConnectionEvent> = closed.filter_map(|event| Some((event.sid.as_ref()?, event))).collect();
     let life = |event: &ConnectionEvent| {
         let sid = event.sid.clone()?;
-        let ended = history
-            .iter()
-            .find(|other| other.kind == ConnectionEventKind::Disconnected && other.sid.as_ref() == Some(&sid));
-        let end = ended.map(|event| End {
+        let end = ends.get(&sid).map(|event| End {
             at: event.at,
             reason: end_reason(&event.detail),
         });
@@ -255,7 +255,7 @@ pub fn end_reason(label: &str) -> EndReason {
 
 #[cfg(test)]
 mod tests {
-    use chat_core::{Sid, UserId};
+    use chat_core::UserId;
 
     use super::*;
 
