@@ -42,11 +42,15 @@ pub enum ExceptionKind {
     Resumed,
     /// The client had left the room itself.
     Left,
+    /// It was not in the room, and joining it failed.
+    NotJoined,
+    /// The connection ended before it could be handed over.
+    Missed,
 }
 
 impl ExceptionKind {
     /// Every kind.
-    pub const ALL: [ExceptionKind; 8] = [
+    pub const ALL: [ExceptionKind; 10] = [
         ExceptionKind::Failed,
         ExceptionKind::Repaired,
         ExceptionKind::Lagging,
@@ -55,6 +59,8 @@ impl ExceptionKind {
         ExceptionKind::Disconnected,
         ExceptionKind::Resumed,
         ExceptionKind::Left,
+        ExceptionKind::NotJoined,
+        ExceptionKind::Missed,
     ];
 
     /// The kind as it is stored.
@@ -68,6 +74,8 @@ impl ExceptionKind {
             ExceptionKind::Disconnected => "disconnected",
             ExceptionKind::Resumed => "resumed",
             ExceptionKind::Left => "left",
+            ExceptionKind::NotJoined => "not_joined",
+            ExceptionKind::Missed => "missed",
         }
     }
 }

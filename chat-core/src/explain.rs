@@ -32,9 +32,8 @@
 //! | 19 | no socket; the newest attempt was refused; no good connection since (too many attempts: only if 20 is false) | missed | `handshake_rejected` |
 //! | 20 | no socket; 5 connects within 60 s of which none lived 10 s (not by the server's own doing) | missed | `reconnect_loop` |
 //! | 21 | no socket, and the records do not reach back without holes | missed | `unknown` |
-//! | 22 | no socket in `/`, but one in another namespace | missed | `wrong_namespace` |
-//! | 23 | no socket; the last one died with its node less than 60 s before | missed | `node_lost` |
-//! | 24 | no socket | offline | `offline` |
+//! | 22 | no socket; the last one died with its node less than 60 s before | missed | `node_lost` |
+//! | 23 | no socket | offline | `offline` |
 //!
 //! Who left the conversation is judged as things stood then: they can no longer confirm, so nothing becomes `unconfirmed`
 //! or `disconnected_during` by it.
@@ -51,7 +50,7 @@ pub mod verdict;
 mod words;
 
 use self::assess::Case;
-pub use self::connection::{Connection, Elsewhere, End, EndReason, NodeLoss, Rejected, RejectedReason};
+pub use self::connection::{Connection, End, EndReason, NodeLoss, Rejected, RejectedReason};
 pub use self::evidence::{
     Broadcast, BroadcastRecord, Confirmed, Cursors, Evidence, HandOver, HandOverError, LaneRange, Left, Membership,
     Person, Refusal, SavedMessage, SocketEvidence, Subject,

@@ -441,21 +441,42 @@ pub trait DeliveryLog: Send + Sync {
     /// Stores entries of connection histories; those of unknown users are skipped.
     async fn note_connections(&self, events: &[ConnectionEvent]) -> Result<(), StoreError>;
 
-    /// A user's connection history within `from..=to`, the newest first, at most `limit` entries.
+    /// These users' connection histories within `from..=to`, the newest first, of each user at most `limit` entries.
+    async fn connections_of(
+        &self,
+        users: &[UserId],
+        from: Timestamp,
+        to: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<ConnectionEvent>, StoreError>;
+
+    /// The same for one user.
     async fn connections(
         &self,
         user: &UserId,
         from: Timestamp,
         to: Timestamp,
         limit: u32,
-    ) -> Result<Vec<ConnectionEvent>, StoreError>;
+    ) -> Result<Vec<ConnectionEvent>, StoreError> {
+        self.connections_of(std::slice::from_ref(user), from, to, limit).await
+    }
 
-    /// The times during which a user was in a conversation, the earliest first.
+    /// The times during which these users were in a conversation, of each user the earliest first.
+    async fn memberships_of(
+        &self,
+        conversation: &ConversationId,
+        users: &[UserId],
+    ) -> Result<Vec<(UserId, MembershipSpan)>, StoreError>;
+
+    /// The same for one user.
     async fn memberships(
         &self,
         conversation: &ConversationId,
         user: &UserId,
-    ) -> Result<Vec<MembershipSpan>, StoreError>;
+    ) -> Result<Vec<MembershipSpan>, StoreError> {
+        let spans = self.memberships_of(conversation, std::slice::from_ref(user)).await?;
+        Ok(spans.into_iter().map(|(_, span)| span).collect())
+    }
 
     /// Everybody who was in the conversation when message `seq` came, by user id.
     async fn participants_at(&self, conversation: &ConversationId, seq: Seq) -> Result<Vec<User>, StoreError>;

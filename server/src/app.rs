@@ -253,17 +253,8 @@ async fn build(settings: &Settings, metrics: Metrics, io: &SocketIo) -> Result<P
     let node_id = NodeId::parse(ids.user_id().as_str()).map_err(|error| StartError::Internal(error.to_string()))?;
     let hub = Hub::new(node_id, Arc::clone(&clock), io.clone(), metrics.hub.clone());
     let hub = Arc::new(hub.with_faults(settings.faults.clone()));
-    let ports = Ports {
-        accounts: store.clone(),
-        conversations: store.clone(),
-        log: settings.faults.slowed(store.clone()),
-        deliveries: store.clone(),
-        vitals: store.clone(),
-        clock: Arc::clone(&clock),
-        ids: Arc::clone(&ids),
-    };
     let assembled = assemble(
-        ports,
+        ports(settings, &store, &clock, &ids),
         Arc::clone(&hub),
         Arc::clone(&rates),
         settings.max_message_bytes,
@@ -318,6 +309,18 @@ async fn build(settings: &Settings, metrics: Metrics, io: &SocketIo) -> Result<P
         webhook,
         canary: None,
     })
+}
+
+fn ports(settings: &Settings, store: &Arc<SqliteStore>, clock: &Arc<dyn Clock>, ids: &Arc<dyn IdSource>) -> Ports {
+    Ports {
+        accounts: store.clone(),
+        conversations: store.clone(),
+        log: settings.faults.slowed(store.clone()),
+        deliveries: store.clone(),
+        vitals: store.clone(),
+        clock: Arc::clone(clock),
+        ids: Arc::clone(ids),
+    }
 }
 
 /// Makes up for what the last process saved and did not announce (its clients get it on coming back), and begins a journal of

@@ -234,6 +234,12 @@ impl RollCall {
                     at,
                 );
             }
+            // Of these nothing else tells: what is written by nobody went by the book.
+            let waited = matches!(lane.mode, Mode::Behind | Mode::Live) && lane.head > lane.handed;
+            if waited {
+                let seqs = (lane.handed.next(), lane.head);
+                self.exception(socket, conversation, seqs, ExceptionKind::Missed, at);
+            }
             // Messages that came while it had left by itself: without this the next process would look for a fault.
             if let Some(left_at) = lane
                 .left_at

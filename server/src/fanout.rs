@@ -47,6 +47,16 @@ pub struct Fanout {
     clock: Arc<dyn Clock>,
 }
 
+/// What became of an attempt to put a socket back into its room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Repair {
+    Joined,
+    /// The client had left by itself meanwhile.
+    Left,
+    /// The live room does not show it. It gets the message when a later join succeeds, whoever makes it.
+    Failed,
+}
+
 impl std::fmt::Debug for Fanout {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Fanout").field("hub", &self.hub).finish_non_exhaustive()
@@ -193,12 +203,17 @@ impl Fanout {
         // The look at the room is older than this moment: who is not in it is asked again, before their lane is. A leaving
         // client's lane ends before its place in the room does, so that a leave is never taken for a fault.
         let outside = !in_room.contains(&socket.room_key()) && !socket.is_in(room);
-        let repaired = outside && socket.needs_repair(conversation) && self.repair(socket, message, room);
+        let repair = (outside && socket.needs_repair(conversation)).then(|| self.repair(socket, message, room));
+        let repaired = repair == Some(Repair::Joined);
         let path = if repaired { Path::Repair } else { Path::Room };
         let exception = |kind| {
             let seqs = (message.seq, message.seq);
             self.roll_call.exception(socket, conversation, seqs, kind, at);
         };
+        if repair == Some(Repair::Failed) && socket.is_connected() {
+            delivery.failed += 1;
+            return exception(ExceptionKind::NotJoined);
+        }
         match socket.offer(conversation, message.seq, payload, (path, at)) {
             Offer::HandedOff => {
                 delivery.handed_off += 1;
@@ -213,7 +228,11 @@ impl Fanout {
                 self.feeder.wake(socket);
             }
             Offer::Later | Offer::Already | Offer::Left => {}
-            Offer::NoLane | Offer::Closed => {
+            Offer::NoLane => {
+                delivery.failed += 1;
+                exception(ExceptionKind::NotJoined);
+            }
+            Offer::Closed => {
                 delivery.failed += 1;
                 exception(ExceptionKind::Failed);
             }
@@ -243,23 +262,25 @@ impl Fanout {
     }
 
     /// The socket's user is a participant and online, but the socket is not in the room: puts it there.
-    fn repair(&self, socket: &Arc<LiveSocket>, message: &Message, room: &str) -> bool {
+    fn repair(&self, socket: &Arc<LiveSocket>, message: &Message, room: &str) -> Repair {
         let joined = self.hub.join_conversation_room(socket, room);
         if socket.has_left(&message.conversation_id) {
             // By its own wish, while this looked at it.
             self.hub.leave(socket, room);
-            return false;
+            return Repair::Left;
         }
         let before = Seq(message.seq.0.saturating_sub(1));
+        if !joined {
+            socket.misses(&message.conversation_id, message.seq);
+            return Repair::Failed;
+        }
         if socket.open_lane(&message.conversation_id, before, before) {
             self.feeder.wake(socket);
         }
-        if joined {
-            self.hub.repaired();
-            tracing::warn!(sid = %socket.sid, user.id = %socket.user_id(), conversation.id = %message.conversation_id,
-                message.id = %message.id, "a participant's socket was not in the room; joined it");
-        }
-        joined
+        self.hub.repaired();
+        tracing::warn!(sid = %socket.sid, user.id = %socket.user_id(), conversation.id = %message.conversation_id,
+            message.id = %message.id, "a participant's socket was not in the room; joined it");
+        Repair::Joined
     }
 
     /// Totals since the start.

@@ -185,6 +185,10 @@ pub const EVIDENCE_WAITING_MAX: usize = 16_384;
 pub const EVIDENCE_INTERVAL: Duration = Duration::from_millis(250);
 /// How often a process notes that it is there: what the next one calls the end of one that died is at most this too early.
 pub const ALIVE_NOTED_EVERY: Duration = Duration::from_secs(1);
+/// Entries of connection histories that are looked at for one question, in all.
+pub const CONNECTIONS_LOOKED_AT: u32 = 2_000;
+/// The same of one user, however many are asked about.
+pub const CONNECTIONS_LOOKED_AT_LEAST: u32 = 50;
 /// Evidence is kept this long, in milliseconds: a week, so that Monday can explain the weekend.
 pub const EVIDENCE_KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 

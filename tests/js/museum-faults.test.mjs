@@ -166,6 +166,61 @@ piece(["not_broadcast"], "the process dies between the commit and the broadcast:
   await finds(server, message, dora, away);
 });
 
+piece(["not_in_room"], "joining the room fails: the message waits, and the next join brings it", async (t) => {
+  // What opens the session, and what the first two messages try.
+  const server = await started(t, { env: faults("fail_join=3") });
+  const [alice, bob] = await server.users("alice", "bob");
+  const group = await server.group(alice, bob);
+  const b = await honest(t, server, bob);
+  for (const seq of [1, 2]) {
+    const { message, delivery: counts } = await server.post(alice, group, "to nobody's room");
+    assert.deepEqual([message.seq, counts.sockets, counts.handed_off, counts.failed, counts.repaired], [seq, 1, 0, 1, 0]);
+    await finds(server, message, bob, {
+      verdict: "missed", cause: "not_in_room", failing: "in_room", says: [new RegExp(`${b.session.sid} \\(museum/1\\), which was not in room ${group.room}, and joining it to the room failed`)], remedy: /emit join_conversation/,
+    });
+  }
+  await b.settled();
+  assert.deepEqual(b.messages(group), []);
+  // The remedy: the client joins, and what it missed comes.
+  const joined = await b.must("join_conversation", { conversation_id: group.id });
+  assert.equal(joined.verified, true);
+  assert.deepEqual(seqs(await b.receives(group, 2)), [1, 2]);
+  await server.post(alice, group, "as ever");
+  assert.deepEqual(seqs(await b.receives(group, 3)), [1, 2, 3]);
+  for (const message of await server.history(alice, group)) await finds(server, message, bob, { verdict: "delivered" });
+});
+
+piece([], "what waited for a full buffer, or for a join, is told apart after a restart", async (t) => {
+  const server = await started(t, { env: faults("fail_join=2") });
+  const [alice, bob, carol] = await server.users("alice", "bob", "carol");
+  const group = await server.group(alice, bob);
+  // Without receipts: nothing else tells what they have.
+  const b = await Peer.connect(t, server, bob);
+  const first = (await server.post(alice, group, "waits for a join")).message;
+  await finds(server, first, bob, { verdict: "missed", cause: "not_in_room", failing: "in_room" });
+  await server.post(alice, group, "repairs it");
+  assert.deepEqual(seqs(await b.receives(group, 2)), [1, 2]);
+  const other = await server.group(alice, carol);
+  const c = await Peer.connect(t, server, carol);
+  const line = c.socket.io.engine.transport.ws._socket;
+  line.pause();
+  let last;
+  for (let sent = 0; sent < 1_200; sent += 100) {
+    const posts = await Promise.all(range(1, 100).map(() => server.post(alice, other, "x".repeat(16_000))));
+    last = posts.map((one) => one.message).sort((one, two) => one.seq - two.seq).at(-1);
+  }
+  await finds(server, last, carol, { verdict: "missed", cause: "buffer_full", failing: "handed_over" });
+  line.destroy();
+  b.close();
+  await until("both are gone", async () => (await explainNow(server, other, carol)).cause === "offline" && (await explainNow(server, group, bob)).cause === "offline");
+  await server.terminate();
+  await server.restart();
+  await finds(server, first, bob, { verdict: "sent", says: [/by resume/] });
+  const after = await explain(server, { message_id: last.id, user_id: carol.id });
+  assert.equal(after.verdict, "missed", JSON.stringify(after));
+  assert.ok(["buffer_full", "disconnected_during"].includes(after.cause), JSON.stringify(after));
+}, { timeout: 90_000 });
+
 piece([], "a hand-over is lost on the way: it is made again, and arrives", async (t) => {
   const server = await started(t, { env: faults("drop_handover=1") });
   const [alice, bob] = await server.users("alice", "bob");

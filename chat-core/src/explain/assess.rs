@@ -1,6 +1,6 @@
 //! The precedence: from the evidence to the one finding that answers the question. Its table is in [`crate::explain`].
 
-use super::connection::{Elsewhere, End};
+use super::connection::End;
 use super::evidence::{Broadcast, Cursors, Evidence, Membership, Refusal, Subject};
 use super::fate::{Fate, Judged, Moment, judge};
 use super::presence::{Presence, ReconnectLoop, Refused};
@@ -57,7 +57,6 @@ pub(super) enum Finding<'a> {
     Disconnected(Judged<'a>),
     LeftBefore(Judged<'a>),
     WrongNamespace(Refused<'a>),
-    Elsewhere(&'a Elsewhere),
     Rejected(Refused<'a>),
     Offline,
     /// No reason is on record for this socket.
@@ -90,7 +89,7 @@ impl Finding<'_> {
             Finding::NodeLost { .. } => missed(Cause::NodeLost),
             Finding::Disconnected(_) => missed(Cause::DisconnectedDuring),
             Finding::LeftBefore(_) => missed(Cause::LeftBefore),
-            Finding::WrongNamespace(_) | Finding::Elsewhere(_) => missed(Cause::WrongNamespace),
+            Finding::WrongNamespace(_) => missed(Cause::WrongNamespace),
             Finding::Rejected(_) => missed(Cause::HandshakeRejected),
             Finding::SocketUnknown(_) | Finding::PresenceUnknown | Finding::MembershipUnknown => missed(Cause::Unknown),
         }
@@ -271,9 +270,6 @@ impl<'a> Case<'a> {
         }
         if !complete {
             return Finding::PresenceUnknown;
-        }
-        if let Some(other) = self.presence.elsewhere(at) {
-            return Finding::Elsewhere(other);
         }
         match self.presence.lost_with_node(at) {
             Some((node_id, end)) => Finding::NodeLost {

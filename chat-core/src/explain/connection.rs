@@ -114,19 +114,6 @@ impl RejectedReason {
     }
 }
 
-/// A socket of the user in another namespace than `/`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Elsewhere {
-    /// Which socket.
-    pub sid: Sid,
-    /// Where.
-    pub namespace: String,
-    /// Since when.
-    pub connected_at: Timestamp,
-    /// Until when; `None` while it is open.
-    pub disconnected_at: Option<Timestamp>,
-}
-
 /// A node that died.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeLoss {

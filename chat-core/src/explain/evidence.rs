@@ -1,7 +1,7 @@
 //! What goes in: everything that is known about one message and one user. Whoever collects it leaves out what they do not
 //! know; a gap leads to `unknown`, never to somebody's fault.
 
-use crate::explain::connection::{Connection, Elsewhere, End, NodeLoss, Rejected};
+use crate::explain::connection::{Connection, End, NodeLoss, Rejected};
 use crate::explain::verdict::Path;
 use crate::ids::{ClientMessageId, conversation_room};
 use crate::{ConversationId, MessageId, NodeId, Seq, Sid, Timestamp, UserId};
@@ -25,8 +25,6 @@ pub struct Evidence {
     pub connections: Vec<Connection>,
     /// Their attempts to connect that were refused, in any order.
     pub rejected: Vec<Rejected>,
-    /// Their sockets in other namespaces.
-    pub elsewhere: Vec<Elsewhere>,
     /// Nodes that died.
     pub node_losses: Vec<NodeLoss>,
     /// From here on `sockets` and `connections` have no holes, on any node: only then does their silence mean absence.

@@ -1,6 +1,6 @@
 //! Why a user had no socket when it mattered: what their connections and their refused attempts say.
 
-use super::connection::{Connection, Elsewhere, End, EndReason, Rejected, RejectedReason};
+use super::connection::{Connection, End, EndReason, Rejected, RejectedReason};
 use super::evidence::Evidence;
 use super::fate::end_of;
 use crate::limits::{COMES_BACK_WITHIN_MILLIS, LOOP_CONNECTS, LOOP_LIFE_MILLIS, LOOP_WITHIN_MILLIS};
@@ -110,14 +110,6 @@ impl<'a> Presence<'a> {
         let (life, end) = self.last_life_before(at)?;
         let lately = at.millis_since(end.at) < COMES_BACK_WITHIN_MILLIS;
         (end.reason == EndReason::NodeLost && lately).then_some((life.node_id, end))
-    }
-
-    /// A socket in another namespace at that time.
-    pub(super) fn elsewhere(&self, at: Timestamp) -> Option<&'a Elsewhere> {
-        let was_there = |other: &&Elsewhere| {
-            other.connected_at <= at && other.disconnected_at.is_none_or(|gone| gone > at) && other.namespace != "/"
-        };
-        self.evidence.elsewhere.iter().find(was_there)
     }
 
     /// The newest refused attempt, if refusals are what keeps the user away: no good connection since then, nor since `at`.

@@ -21,8 +21,6 @@ const NODE_LOST: &str = "The client comes back to another node by itself and res
      no longer sends there.";
 const LEFT_BEFORE: &str =
     "Let the client emit join_conversation when it opens the conversation again; its answer holds what was missed.";
-const ELSEWHERE: &str =
-    "Connect to / for the chat: io(url) without a path behind the host; conversations are rooms and not namespaces.";
 const NO_RESUME: &str = "Connect with auth.resume (the last seq held, by conversation): then what was missed comes first. Without it the \
      client must load the history.";
 const OFFLINE: &str = "Nothing is wrong: they get it when they connect again with auth.resume, or load the history.";
@@ -73,7 +71,6 @@ impl Case<'_> {
             Finding::Looping(_) => LOOPING,
             Finding::NodeLost { .. } => NODE_LOST,
             Finding::LeftBefore(_) => LEFT_BEFORE,
-            Finding::Elsewhere(_) => ELSEWHERE,
             Finding::Offline if self.came_back() => NO_RESUME,
             Finding::Offline => OFFLINE,
             Finding::SocketUnknown(_) => DEFECT,

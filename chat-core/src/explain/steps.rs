@@ -125,11 +125,6 @@ impl<'a> Case<'a> {
                 Some(refused.newest.at),
                 refused.newest.detail.clone(),
             ),
-            Finding::Elsewhere(other) => (
-                StepStatus::Failed,
-                Some(other.connected_at),
-                format!("only to namespace {}", other.namespace),
-            ),
             Finding::NodeLost { end, .. } => (
                 StepStatus::Failed,
                 end.map(|end| end.at),

@@ -1,7 +1,7 @@
 //! What happened, in one or two sentences with names and times, for somebody at three in the morning.
 
 use super::assess::{Case, Finding};
-use super::connection::{Elsewhere, End};
+use super::connection::End;
 use super::evidence::{Membership, Refusal};
 use super::fate::{Fate, Judged};
 use super::presence::{ReconnectLoop, Refused};
@@ -62,7 +62,6 @@ impl Case<'_> {
                 self.at_if_known(socket.socket.left_by_itself_at)
             ),
             Finding::WrongNamespace(refused) => self.wrong_namespace(refused),
-            Finding::Elsewhere(other) => self.elsewhere(other),
             Finding::Rejected(refused) => self.rejected(refused),
             Finding::Offline => self.offline(),
             Finding::SocketUnknown(socket) => format!(
@@ -289,16 +288,6 @@ impl Case<'_> {
             times(refused.attempts),
             self.clock(refused.newest.at),
             refused.newest.detail
-        )
-    }
-
-    fn elsewhere(&self, other: &Elsewhere) -> String {
-        format!(
-            "{} was connected to namespace {} (socket {}, since {}) and had no socket in /, where messages go",
-            self.user(),
-            other.namespace,
-            other.sid,
-            self.clock(other.connected_at)
         )
     }
 

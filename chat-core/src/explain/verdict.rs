@@ -54,7 +54,7 @@ pub enum Cause {
     NotParticipant,
     /// No connection, and no attempt at one.
     Offline,
-    /// Connected, or trying to, in another namespace than `/`.
+    /// Trying to connect to another namespace than `/`.
     WrongNamespace,
     /// Connected, not in the room, and a repair was impossible or failed.
     NotInRoom,

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_core::explain::{
-    Broadcast, BroadcastRecord, Cause, Explanation, Person, SocketDelivery, Status, explain, status_of,
+    Broadcast, BroadcastRecord, Cause, Evidence, Explanation, Person, SocketDelivery, Status, Subject, explain,
+    status_of,
 };
 use chat_core::ids::ClientMessageId;
 use chat_core::{ConversationId, Message, MessageId, Role, User, UserId};
@@ -15,7 +16,7 @@ use serde::Serialize;
 use super::directory::Entry;
 use super::refusal::{from_store, no_conversation, no_users};
 use super::{Actor, Chat};
-use crate::delivery::evidence::Place;
+use crate::delivery::evidence::Asked;
 
 /// `GET messages/{id}/delivery`
 #[derive(Debug, Clone, Serialize)]
@@ -84,16 +85,11 @@ impl Chat {
         let there = log.participants_at(&message.conversation_id, message.seq).await;
         let there = there.map_err(|error| from_store(&error))?;
         let entry = self.entry(&message.conversation_id).await?;
+        let people = there.iter().map(person);
+        let evidence = self.evidence_of(&message, &entry, people.collect()).await?;
         let mut totals: BTreeMap<&'static str, usize> = Status::ALL.map(|status| (status.as_str(), 0)).into();
         let (mut participants, mut broadcast) = (Vec::with_capacity(there.len()), None);
-        for user in there {
-            let place = self.place_of(&entry, &user.id).await?;
-            let person = Person {
-                id: user.id.clone(),
-                username: user.username.clone(),
-            };
-            let evidence = self.collector.of_message(&message, person, &place).await;
-            let evidence = evidence.map_err(|error| from_store(&error))?;
+        for (user, evidence) in there.into_iter().zip(evidence) {
             let judged = status_of(&evidence);
             if let Broadcast::Made(record) = evidence.broadcast {
                 broadcast = Some(record);
@@ -120,18 +116,19 @@ impl Chat {
         let message = self.stored(id).await?;
         let user = self.known(user).await?;
         let entry = self.entry(&message.conversation_id).await?;
-        let place = self.place_of(&entry, &user.id).await?;
-        let evidence = self.collector.of_message(&message, person(&user), &place).await;
-        Ok(explain(&evidence.map_err(|error| from_store(&error))?))
+        let evidence = self.evidence_of(&message, &entry, vec![person(&user)]).await?;
+        let explained = evidence.first().map(explain);
+        explained.ok_or_else(|| WireError::new(ErrorCode::Internal, "no evidence was collected"))
     }
 
     /// Would a message of this conversation reach this user now?
     pub async fn explain_now(&self, id: &ConversationId, user: &UserId) -> Result<Explanation, WireError> {
         let user = self.known(user).await?;
         let entry = self.entry(id).await?;
-        let place = self.place_of(&entry, &user.id).await?;
-        let evidence = self.collector.of_now(person(&user), &place).await;
-        Ok(explain(&evidence.map_err(|error| from_store(&error))?))
+        let subject = Subject::Now {
+            conversation_id: id.clone(),
+        };
+        self.explain_subject(subject, &entry, &user).await
     }
 
     /// What became of a message of which only the sender's own id is known: saved, or refused and why.
@@ -160,9 +157,7 @@ impl Chat {
             .with_hint("it never came here: look at the sender's connection, and at the rejected ones")
         })?;
         let user = self.known(user.unwrap_or(&refusal.sender.id)).await?;
-        let place = self.place_of(&entry, &user.id).await?;
-        let evidence = self.collector.of_refused(refusal, person(&user), &place).await;
-        Ok(explain(&evidence.map_err(|error| from_store(&error))?))
+        self.explain_subject(Subject::Refused(refusal), &entry, &user).await
     }
 
     /// Waits until everybody who is online and promised receipts has confirmed `message`, or `patience` is over.
@@ -213,16 +208,32 @@ impl Chat {
         entry.ok_or_else(|| no_conversation(id))
     }
 
-    async fn place_of(&self, entry: &Entry, user: &UserId) -> Result<Place, WireError> {
-        let cursors = entry
-            .cursors(&*self.ports.deliveries)
-            .await
-            .map_err(|error| from_store(&error))?;
-        Ok(Place {
-            conversation_id: entry.conversation().id.clone(),
-            cursors: cursors.of(user),
-            head: entry.head(),
-        })
+    async fn explain_subject(&self, subject: Subject, entry: &Entry, user: &User) -> Result<Explanation, WireError> {
+        let asked = self.asked(entry, vec![person(user)]).await?.into_iter().next();
+        let asked = asked.ok_or_else(|| WireError::new(ErrorCode::Internal, "nobody was asked about"))?;
+        let evidence = self.collector.of_subject(subject, asked).await;
+        Ok(explain(&evidence.map_err(|error| from_store(&error))?))
+    }
+
+    async fn evidence_of(
+        &self,
+        message: &Message,
+        entry: &Entry,
+        people: Vec<Person>,
+    ) -> Result<Vec<Evidence>, WireError> {
+        let asked = self.asked(entry, people).await?;
+        let evidence = self.collector.of_message(message, entry.head(), asked).await;
+        evidence.map_err(|error| from_store(&error))
+    }
+
+    async fn asked(&self, entry: &Entry, people: Vec<Person>) -> Result<Vec<Asked>, WireError> {
+        let cursors = entry.cursors(&*self.ports.deliveries).await;
+        let cursors = cursors.map_err(|error| from_store(&error))?;
+        let asked = |user: Person| Asked {
+            cursors: cursors.of(&user.id),
+            user,
+        };
+        Ok(people.into_iter().map(asked).collect())
     }
 }
 

@@ -1,29 +1,26 @@
 //! Collects the evidence that `explain` judges: from the live sockets, from those that closed lately, from the ledger, and from
 //! what was written down. Reads only; judges nothing.
 
+mod gathered;
+
 use std::sync::Arc;
 
 use chat_core::delivery::{ConnectionEvent, ConnectionEventKind, DeliveryException, ExceptionKind};
 use chat_core::explain::{
-    Broadcast, BroadcastRecord, Confirmed, Cursors, End, Evidence, HandOver, HandOverError, LaneRange, Left,
-    Membership, Path, Person, Refusal, Rejected, RejectedReason, SavedMessage, SocketEvidence, Subject,
+    Broadcast, BroadcastRecord, Confirmed, End, Evidence, HandOver, HandOverError, LaneRange, NodeLoss, Path, Person,
+    Rejected, RejectedReason, SavedMessage, SocketEvidence, Subject,
 };
 use chat_core::ids::conversation_room;
 use chat_core::ports::{Clock, DeliveryLog, StoreError};
 use chat_core::{ConversationId, Message, Seq, Sid, Timestamp, UserId};
 
+use self::gathered::{Gathered, Own};
 use super::RollCall;
 use super::closed::ClosedSocket;
 use super::remembered::{self, end_reason};
 use crate::hub::inspect::CHAT_NAMESPACE;
 use crate::hub::lane::{self, Lane};
 use crate::hub::{Hub, LiveSocket};
-use crate::limits::EVIDENCE_KEPT_MS;
-
-/// Entries of a connection history that are looked at for one question.
-const CONNECTIONS_LOOKED_AT: u32 = 500;
-/// How long before a message its connections are looked at, in milliseconds: a day, since a tab may be open that long.
-const LOOK_BACK_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// Collects evidence.
 pub struct Collector {
@@ -39,14 +36,13 @@ impl std::fmt::Debug for Collector {
     }
 }
 
-/// What this process knows of a conversation and one user.
-pub struct Place {
-    /// Which conversation.
-    pub conversation_id: ConversationId,
-    /// The user's cursors now.
+/// Whom a question is about.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Who.
+    pub user: Person,
+    /// Their cursors in the conversation now.
     pub cursors: (Seq, Seq),
-    /// The newest message that was announced.
-    pub head: Seq,
 }
 
 impl Collector {
@@ -60,8 +56,13 @@ impl Collector {
         }
     }
 
-    /// Everything about a stored message and one user.
-    pub async fn of_message(&self, message: &Message, user: Person, place: &Place) -> Result<Evidence, StoreError> {
+    /// Everything about a stored message and each of these users, in their order. `head`: the newest message that was announced.
+    pub async fn of_message(
+        &self,
+        message: &Message,
+        head: Seq,
+        people: Vec<Asked>,
+    ) -> Result<Vec<Evidence>, StoreError> {
         let saved = SavedMessage {
             id: message.id.clone(),
             conversation_id: message.conversation_id.clone(),
@@ -72,9 +73,8 @@ impl Collector {
             },
             created_at: message.created_at,
         };
-        let broadcast = self.broadcast(message, place.head).await?;
-        let about = Some((message.seq, message.created_at));
-        self.of(Subject::Saved(saved), user, place, about, broadcast).await
+        let broadcast = self.broadcast(message, head).await?;
+        self.of(&Subject::Saved(saved), people, &broadcast).await
     }
 
     async fn broadcast(&self, message: &Message, head: Seq) -> Result<Broadcast, StoreError> {
@@ -97,83 +97,79 @@ impl Collector {
         Ok(missed.map_or(Broadcast::Unknown, |at| Broadcast::NotMade { stopped_at: Some(at) }))
     }
 
-    /// Everything about a message that would be sent now and one user.
-    pub async fn of_now(&self, user: Person, place: &Place) -> Result<Evidence, StoreError> {
-        let subject = Subject::Now {
-            conversation_id: place.conversation_id.clone(),
-        };
-        self.of(subject, user, place, None, Broadcast::Unknown).await
-    }
-
-    /// A message that was refused and one user.
-    pub async fn of_refused(&self, refusal: Refusal, user: Person, place: &Place) -> Result<Evidence, StoreError> {
-        let subject = Subject::Refused(refusal);
-        self.of(subject, user, place, None, Broadcast::Unknown).await
+    /// Everything about one user and what is no stored message: one that would be sent now, or one that was refused.
+    pub async fn of_subject(&self, subject: Subject, asked: Asked) -> Result<Evidence, StoreError> {
+        let mut one = self.of(&subject, vec![asked], &Broadcast::Unknown).await?;
+        one.pop().ok_or_else(|| StoreError::Inconsistent {
+            table: "delivery_exceptions",
+            row: String::new(),
+            detail: "no evidence was collected".to_owned(),
+        })
     }
 
     async fn of(
         &self,
-        subject: Subject,
-        user: Person,
-        place: &Place,
-        about: Option<(Seq, Timestamp)>,
-        broadcast: Broadcast,
-    ) -> Result<Evidence, StoreError> {
+        subject: &Subject,
+        people: Vec<Asked>,
+        broadcast: &Broadcast,
+    ) -> Result<Vec<Evidence>, StoreError> {
         self.roll_call.recorder.flush().await;
-        let now = self.clock.now();
-        let id = &place.conversation_id;
-        let membership = self.membership(place, &user.id).await?;
-        let exceptions = match about {
-            Some((seq, _)) => self.log.exceptions(id, seq, Some(&user.id)).await?,
-            None => Vec::new(),
+        let about = match subject {
+            Subject::Saved(message) => Some((message.seq, message.created_at)),
+            Subject::Refused(_) | Subject::Now { .. } => None,
         };
-        let from = about.map_or(now, |(_, at)| at).plus_millis(-LOOK_BACK_MS);
-        let history = self.log.connections(&user.id, from, now, CONNECTIONS_LOOKED_AT).await?;
-        let mut sockets: Vec<SocketEvidence> = Vec::new();
-        for socket in self.hub.sockets_of(&user.id) {
-            sockets.push(self.of_live(&socket, id, about, &exceptions, now));
-        }
-        for socket in self.roll_call.closed.of(&user.id) {
-            sockets.push(self.of_closed(&socket, id, about, &exceptions));
-        }
-        let node_losses = self.log.node_losses(from).await?;
+        let (id, now) = (subject.conversation_id(), self.clock.now());
+        let users: Vec<UserId> = people.iter().map(|asked| asked.user.id.clone()).collect();
+        let mut gathered = Gathered::read(&*self.log, id, &users, about, now).await?;
+        let of_one = |asked: Asked| {
+            let own = gathered.take(&asked.user.id);
+            self.of_user(subject, asked, &own, &gathered.node_losses, broadcast.clone(), now)
+        };
+        Ok(people.into_iter().map(of_one).collect())
+    }
+
+    fn of_user(
+        &self,
+        subject: &Subject,
+        asked: Asked,
+        own: &Own,
+        node_losses: &[NodeLoss],
+        broadcast: Broadcast,
+        now: Timestamp,
+    ) -> Evidence {
+        let id = subject.conversation_id();
+        let about = match subject {
+            Subject::Saved(message) => Some((message.seq, message.created_at)),
+            Subject::Refused(_) | Subject::Now { .. } => None,
+        };
+        let exceptions = &own.exceptions;
+        let live = self.hub.sockets_of(&asked.user.id);
+        let live = live
+            .iter()
+            .map(|socket| self.of_live(socket, id, about, exceptions, now));
+        let closed = self.roll_call.closed.of(&asked.user.id);
+        let closed = closed
+            .iter()
+            .map(|socket| self.of_closed(socket, id, about, exceptions));
+        let mut sockets: Vec<SocketEvidence> = live.chain(closed).collect();
         let here = (self.hub.node_id(), self.hub.started_at());
-        let lives = remembered::lives(&history, here, &node_losses);
-        if let Some((seq, created_at)) = about {
-            let announced = remembered::Announced::of(&broadcast, created_at);
-            remembered::add(&mut sockets, &lives, &exceptions, (seq, created_at), announced);
+        let lives = remembered::lives(&own.history, here, node_losses);
+        if let Some(about) = about {
+            let announced = remembered::Announced::of(&broadcast, about.1);
+            remembered::add(&mut sockets, &lives, exceptions, about, announced);
         }
-        Ok(Evidence {
+        Evidence {
             now,
-            user,
-            subject,
-            membership: Some(membership),
+            membership: Some(own.memberships(asked.cursors)),
+            user: asked.user,
+            subject: subject.clone(),
             broadcast,
             sockets,
             connections: lives.into_iter().map(|life| life.connection).collect(),
-            rejected: history.iter().filter_map(rejected).collect(),
-            elsewhere: Vec::new(),
-            node_losses,
-            complete_since: Some(now.plus_millis(-EVIDENCE_KEPT_MS)),
-        })
-    }
-
-    async fn membership(&self, place: &Place, user: &UserId) -> Result<Vec<Membership>, StoreError> {
-        let spans = self.log.memberships(&place.conversation_id, user).await?;
-        let (received_seq, read_seq) = place.cursors;
-        let membership = |span: chat_core::delivery::MembershipSpan| Membership {
-            joined_at: span.joined_at,
-            joined_seq: span.joined_seq,
-            left: span.left.map(|(at, seq)| Left { at, seq }),
-            // Those of the present membership may have moved since they were stored.
-            cursors: match span.left {
-                None => Some(Cursors { received_seq, read_seq }),
-                Some(_) => span
-                    .cursors
-                    .map(|(received_seq, read_seq)| Cursors { received_seq, read_seq }),
-            },
-        };
-        Ok(spans.into_iter().map(membership).collect())
+            rejected: own.history.iter().filter_map(rejected).collect(),
+            node_losses: node_losses.to_vec(),
+            complete_since: Some(own.complete_since(now)),
+        }
     }
 
     fn of_live(
@@ -260,9 +256,12 @@ impl Collector {
         let has = |kind| own.iter().any(|exception| exception.kind == kind);
         let handed = lane.is_some_and(|lane| seq > lane.begins && seq <= lane.handed);
         if !handed {
+            let not_joined = has(ExceptionKind::NotJoined).then_some(HandOverError::NotJoined);
             let failed = has(ExceptionKind::Failed).then_some(HandOverError::Closed);
-            let full = has(ExceptionKind::Lagging).then_some(HandOverError::BufferFull);
-            let error = failed.or(full)?;
+            // Of a lane that is no longer remembered nobody knows whether it was fed after all.
+            let waits = lane.is_some_and(|lane| seq > lane.handed.max(lane.begins));
+            let full = (has(ExceptionKind::Lagging) && waits).then_some(HandOverError::BufferFull);
+            let error = not_joined.or(failed).or(full)?;
             return Some(HandOver {
                 path: Path::Room,
                 first_at: None,
@@ -278,7 +277,8 @@ impl Collector {
         let path = match waits {
             Some(waits) => path_of(waits.path),
             None if has(ExceptionKind::Repaired) => Path::Repair,
-            None if has(ExceptionKind::Lagging) || has(ExceptionKind::Resumed) => Path::Resume,
+            None if has(ExceptionKind::NotJoined) || has(ExceptionKind::Lagging) => Path::Resume,
+            None if has(ExceptionKind::Resumed) => Path::Resume,
             None if lane.is_some_and(|lane| lane.was_fed(seq)) => Path::Resume,
             None if retries > 0 => Path::Retry,
             None => Path::Room,
@@ -333,7 +333,8 @@ fn path_of(path: lane::Path) -> Path {
 /// Whether the room held the socket when the message was announced, as far as that is known.
 fn in_room_then(about: Option<(Seq, Timestamp)>, lane: Option<&Lane>, own: &[&DeliveryException]) -> Option<bool> {
     let (seq, _) = about?;
-    if own.iter().any(|exception| exception.kind == ExceptionKind::Repaired) {
+    let outside = [ExceptionKind::Repaired, ExceptionKind::NotJoined];
+    if own.iter().any(|exception| outside.contains(&exception.kind)) {
         return Some(false);
     }
     lane.filter(|lane| seq > lane.begins && seq <= lane.handed)

@@ -116,6 +116,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hub::lane::{Confirmation, Lane, Outstanding, Path};
     use crate::telemetry::Metrics;
 
     fn broadcast(seq: u64) -> Broadcast {
@@ -128,6 +129,62 @@ mod tests {
             similar_rooms: Vec::new(),
             delivery: Delivery::default(),
         }
+    }
+
+    /// What one socket's lane takes, its rings included.
+    fn bytes_of(lane: &Lane) -> usize {
+        size_of::<Lane>()
+            + lane.outstanding.capacity() * size_of::<Outstanding>()
+            + lane.confirmations.capacity() * size_of::<Confirmation>()
+            + lane.fed.capacity() * size_of::<(Seq, Seq)>()
+    }
+
+    /// A third of the clients confirm, a third promise to and never do, a third lag behind again and again: a thousand sockets in
+    /// one room cost the same after twenty thousand messages as after two thousand, and the messages no more than the bound.
+    #[test]
+    fn a_thousand_sockets_in_a_room_cost_the_same_however_many_messages_come() {
+        const BOUND: usize = 1 << 20;
+        let metrics = Metrics::new().unwrap();
+        let ledger = Ledger {
+            bytes_max: BOUND,
+            ..Ledger::new(metrics.delivery.clone())
+        };
+        let room = ConversationId::parse("room").unwrap();
+        let mut lanes: Vec<Lane> = (0..1_000).map(|_| Lane::held(Seq::ZERO)).collect();
+        for lane in &mut lanes {
+            lane.release();
+        }
+        let mut measured = Vec::new();
+        for seq in (1..=20_000).map(Seq) {
+            let at = Timestamp::from_millis(i64::try_from(seq.0).unwrap());
+            ledger.note(&room, broadcast(seq.0));
+            for (n, lane) in lanes.iter_mut().enumerate() {
+                let behind = n % 3 == 2 && seq.0 % 16 == 0;
+                let _turn = lane.turn(seq);
+                if behind {
+                    lane.fed(seq);
+                } else {
+                    lane.handed_over(seq);
+                }
+                lane.awaits(seq, Path::Room, at);
+                // A real client confirms a burst at once.
+                if n % 3 == 0 && seq.0 % 5 == 0 {
+                    lane.confirm(seq, at);
+                }
+            }
+            if seq.0 % 2_000 == 0 {
+                measured.push((lanes.iter().map(bytes_of).sum::<usize>(), ledger.held.lock().bytes));
+            }
+        }
+        let (sockets, held): (Vec<_>, Vec<_>) = measured.into_iter().unzip();
+        assert!(sockets.iter().all(|bytes| *bytes == sockets[0]), "{sockets:?}");
+        assert!(
+            sockets[0] / lanes.len() < 8 << 10,
+            "{} bytes for each socket",
+            sockets[0] / lanes.len()
+        );
+        assert!(held.iter().all(|bytes| *bytes <= BOUND), "{held:?}");
+        assert!(ledger.broadcast(&room, Seq(20_000)).is_some());
     }
 
     #[test]

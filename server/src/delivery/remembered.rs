@@ -1,9 +1,13 @@
 //! Sockets that are no longer in memory: of before this process, or of too long ago. Their connections and what did not go by
 //! the book are written down; what is not written went by the book.
 
+use std::collections::HashMap;
+
 use chat_core::delivery::{ConnectionEvent, ConnectionEventKind, DeliveryException, ExceptionKind};
-use chat_core::explain::{Broadcast, Connection, End, EndReason, HandOver, LaneRange, NodeLoss, Path, SocketEvidence};
-use chat_core::{NodeId, Seq, Timestamp};
+use chat_core::explain::{
+    Broadcast, Connection, End, EndReason, HandOver, HandOverError, LaneRange, NodeLoss, Path, SocketEvidence,
+};
+use chat_core::{NodeId, Seq, Sid, Timestamp};
 
 use super::evidence::of_socket;
 
@@ -55,15 +59,13 @@ impl Announced {
 /// The history as connections; one that another process opened and never closed ended with that process: when that was last heard of,
 /// or, if that is not known, before this one started.
 pub fn lives(history: &[ConnectionEvent], (node, started_at): (&NodeId, Timestamp), losses: &[NodeLoss]) -> Vec<Life> {
-    let opened = history
-        .iter()
-        .filter(|event| event.kind == ConnectionEventKind::Connected);
+    let of_kind = |kind| history.iter().filter(move |event| event.kind == kind);
+    let opened = of_kind(ConnectionEventKind::Connected);
+    let closed = of_kind(ConnectionEventKind::Disconnected);
+    let ends: HashMap<&Sid, &ConnectionEvent> = closed.filter_map(|event| Some((event.sid.as_ref()?, event))).collect();
     let life = |event: &ConnectionEvent| {
         let sid = event.sid.clone()?;
-        let ended = history
-            .iter()
-            .find(|other| other.kind == ConnectionEventKind::Disconnected && other.sid.as_ref() == Some(&sid));
-        let end = ended.map(|event| End {
+        let end = ends.get(&sid).map(|event| End {
             at: event.at,
             reason: end_reason(&event.detail),
         });
@@ -139,7 +141,15 @@ fn irregular(
         .iter()
         .filter(|exception| exception.kind == ExceptionKind::Retried)
         .count();
+    let ended = connection
+        .and_then(|connection| connection.disconnected)
+        .or_else(|| ended(own));
+    // It waited for room in its buffer. One that ended in order had it after all, else it would be written that it did not.
+    let in_order = ended.is_some_and(|end| end.reason != EndReason::NodeLost);
     let path = match () {
+        () if has(ExceptionKind::Missed) => None,
+        () if has(ExceptionKind::Lagging) && in_order => Some(Path::Resume),
+        () if has(ExceptionKind::NotJoined) && in_order => Some(Path::Resume),
         () if has(ExceptionKind::Repaired) => Some(Path::Repair),
         () if has(ExceptionKind::Resumed) => Some(Path::Resume),
         () if has(ExceptionKind::Disconnected) && connected_at > at => Some(Path::Resume),
@@ -147,11 +157,17 @@ fn irregular(
         () if retries > 0 => Some(Path::Retry),
         () => None,
     };
-    let hand_over = path.map(|path| HandOver {
-        path,
-        first_at: Some(at),
+    let failed = || match () {
+        () if has(ExceptionKind::NotJoined) => Some(HandOverError::NotJoined),
+        () if has(ExceptionKind::Missed) && has(ExceptionKind::Lagging) => Some(HandOverError::BufferFull),
+        () => None,
+    };
+    let error = if path.is_none() { failed() } else { None };
+    let hand_over = (path.is_some() || error.is_some()).then(|| HandOver {
+        path: path.unwrap_or(Path::Room),
+        first_at: path.map(|_| at),
         attempts: 1 + u32::try_from(retries).unwrap_or(u32::MAX - 1),
-        error: None,
+        error,
     });
     let left = own.iter().find(|exception| exception.kind == ExceptionKind::Left);
     let (begin, handed) = (Seq(exception.first_seq.0.saturating_sub(1)), exception.last_seq);
@@ -162,13 +178,11 @@ fn irregular(
         // Without a history: mostly such sockets have exceptions.
         receipts: life.is_none_or(|life| life.receipts),
         connected_at,
-        disconnected: connection
-            .and_then(|connection| connection.disconnected)
-            .or_else(|| ended(own)),
-        in_room: has(ExceptionKind::Repaired).then_some(false),
+        disconnected: ended,
+        in_room: (has(ExceptionKind::Repaired) || has(ExceptionKind::NotJoined)).then_some(false),
         left_by_itself_at: left.map(|exception| exception.at),
         joined_room_at: None,
-        lane: hand_over.as_ref().map(|_| LaneRange { begin, handed }),
+        lane: path.map(|_| LaneRange { begin, handed }),
         hand_over,
         confirmed: None,
         lagging_since: None,
@@ -241,7 +255,7 @@ pub fn end_reason(label: &str) -> EndReason {
 
 #[cfg(test)]
 mod tests {
-    use chat_core::{Sid, UserId};
+    use chat_core::UserId;
 
     use super::*;
 
@@ -342,6 +356,63 @@ mod tests {
             end(&[loss("before", 1_500)], 1_000),
             None,
             "gone before the message came"
+        );
+    }
+
+    fn lagged(kinds: &[ExceptionKind], end: Option<&str>) -> SocketEvidence {
+        let mut history = vec![event(ConnectionEventKind::Connected, "before", 1_000, "web/1")];
+        history.extend(end.map(|reason| event(ConnectionEventKind::Disconnected, "before", 5_000, reason)));
+        let exception = |kind: &ExceptionKind| DeliveryException {
+            conversation_id: chat_core::ConversationId::parse("c").unwrap(),
+            first_seq: Seq(7),
+            last_seq: Seq(9),
+            user_id: UserId::parse("bob").unwrap(),
+            sid: Sid::parse("s").unwrap(),
+            node_id: NodeId::parse("before").unwrap(),
+            kind: *kind,
+            at: Timestamp::from_millis(2_001),
+            detail: String::new(),
+        };
+        let exceptions: Vec<_> = kinds.iter().map(exception).collect();
+        let lives = lives(
+            &history,
+            (&NodeId::parse("now").unwrap(), Timestamp::from_millis(9_000)),
+            &[],
+        );
+        let mut sockets = Vec::new();
+        let at = Timestamp::from_millis(2_000);
+        add(&mut sockets, &lives, &exceptions, (Seq(7), at), Announced::At(at));
+        sockets.pop().unwrap()
+    }
+
+    #[test]
+    fn a_full_buffer_that_drained_is_no_miss_and_one_that_did_not_is() {
+        use ExceptionKind::{Disconnected, Lagging, Missed, NotJoined};
+        let shown = |kinds: &[ExceptionKind], end| {
+            let hand_over = lagged(kinds, end).hand_over?;
+            Some((hand_over.first_at.map(|_| hand_over.path), hand_over.error))
+        };
+        let (came, full) = (
+            Some((Some(Path::Resume), None)),
+            Some((None, Some(HandOverError::BufferFull))),
+        );
+        assert_eq!(shown(&[Lagging], Some("client")), came, "fed as it drained");
+        assert_eq!(
+            shown(&[Lagging, Disconnected], Some("client")),
+            came,
+            "fed, and not confirmed"
+        );
+        assert_eq!(shown(&[Lagging, Missed], Some("slow")), full);
+        assert_eq!(
+            shown(&[Missed], Some("transport_close")),
+            None,
+            "it ended before its turn"
+        );
+        assert_eq!(shown(&[Lagging], None), None, "its process died: nobody knows");
+        assert_eq!(shown(&[NotJoined], Some("client")), came, "a later join mended it");
+        assert_eq!(
+            shown(&[NotJoined, Missed], Some("client")),
+            Some((None, Some(HandOverError::NotJoined)))
         );
     }
 

@@ -142,28 +142,17 @@ fn rejected() -> impl Strategy<Value = Rejected> {
     })
 }
 
-fn elsewhere() -> impl Strategy<Value = Elsewhere> {
-    (sids(), ".{0,9}", time(), option::of(time())).prop_map(|(sid, namespace, connected_at, disconnected_at)| {
-        Elsewhere {
-            sid,
-            namespace,
-            connected_at,
-            disconnected_at,
-        }
-    })
-}
-
 prop_compose! {
     pub(super) fn evidence()(
         now in time(), name in ".{0,9}", subject in subject(), broadcast in broadcast(),
         membership in prop_oneof![8 => vec(membership(), 0..3).prop_map(Some), 1 => Just(None)],
         sockets in vec(socket(), 0..4), connections in vec(connection(), 0..7), rejected in vec(rejected(), 0..3),
-        elsewhere in vec(elsewhere(), 0..2), losses in vec((nodes(), time()), 0..2), complete_since in option::of(time()),
+        losses in vec((nodes(), time()), 0..2), complete_since in option::of(time()),
     ) -> Evidence {
         Evidence {
             now,
             user: Person { username: name, ..person("bob") },
-            subject, membership, broadcast, sockets, connections, rejected, elsewhere,
+            subject, membership, broadcast, sockets, connections, rejected,
             node_losses: losses.into_iter().map(|(node_id, at)| NodeLoss { node_id, at }).collect(),
             complete_since,
         }

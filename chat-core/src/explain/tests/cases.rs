@@ -222,10 +222,6 @@ fn who_was_not_there() {
         "no records at all", |e| e.complete_since(None) => Missed, Unknown;
         "the history knows of a connection, and nothing else does",
             |e| e.history([connection("a", -60_000, None)]) => Missed, Unknown;
-        "a socket in another namespace", |e| e.elsewhere("/admin", -60_000, None) => Missed, WrongNamespace;
-        "… that was closed before", |e| e.elsewhere("/admin", -60_000, Some(-1)) => Offline, Cause::Offline;
-        "… besides one in /", |e| e.asked(9_000).elsewhere("/admin", -60_000, None)
-            .sockets([socket("a").handed(3, Room)]) => Sent;
     }
 }
 

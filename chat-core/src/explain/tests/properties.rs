@@ -48,7 +48,6 @@ proptest! {
         turned.sockets.reverse();
         turned.connections.reverse();
         turned.rejected.reverse();
-        turned.elsewhere.reverse();
         turned.node_losses.reverse();
         let (one, other) = (explain(&evidence), explain(&turned));
         prop_assert_eq!((one.verdict, one.cause), (other.verdict, other.cause));

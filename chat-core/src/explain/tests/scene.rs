@@ -93,7 +93,6 @@ pub(super) fn evidence() -> Evidence {
         sockets: Vec::new(),
         connections: Vec::new(),
         rejected: Vec::new(),
-        elsewhere: Vec::new(),
         node_losses: Vec::new(),
         complete_since: Some(at(-2 * DAY)),
     }
@@ -260,16 +259,6 @@ impl Evidence {
 
     pub(super) fn rejected(mut self, millis: i64, reason: RejectedReason) -> Self {
         self.rejected.push(rejected(millis, reason));
-        self
-    }
-
-    pub(super) fn elsewhere(mut self, namespace: &str, from: i64, to: Option<i64>) -> Self {
-        self.elsewhere.push(Elsewhere {
-            sid: sid("other"),
-            namespace: namespace.to_owned(),
-            connected_at: at(from),
-            disconnected_at: to.map(at),
-        });
         self
     }
 

@@ -112,8 +112,6 @@ fn the_sentences_of_who_was_not_there() {
     says! {
         |e| e.rejected(-30_000, RejectedReason::Namespace) =>
             "bob has no socket in namespace / and asked for another one (once, last at 14:02:37.120 UTC): refused for namespace.";
-        |e| e.elsewhere("/admin", -60_000, None) =>
-            "bob was connected to namespace /admin (socket other, since 14:02:07.120 UTC) and had no socket in /, where messages go.";
         |e| e.rejected(-30_000, RejectedReason::Token).rejected(-60_000, RejectedReason::Token) =>
             "bob tried to connect and was refused (twice for token, last at 14:02:37.120 UTC): refused for token.";
         |e| e.history([connection("a", -DAY, Some((-3_600_000, Client)))]).sockets([socket("b").came(5_000, 812)]) =>

@@ -82,6 +82,17 @@ impl LiveSocket {
         work
     }
 
+    /// Message `seq` exists and cannot be handed over, as the socket is not in the room: whatever comes to the lane next
+    /// finds the gap and has it fed from the store.
+    pub(crate) fn misses(&self, conversation: &ConversationId, seq: Seq) {
+        let mut lanes = self.lanes.lock();
+        let lane = lanes.entry(conversation.clone()).or_insert_with(|| Lane {
+            mode: Mode::Live,
+            ..Lane::held(Seq(seq.0.saturating_sub(1)))
+        });
+        lane.head = lane.head.max(seq);
+    }
+
     /// Not in the room of a conversation that it should hear: is that somebody's doing who is not through yet (a join, the
     /// session), the client's own wish, or a fault to repair?
     pub(crate) fn needs_repair(&self, conversation: &ConversationId) -> bool {

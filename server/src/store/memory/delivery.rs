@@ -124,30 +124,36 @@ impl DeliveryLog for MemoryStore {
         Ok(())
     }
 
-    async fn connections(
+    async fn connections_of(
         &self,
-        user: &UserId,
+        users: &[UserId],
         from: Timestamp,
         to: Timestamp,
         limit: u32,
     ) -> Result<Vec<ConnectionEvent>, StoreError> {
         let state = self.state.lock();
         state.ready()?;
-        let within = |e: &&ConnectionEvent| e.user_id == *user && e.at >= from && e.at <= to;
-        let mut found: Vec<_> = state.connections.iter().rev().filter(within).cloned().collect();
-        found.sort_by_key(|e| std::cmp::Reverse(e.at));
-        Ok(page(found, limit).items)
+        let mut all = Vec::new();
+        for user in users {
+            let within = |e: &&ConnectionEvent| e.user_id == *user && e.at >= from && e.at <= to;
+            let mut found: Vec<_> = state.connections.iter().rev().filter(within).cloned().collect();
+            found.sort_by_key(|e| std::cmp::Reverse(e.at));
+            all.extend(page(found, limit).items);
+        }
+        all.sort_by_key(|e| std::cmp::Reverse(e.at));
+        Ok(all)
     }
 
-    async fn memberships(
+    async fn memberships_of(
         &self,
         conversation: &ConversationId,
-        user: &UserId,
-    ) -> Result<Vec<MembershipSpan>, StoreError> {
+        users: &[UserId],
+    ) -> Result<Vec<(UserId, MembershipSpan)>, StoreError> {
         let state = self.state.lock();
         state.ready()?;
         let spans = state.conversations.get(conversation).into_iter().flat_map(Held::spans);
-        Ok(spans.filter(|(id, _)| *id == user).map(|(_, span)| span).collect())
+        let asked = spans.filter(|(id, _)| users.contains(id));
+        Ok(asked.map(|(id, span)| (id.clone(), span)).collect())
     }
 
     async fn participants_at(&self, conversation: &ConversationId, seq: Seq) -> Result<Vec<User>, StoreError> {

@@ -29,20 +29,22 @@ pub(super) const EXCEPTIONS: &str = "
 
 pub(super) const CONNECTIONS: &str = "
     SELECT u.id, e.at, e.kind, e.sid, e.node_id, e.detail
-    FROM users AS u JOIN connection_events AS e USING (user_key)
-    WHERE u.id = ?1 AND e.at BETWEEN ?2 AND ?3 ORDER BY e.at DESC, e.connection_event_key DESC LIMIT ?4";
+    FROM json_each(?1) AS d CROSS JOIN users AS u ON u.id = d.value
+    CROSS JOIN connection_events AS e ON e.connection_event_key IN (
+        SELECT k.connection_event_key FROM connection_events AS k WHERE k.user_key = u.user_key AND k.at BETWEEN ?2 AND ?3
+        ORDER BY k.at DESC, k.connection_event_key DESC LIMIT ?4
+    )
+    ORDER BY e.at DESC, e.connection_event_key DESC";
 
 // Past ones lie in the order in which they ended, which is also the order in which they began; the present one is last.
 pub(super) const MEMBERSHIPS: &str = "
-    SELECT m.joined_at, m.joined_seq, m.left_at, m.left_seq, m.received_seq, m.read_seq, m.past_membership_key AS place
-    FROM past_memberships AS m
-    WHERE m.conversation_key = (SELECT conversation_key FROM conversations WHERE id = ?1)
-      AND m.user_key = (SELECT user_key FROM users WHERE id = ?2)
+    SELECT u.id, m.joined_at, m.joined_seq, m.left_at, m.left_seq, m.received_seq, m.read_seq, m.past_membership_key AS place
+    FROM json_each(?2) AS d CROSS JOIN users AS u ON u.id = d.value CROSS JOIN past_memberships AS m
+        ON m.conversation_key = (SELECT conversation_key FROM conversations WHERE id = ?1) AND m.user_key = u.user_key
     UNION ALL
-    SELECT p.joined_at, p.joined_seq, NULL, NULL, p.received_seq, p.read_seq, 9223372036854775807
-    FROM participants AS p
-    WHERE p.conversation_key = (SELECT conversation_key FROM conversations WHERE id = ?1)
-      AND p.user_key = (SELECT user_key FROM users WHERE id = ?2)
+    SELECT u.id, p.joined_at, p.joined_seq, NULL, NULL, p.received_seq, p.read_seq, 9223372036854775807
+    FROM json_each(?2) AS d CROSS JOIN users AS u ON u.id = d.value CROSS JOIN participants AS p
+        ON p.conversation_key = (SELECT conversation_key FROM conversations WHERE id = ?1) AND p.user_key = u.user_key
     ORDER BY place";
 
 pub(super) const PARTICIPANTS_AT: &str = concat!(
@@ -119,9 +121,9 @@ impl DeliveryLog for SqliteStore {
         self.counted(self.writer.change(note)).await
     }
 
-    async fn connections(
+    async fn connections_of(
         &self,
-        user: &UserId,
+        users: &[UserId],
         from: Timestamp,
         to: Timestamp,
         limit: u32,
@@ -129,7 +131,7 @@ impl DeliveryLog for SqliteStore {
         self.counted(async {
             let mut db = self.reader().await?;
             let found = sqlx::query(CONNECTIONS)
-                .bind(user.as_str())
+                .bind(rows::to_json(&users)?)
                 .bind(from.as_millis())
                 .bind(to.as_millis())
                 .bind(i64::from(limit))
@@ -141,16 +143,16 @@ impl DeliveryLog for SqliteStore {
         .await
     }
 
-    async fn memberships(
+    async fn memberships_of(
         &self,
         conversation: &ConversationId,
-        user: &UserId,
-    ) -> Result<Vec<MembershipSpan>, StoreError> {
+        users: &[UserId],
+    ) -> Result<Vec<(UserId, MembershipSpan)>, StoreError> {
         self.counted(async {
             let mut db = self.reader().await?;
             let found = sqlx::query(MEMBERSHIPS)
                 .bind(conversation.as_str())
-                .bind(user.as_str())
+                .bind(rows::to_json(&users)?)
                 .fetch_all(&mut *db)
                 .await
                 .map_err(|error| unavailable(&error))?;

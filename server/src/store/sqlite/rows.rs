@@ -9,7 +9,7 @@ use chat_core::delivery::{
 };
 use chat_core::explain::NodeLoss;
 use chat_core::ports::{StoreError, StoreTrouble};
-use chat_core::{ConversationKind, Message, Participant, ParticipantRole, Role, Seq, Timestamp, User};
+use chat_core::{ConversationKind, Message, Participant, ParticipantRole, Role, Seq, Timestamp, User, UserId};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 
@@ -267,18 +267,20 @@ pub(super) fn node_loss(row: &SqliteRow) -> Result<NodeLoss, StoreError> {
     })
 }
 
-/// A row of a membership: joined at and after which seq, left at and after which seq or twice NULL, received and read.
-pub(super) fn membership(row: &SqliteRow) -> Result<MembershipSpan, StoreError> {
+/// A row of a membership: whose, joined at and after which seq, left at and after which seq or twice NULL, received and read.
+pub(super) fn membership(row: &SqliteRow) -> Result<(UserId, MembershipSpan), StoreError> {
     let mut columns = Columns::of(row, "past_memberships");
+    let user = columns.parse()?;
     let (joined_at, joined_seq) = (columns.time()?, columns.seq()?);
     let (left_at, left_seq) = (columns.time_option()?, columns.take::<Option<i64>>()?);
     let (received, read) = (columns.take::<Option<i64>>()?, columns.take::<Option<i64>>()?);
-    Ok(MembershipSpan {
+    let span = MembershipSpan {
         joined_at,
         joined_seq,
         left: left_at.zip(left_seq.map(seq)),
         cursors: received.map(seq).zip(read.map(seq)),
-    })
+    };
+    Ok((user, span))
 }
 
 /// The next column as one of a closed set.

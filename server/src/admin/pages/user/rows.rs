@@ -159,6 +159,8 @@ fn late_words(kind: ExceptionKind) -> &'static str {
         ExceptionKind::Disconnected => "connection ended before the receipt",
         ExceptionKind::Resumed => "handed over on coming back",
         ExceptionKind::Left => "the client had left the room itself",
+        ExceptionKind::NotJoined => "was not in the room, and joining it failed",
+        ExceptionKind::Missed => "the connection ended before it could be handed over",
     }
 }
 
