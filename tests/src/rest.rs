@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::PATIENCE;
 
 /// Password of every user that [`Rest::new_user`] makes.
-const PASSWORD: &str = "correct horse";
+pub const PASSWORD: &str = "correct horse";
 
 /// Makes usernames unique, also between tests of one process.
 static USERS: AtomicU64 = AtomicU64::new(1);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
-use rollcall_tests::{PATIENCE, Server};
+use rollcall_tests::{PASSWORD, PATIENCE, Server};
 use tokio::process::Command;
 use tokio::time::timeout;
 
