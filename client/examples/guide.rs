@@ -1,4 +1,5 @@
 //! The program of `docs/clients/rust.md`; a test holds the two to each other.
+#![expect(clippy::print_stdout, reason = "it shows what it hears")]
 
 use std::env;
 

@@ -282,14 +282,7 @@ async fn build(settings: &Settings, metrics: Metrics, io: &SocketIo) -> Result<P
     metrics.bus.up.set(1.0);
     metrics.bus.nodes.set(1.0);
     let readiness = Arc::new(Readiness::new(store.clone()));
-    let webhook = settings
-        .webhook
-        .clone()
-        .map(|asked| Webhook::new(asked, Arc::clone(&clock), Arc::clone(&ids), metrics.webhook.clone()));
-    let webhook = webhook
-        .transpose()
-        .map_err(|error| StartError::Internal(error.to_string()))?
-        .map(Arc::new);
+    let webhook = webhook(settings, &clock, &ids, &metrics)?;
     Ok(Parts {
         store,
         clock,
@@ -356,6 +349,20 @@ fn canary(parts: &Parts) -> Arc<Canary> {
         ids: Arc::clone(&parts.ids),
     };
     Arc::new(Canary::new(cage, parts.metrics.canary.clone()))
+}
+
+fn webhook(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    ids: &Arc<dyn IdSource>,
+    metrics: &Metrics,
+) -> Result<Option<Arc<Webhook>>, StartError> {
+    let Some(asked) = settings.webhook.clone() else {
+        return Ok(None);
+    };
+    let made = Webhook::new(asked, Arc::clone(clock), Arc::clone(ids), metrics.webhook.clone());
+    made.map(|webhook| Some(Arc::new(webhook)))
+        .map_err(|error| StartError::Internal(error.to_string()))
 }
 
 fn authority(

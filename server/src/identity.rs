@@ -13,8 +13,8 @@ mod refusal;
 mod tokens;
 
 pub use authority::{
-    ADMIN_USERNAME, AccountError, AccountPolicy, Authority, BrowserSession, Identity, KeepError, LoginError, NewAccount,
-    SignedIn,
+    ADMIN_USERNAME, AccountError, AccountPolicy, Authority, BrowserSession, Identity, KeepError, LoginError,
+    NewAccount, SignedIn,
 };
 pub use passwords::{InvalidPassword, NewPassword, PasswordCost, Passwords, PasswordsError};
 pub use presented::presented_token;

@@ -12,6 +12,6 @@ mod server;
 mod terminal;
 
 pub use eventually::{PATIENCE, eventually};
-pub use rest::{PASSWORD, Answer, Rest, User};
+pub use rest::{Answer, PASSWORD, Rest, User};
 pub use server::{Server, Setup, beside_the_test};
 pub use terminal::Terminal;

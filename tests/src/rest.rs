@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 use crate::PATIENCE;
 
 /// Password of every user that [`Rest::new_user`] makes.
-/// The password of every user that [`Rest::new_user`] makes.
 pub const PASSWORD: &str = "correct horse";
 
 /// Makes usernames unique, also between tests of one process.
