@@ -187,8 +187,10 @@ pub const EVIDENCE_INTERVAL: Duration = Duration::from_millis(250);
 pub const ALIVE_NOTED_EVERY: Duration = Duration::from_secs(1);
 /// Entries of connection histories that are looked at for one question, in all.
 pub const CONNECTIONS_LOOKED_AT: u32 = 2_000;
-/// The same of one user, however many are asked about.
+/// The same of one user, however many are asked about; and however few: of somebody who comes and goes all day the newest tell enough.
 pub const CONNECTIONS_LOOKED_AT_LEAST: u32 = 50;
+/// See [`CONNECTIONS_LOOKED_AT_LEAST`].
+pub const CONNECTIONS_LOOKED_AT_MOST: u32 = 500;
 /// Evidence is kept this long, in milliseconds: a week, so that Monday can explain the weekend.
 pub const EVIDENCE_KEPT_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 

@@ -7,7 +7,7 @@ use chat_core::explain::{Cursors, Left, Membership, NodeLoss};
 use chat_core::ports::{DeliveryLog, StoreError};
 use chat_core::{ConversationId, Seq, Timestamp, UserId};
 
-use crate::limits::{CONNECTIONS_LOOKED_AT, CONNECTIONS_LOOKED_AT_LEAST, EVIDENCE_KEPT_MS};
+use crate::limits::{CONNECTIONS_LOOKED_AT, CONNECTIONS_LOOKED_AT_LEAST, CONNECTIONS_LOOKED_AT_MOST, EVIDENCE_KEPT_MS};
 
 /// How long before a message its connections are looked at, in milliseconds: a day, since a tab may be open that long.
 const LOOK_BACK_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -53,7 +53,7 @@ impl Gathered {
         }
         let from = about.map_or(now, |(_, at)| at).plus_millis(-LOOK_BACK_MS);
         let each = CONNECTIONS_LOOKED_AT / u32::try_from(users.len().max(1)).unwrap_or(u32::MAX);
-        let each = each.clamp(CONNECTIONS_LOOKED_AT_LEAST, CONNECTIONS_LOOKED_AT);
+        let each = each.clamp(CONNECTIONS_LOOKED_AT_LEAST, CONNECTIONS_LOOKED_AT_MOST);
         for event in log.connections_of(users, from, now, each).await? {
             own.entry(event.user_id.clone()).or_default().history.push(event);
         }
@@ -129,7 +129,7 @@ mod tests {
             node_id: NodeId::parse("n").unwrap(),
             detail: String::new(),
         };
-        let count = i64::from(CONNECTIONS_LOOKED_AT);
+        let count = i64::from(CONNECTIONS_LOOKED_AT_MOST);
         let now = Timestamp::from_millis(1_000_000_000_000);
         let many: Vec<_> = (0..count + 9).map(|n| event("busy", now.as_millis() - n)).collect();
         store.note_connections(&many).await.unwrap();
@@ -146,6 +146,6 @@ mod tests {
         };
         assert_eq!(since(&["busy"]).await, [count - 1]);
         assert_eq!(since(&["calm"]).await, [EVIDENCE_KEPT_MS]);
-        assert_eq!(since(&["calm", "busy"]).await, [EVIDENCE_KEPT_MS, count / 2 - 1]);
+        assert_eq!(since(&["calm", "busy"]).await, [EVIDENCE_KEPT_MS, count - 1]);
     }
 }
