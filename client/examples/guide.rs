@@ -27,7 +27,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .connect()
         .await?;
 
-    let found = rest.get_json(Some(&login.token), &["users"], &[("q", &peer)]).await?;
+    let found = rest
+        .get_json(Some(&login.token), &["api", "v1", "users"], &[("q", &peer)])
+        .await?;
     let users = found["users"].as_array().cloned().unwrap_or_default();
     let other = users
         .iter()

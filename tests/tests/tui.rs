@@ -18,6 +18,8 @@ async fn client(server: &Server, name: &str, password: &str) -> Result<Terminal>
         // As in a small container: plain HTTP must not need certificates.
         ("SSL_CERT_FILE", "/nonexistent"),
         ("SSL_CERT_DIR", "/nonexistent"),
+        // What a panic says fits on the screen.
+        ("RUST_BACKTRACE", "0"),
     ];
     Terminal::run(&program, &args, &env, SIZE).await
 }
