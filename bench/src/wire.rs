@@ -5,7 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -161,45 +161,56 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads until `wanted` gives something; heartbeats are answered.
+    /// Reads until `wanted` gives something; heartbeats are answered. What came behind it is left for the next reader.
     pub(crate) async fn read_until<T>(&self, mut wanted: impl FnMut(Packet<'_>) -> Option<T>) -> Result<T> {
-        let mut found = None;
-        while found.is_none() {
-            self.read_some(|packet| {
-                if found.is_none() {
-                    found = wanted(packet);
-                }
-            })
-            .await?;
+        loop {
+            let mut found = None;
+            self.take_rest(|packet| {
+                found = wanted(packet);
+                found.is_none()
+            })?;
+            if let Some(found) = found {
+                return Ok(found);
+            }
+            self.stream.readable().await?;
+            self.read_into_rest()?;
         }
-        found.context("nothing was found")
     }
 
     /// Waits for bytes and shows every whole packet among them.
     pub(crate) async fn read_some(&self, mut seen: impl FnMut(Packet<'_>)) -> Result<()> {
+        let mut all = |packet: Packet<'_>| {
+            seen(packet);
+            true
+        };
+        self.take_rest(&mut all)?;
         self.stream.readable().await?;
+        self.read_into_rest()?;
+        self.take_rest(&mut all)
+    }
+
+    fn read_into_rest(&self) -> Result<()> {
         SCRATCH.with_borrow_mut(|scratch| {
-            let count = match self.stream.try_read(scratch) {
+            match self.stream.try_read(scratch) {
                 Ok(0) => bail!("the server closed the connection"),
-                Ok(count) => count,
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => 0,
+                Ok(count) => self.rest.borrow_mut().extend_from_slice(&scratch[..count]),
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error.into()),
-            };
-            let mut rest = self.rest.borrow_mut();
-            if rest.is_empty() {
-                let left = self.take_frames(&scratch[..count], &mut seen)?;
-                rest.extend_from_slice(left);
-            } else {
-                rest.extend_from_slice(&scratch[..count]);
-                let left = self.take_frames(&rest, &mut seen)?.len();
-                let taken = rest.len() - left;
-                rest.drain(..taken);
             }
             Ok(())
         })
     }
 
-    fn take_frames<'a>(&self, mut bytes: &'a [u8], seen: &mut impl FnMut(Packet<'_>)) -> Result<&'a [u8]> {
+    /// Shows the whole packets that are here, for as long as `seen` wants more.
+    fn take_rest(&self, seen: impl FnMut(Packet<'_>) -> bool) -> Result<()> {
+        let mut rest = self.rest.borrow_mut();
+        let left = self.take_frames(&rest, seen)?.len();
+        let taken = rest.len() - left;
+        rest.drain(..taken);
+        Ok(())
+    }
+
+    fn take_frames<'a>(&self, mut bytes: &'a [u8], mut seen: impl FnMut(Packet<'_>) -> bool) -> Result<&'a [u8]> {
         while bytes.len() >= 2 {
             let opcode = bytes[0] & 0x0f;
             let Some((payload, after)) = split(bytes) else { break };
@@ -207,7 +218,8 @@ impl Connection {
             match opcode {
                 1 => match packet(std::str::from_utf8(payload)?) {
                     Packet::Ping => self.write("3")?,
-                    other => seen(other),
+                    other if !seen(other) => break,
+                    _ => {}
                 },
                 8 => bail!("the server closed the WebSocket"),
                 _ => {}
