@@ -1,5 +1,5 @@
-//! One question, one answer, no screen. Each command has a file; what they share is [`Site`](crate::site::Site) and
-//! [`Out`](crate::out::Out).
+//! One question, one answer, no screen. Each command has a file; what they share is [`Site`] and
+//! [`Out`].
 
 use anyhow::Result;
 

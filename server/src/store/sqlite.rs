@@ -141,7 +141,7 @@ pub async fn migrate(path: &Path) -> Result<(), OpenError> {
 }
 
 /// Marks the database at `path` as restored from a copy: whoever opens it next begins a new epoch. For copies that were made by other
-/// means than [`backup`].
+/// means than [`backup()`].
 pub async fn renew_epoch(path: &Path) -> Result<(), OpenError> {
     let told = |reason| OpenError::Database {
         path: path.to_owned(),
