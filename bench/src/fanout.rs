@@ -25,6 +25,8 @@ const WARM_UP: Duration = Duration::from_millis(700);
 const STRAGGLERS: Duration = Duration::from_secs(5);
 /// Connections that are opened at a time.
 const AT_A_TIME: usize = 32;
+/// How often it is looked whether the server has settled: for up to a minute and a half.
+const SETTLING_LOOKS: usize = 300;
 /// One in so many latencies is kept.
 const LATENCY_SAMPLE: u64 = 7;
 
@@ -206,16 +208,16 @@ pub(crate) async fn enter(server: &Server, room: &Room, auth: &str) -> Result<Rc
     Ok(connection)
 }
 
-/// Waits until the server has nothing to do any more: presence of those who came is told for a while.
+/// Waits until the server has nothing to do any more: presence of a thousand who came to one room is told for a while.
 pub(crate) async fn settle(server: &Server) -> Result<()> {
-    for _ in 0..40 {
+    for _ in 0..SETTLING_LOOKS {
         let before = server.cpu()?;
         tokio::time::sleep(Duration::from_millis(300)).await;
         if server.cpu()? - before <= 0.02 {
             return Ok(());
         }
     }
-    Ok(())
+    anyhow::bail!("{} is still busy with those who came", server.kind.name())
 }
 
 /// One run against one server.

@@ -38,7 +38,8 @@ const http = createServer((request, response) => {
     const sent = message(JSON.parse(body));
     save(sent);
     io.to(`conversation:${sent.conversation_id}`).emit("new_message", sent);
-    response.writeHead(201, { "content-type": "application/json" }).end(JSON.stringify({ message: sent }));
+    const answer = Buffer.from(JSON.stringify({ message: sent }));
+    response.writeHead(201, { "content-type": "application/json", "content-length": answer.length }).end(answer);
   });
 });
 const io = new Server(http, { serveClient: false });
