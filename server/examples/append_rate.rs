@@ -3,13 +3,16 @@
 //! `cargo run --release --example append_rate -- [messages of history]`; the file lies in the present folder's disk.
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
 
+#[path = "crowd/people.rs"]
+mod crowd;
+
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use chat_core::ids::ClientMessageId;
-use chat_core::ports::{Accounts as _, Clock as _, Conversations as _, IdSource as _, MessageLog as _};
-use chat_core::ports::{NewConversation, NewUser, PageFrom};
-use chat_core::{ConversationId, ConversationKind, Draft, Role, Seq, UserId};
+use chat_core::ports::PageFrom;
+use chat_core::ports::{Clock as _, Conversations as _, IdSource as _, MessageLog as _};
+use chat_core::{ConversationId, Draft, Seq, UserId};
 use rollcall_server::clock::{SystemClock, UuidSource};
 use rollcall_server::store::{SqliteStore, StoreMetrics};
 use tokio::time::Instant;
@@ -26,7 +29,7 @@ async fn main() -> anyhow::Result<()> {
     let folder = tempfile::tempdir_in(".")?;
     let path = folder.path().join("rollcall.db");
     let store = Arc::new(SqliteStore::open(&path, &SystemClock, &UuidSource, StoreMetrics::noop()).await?);
-    let (users, conversations) = people(&store).await?;
+    let (users, conversations) = crowd::people(&store, USERS, CONVERSATIONS).await?;
     append(&store, &users, &conversations, 400, history).await?;
 
     println!("history {history}");
@@ -55,36 +58,6 @@ async fn main() -> anyhow::Result<()> {
     store.close().await?;
     println!("file: {} bytes", std::fs::metadata(&path)?.len());
     Ok(())
-}
-
-async fn people(store: &SqliteStore) -> anyhow::Result<(Vec<UserId>, Vec<ConversationId>)> {
-    let mut users = Vec::new();
-    for n in 0..USERS {
-        let new = NewUser {
-            id: UuidSource.user_id(),
-            username: format!("user-{n}"),
-            display_name: format!("User {n}"),
-            role: Role::User,
-            password_hash: None,
-            at: SystemClock.now(),
-        };
-        users.push(store.create_user(new).await?.id);
-    }
-    let mut conversations = Vec::new();
-    for _ in 0..CONVERSATIONS {
-        let id = UuidSource.conversation_id();
-        let new = NewConversation {
-            id: id.clone(),
-            kind: ConversationKind::Group,
-            title: None,
-            owner: None,
-            participant_ids: users.clone(),
-            at: SystemClock.now(),
-        };
-        store.create_conversation(new).await?;
-        conversations.push(id);
-    }
-    Ok((users, conversations))
 }
 
 async fn append(

@@ -2,17 +2,17 @@
 //! told. The file lies in the present folder's disk. Nobody is connected, so that everything is read from the database.
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
 
+#[path = "crowd/people.rs"]
+mod crowd;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use chat_core::delivery::{ConnectionEvent, ConnectionEventKind, Cursor, DeliveryException, ExceptionKind};
 use chat_core::ids::{NodeId, Sid};
-use chat_core::ports::{
-    Accounts as _, Clock as _, Conversations as _, DeliveryLog as _, IdSource as _, MessageLog as _, NewConversation,
-    NewUser, PageFrom,
-};
-use chat_core::{ConversationId, ConversationKind, Draft, MessageId, Role, Seq, UserId};
+use chat_core::ports::{Clock as _, DeliveryLog as _, IdSource as _, MessageLog as _, PageFrom};
+use chat_core::{ConversationId, Draft, MessageId, Seq, UserId};
 use rollcall_server::chat::assembly::assemble;
 use rollcall_server::chat::{Chat, Ports};
 use rollcall_server::clock::{SystemClock, UuidSource};
@@ -40,7 +40,7 @@ async fn main() -> anyhow::Result<()> {
     let metrics = Metrics::new()?;
     let path = folder.path().join("rollcall.db");
     let store = Arc::new(SqliteStore::open(&path, &SystemClock, &UuidSource, metrics.store.clone()).await?);
-    let (users, conversations) = people(&store).await?;
+    let (users, conversations) = crowd::people(&store, USERS, CONVERSATIONS).await?;
     append(&store, &users, &conversations, messages).await?;
     history(&store, &users, &conversations, messages).await?;
     let chat = chat(&store, &metrics)?;
@@ -101,36 +101,6 @@ fn chat(store: &Arc<SqliteStore>, metrics: &Metrics) -> anyhow::Result<Arc<Chat>
         logins: Rate::Off,
     });
     Ok(assemble(ports, Arc::new(hub), Arc::new(rates), 16_384, metrics).chat)
-}
-
-async fn people(store: &SqliteStore) -> anyhow::Result<(Vec<UserId>, Vec<ConversationId>)> {
-    let mut users = Vec::new();
-    for n in 0..USERS {
-        let new = NewUser {
-            id: UuidSource.user_id(),
-            username: format!("user-{n}"),
-            display_name: format!("User {n}"),
-            role: Role::User,
-            password_hash: None,
-            at: SystemClock.now(),
-        };
-        users.push(store.create_user(new).await?.id);
-    }
-    let mut conversations = Vec::new();
-    for _ in 0..CONVERSATIONS {
-        let id = UuidSource.conversation_id();
-        let new = NewConversation {
-            id: id.clone(),
-            kind: ConversationKind::Group,
-            title: None,
-            owner: None,
-            participant_ids: users.clone(),
-            at: SystemClock.now(),
-        };
-        store.create_conversation(new).await?;
-        conversations.push(id);
-    }
-    Ok((users, conversations))
 }
 
 async fn append(

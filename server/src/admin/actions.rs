@@ -25,10 +25,12 @@ const ROOM_BYTES_MAX: usize = 256;
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Body {
     room: Option<String>,
-    namespace: Option<String>,
+    pub(crate) namespace: Option<String>,
     csrf_token: Option<String>,
     /// Where a form leads back to.
     back: Option<String>,
+    /// How long a probe waits.
+    pub(crate) timeout_ms: Option<u64>,
 }
 
 impl Body {
@@ -45,6 +47,9 @@ impl Body {
                     "namespace" => body.namespace = Some(value.into_owned()),
                     "csrf_token" => body.csrf_token = Some(value.into_owned()),
                     "back" => body.back = Some(value.into_owned()),
+                    "timeout_ms" if !value.is_empty() => {
+                        body.timeout_ms = Some(value.parse().map_err(|_| bad_timeout())?);
+                    }
                     _ => {}
                 }
             }
@@ -60,7 +65,7 @@ impl Body {
         })
     }
 
-    fn room(&self) -> Result<&str, Refusal> {
+    pub(crate) fn room(&self) -> Result<&str, Refusal> {
         match self.room.as_deref() {
             None | Some("") => Err(Refusal::BadRequest(
                 "`room` is missing; expected is a room's name".to_owned(),
@@ -72,6 +77,10 @@ impl Body {
             Some(room) => Ok(room),
         }
     }
+}
+
+pub(crate) fn bad_timeout() -> Refusal {
+    Refusal::BadRequest("`timeout_ms` is a whole number of milliseconds from 1; more than 5000 is 5000".to_owned())
 }
 
 /// Somebody who may change things, asked for one on purpose, and said what.

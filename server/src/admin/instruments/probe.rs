@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
 use chat_core::{Sid, UserId};
-use http::{HeaderMap, header};
 use rollcall_protocol::event::{Probe, name};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::Instruments;
+use crate::admin::actions::{Body, Order, bad_timeout};
 use crate::admin::audit::note;
 use crate::admin::pages::room::nothing;
 use crate::admin::refusal::Refusal;
@@ -20,69 +19,13 @@ use crate::hub::probe::Probed;
 use crate::limits::{PROBE_PATIENCE_MAX, PROBE_SOCKETS_MAX};
 use crate::settings::hex;
 
-/// A room's name at most, in bytes: four times the longest that the server itself makes.
-const ROOM_BYTES_MAX: usize = 256;
-
-/// The body, as JSON or as a form.
-#[derive(Debug, Default, Deserialize)]
-struct Body {
-    room: Option<String>,
-    namespace: Option<String>,
-    timeout_ms: Option<u64>,
-    csrf_token: Option<String>,
-}
-
-impl Body {
-    fn read(headers: &HeaderMap, bytes: &Bytes) -> Result<Self, Refusal> {
-        let sent = headers
-            .get(header::CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
-        if !sent.starts_with("application/x-www-form-urlencoded") {
-            return serde_json::from_slice(bytes).map_err(|error| {
-                Refusal::BadRequest(format!(
-                    "the body is a JSON object such as {{\"room\": \"conversation:42\", \"timeout_ms\": 5000}}; this one is not: {error}"
-                ))
-            });
-        }
-        let mut body = Body::default();
-        for (name, value) in url::form_urlencoded::parse(bytes) {
-            match name.as_ref() {
-                "room" => body.room = Some(value.into_owned()),
-                "namespace" => body.namespace = Some(value.into_owned()),
-                "csrf_token" => body.csrf_token = Some(value.into_owned()),
-                "timeout_ms" if !value.is_empty() => body.timeout_ms = Some(value.parse().map_err(|_| bad_timeout())?),
-                _ => {}
-            }
-        }
-        Ok(body)
+/// Longer than the longest is the longest.
+fn patience(body: &Body) -> Result<Duration, Refusal> {
+    match body.timeout_ms {
+        None => Ok(PROBE_PATIENCE_MAX),
+        Some(0) => Err(bad_timeout()),
+        Some(ms) => Ok(Duration::from_millis(ms).min(PROBE_PATIENCE_MAX)),
     }
-
-    fn room(&self) -> Result<&str, Refusal> {
-        match self.room.as_deref() {
-            None | Some("") => Err(Refusal::BadRequest(
-                "`room` is missing; expected is a room's name".to_owned(),
-            )),
-            Some(room) if room.len() > ROOM_BYTES_MAX => Err(Refusal::BadRequest(format!(
-                "`room` is {} bytes long; at most {ROOM_BYTES_MAX} are accepted",
-                room.len()
-            ))),
-            Some(room) => Ok(room),
-        }
-    }
-
-    /// Longer than the longest is the longest.
-    fn patience(&self) -> Result<Duration, Refusal> {
-        match self.timeout_ms {
-            None => Ok(PROBE_PATIENCE_MAX),
-            Some(0) => Err(bad_timeout()),
-            Some(ms) => Ok(Duration::from_millis(ms).min(PROBE_PATIENCE_MAX)),
-        }
-    }
-}
-
-fn bad_timeout() -> Refusal {
-    Refusal::BadRequest("`timeout_ms` is a whole number of milliseconds from 1; more than 5000 is 5000".to_owned())
 }
 
 /// What one socket did.
@@ -116,14 +59,9 @@ fn is_zero(count: &usize) -> bool {
 /// `POST /admin/api/probe`
 pub(super) async fn api(
     State(instruments): State<Instruments>,
-    viewer: Viewer,
-    headers: HeaderMap,
-    bytes: Bytes,
+    Order { viewer, body }: Order,
 ) -> Result<Json<Report>, Refusal> {
-    let body = Body::read(&headers, &bytes)?;
-    viewer.check_csrf(&headers, body.csrf_token.as_deref())?;
-    viewer.check_role()?;
-    let (room, patience) = (body.room()?, body.patience()?);
+    let (room, patience) = (body.room()?, patience(&body)?);
     let namespace = body
         .namespace
         .as_deref()
