@@ -82,8 +82,8 @@ fn tell(what: &str, mut times: Vec<Duration>) {
 }
 
 fn chat(store: &Arc<SqliteStore>, metrics: &Metrics) -> anyhow::Result<Arc<Chat>> {
-    let (_, io) = socketioxide::SocketIo::new_layer();
-    io.ns("/", async || {});
+    let (_, io) = rollcall_server::hub::adapter::layer(|builder| builder);
+    io.socket_io.ns("/", async || {});
     let clock: Arc<dyn chat_core::ports::Clock> = Arc::new(SystemClock);
     let hub = Hub::new(NodeId::parse("cost")?, Arc::clone(&clock), io, metrics.hub.clone());
     let ports = Ports {

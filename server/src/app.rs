@@ -16,7 +16,7 @@ use std::sync::Arc;
 use axum::Router;
 use chat_core::NodeId;
 use chat_core::ports::{Clock, DeliveryLog as _, IdSource, StoreError, Vitals as _};
-use socketioxide::SocketIo;
+use socketioxide::layer::SocketIoLayer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +37,7 @@ use crate::gateway::listener::Flow;
 use crate::gateway::rejected::RejectedRing;
 use crate::gateway::socketio::Gateway;
 use crate::hub::Hub;
+use crate::hub::adapter::{Io, RoomsAdapter, layer};
 use crate::identity::{
     AccountError, AccountPolicy, Authority, PasswordCost, Passwords, PublicKeyError, RateLimits, Tokens,
 };
@@ -184,7 +185,7 @@ impl App {
         AdminUi::open(
             admin_ui(&parts, &settings, &inspector, &background),
             settings.admin_ui,
-            &io,
+            &io.socket_io,
         );
         let operators = routes::operators(&parts, &settings, inspector, &background);
         let (main, admin) = match admin {
@@ -230,20 +231,21 @@ async fn listen(variable: &'static str, address: SocketAddr) -> Result<TcpListen
     })
 }
 
-fn socket_io() -> (socketioxide::layer::SocketIoLayer, SocketIo) {
-    SocketIo::builder()
-        .max_payload(PACKET_BYTES_MAX as u64)
-        .ws_max_message_size(PACKET_BYTES_MAX)
-        .ws_max_frame_size(PACKET_BYTES_MAX)
-        .ws_read_buffer_size(WEBSOCKET_READ_BUFFER_BYTES)
-        .max_buffer_size(SOCKET_BUFFER_PACKETS)
-        .ping_interval(PING_INTERVAL)
-        .ping_timeout(PING_TIMEOUT)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .build_layer()
+fn socket_io() -> (SocketIoLayer<RoomsAdapter>, Io) {
+    layer(|builder| {
+        builder
+            .max_payload(PACKET_BYTES_MAX as u64)
+            .ws_max_message_size(PACKET_BYTES_MAX)
+            .ws_max_frame_size(PACKET_BYTES_MAX)
+            .ws_read_buffer_size(WEBSOCKET_READ_BUFFER_BYTES)
+            .max_buffer_size(SOCKET_BUFFER_PACKETS)
+            .ping_interval(PING_INTERVAL)
+            .ping_timeout(PING_TIMEOUT)
+            .connect_timeout(CONNECT_TIMEOUT)
+    })
 }
 
-async fn build(settings: &Settings, metrics: Metrics, io: &SocketIo) -> Result<Parts, StartError> {
+async fn build(settings: &Settings, metrics: Metrics, io: &Io) -> Result<Parts, StartError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids: Arc<dyn IdSource> = Arc::new(UuidSource);
     let Database::Sqlite(path) = &settings.storage.database;
@@ -276,7 +278,7 @@ async fn build(settings: &Settings, metrics: Metrics, io: &SocketIo) -> Result<P
     });
     let gateway = Arc::new(gateway);
     Arc::clone(&gateway)
-        .open(io)
+        .open(&io.socket_io)
         .map_err(|error| StartError::Internal(error.to_string()))?;
     // One process is a cluster of one, whose bus cannot fail.
     metrics.bus.up.set(1.0);

@@ -29,6 +29,7 @@ use self::tally::{Tally, Totals};
 use crate::chat::directory::Entry;
 use crate::delivery::RollCall;
 use crate::delivery::ledger::Broadcast;
+use crate::hub::adapter::EncodedEvent;
 use crate::hub::lane::{Offer, Path};
 use crate::hub::socket::{Beginning, Wait};
 use crate::hub::{CloseReason, Hub, LiveSocket};
@@ -45,6 +46,21 @@ pub struct Fanout {
     tally: Arc<Tally>,
     roll_call: Arc<RollCall>,
     clock: Arc<dyn Clock>,
+}
+
+/// A conversation's room as it was looked at before the first hand-over.
+struct RoomNow<'a> {
+    name: &'a str,
+    /// Who is in it, if those are not exactly the ones who should be.
+    differs: Option<HashSet<socketioxide_core::Sid>>,
+}
+
+impl RoomNow<'_> {
+    fn lacks(&self, socket: &LiveSocket) -> bool {
+        self.differs
+            .as_ref()
+            .is_some_and(|in_room| !in_room.contains(&socket.room_key()))
+    }
 }
 
 /// What became of an attempt to put a socket back into its room.
@@ -168,19 +184,25 @@ impl Fanout {
         }
         let room = conversation_room(&conversation.id);
         let in_room = self.hub.room(&room);
-        let of_users = self
+        let (sockets, online) = self
             .hub
-            .sockets_of_all(conversation.participants.iter().map(|p| &p.user_id));
+            .live_sockets(conversation.participants.iter().map(|p| &p.user_id));
         let mut delivery = Delivery {
             participants: conversation.participants.len(),
-            online: of_users.len(),
+            online,
+            sockets: sockets.len(),
             ..Delivery::default()
         };
+        // Nearly always the room holds exactly those who should be in it, and nobody need be looked up in it.
+        let as_it_should_be = in_room.is_exactly(sockets.iter().map(|socket| socket.room_key()));
+        let room_now = RoomNow {
+            name: &room,
+            differs: (!as_it_should_be).then(|| in_room.to_set()),
+        };
         let at = self.clock.now();
-        for socket in of_users.iter().flatten() {
-            delivery.sockets += 1;
-            let room = (room.as_str(), &in_room);
-            self.hand_over(socket, message, &payload, room, at, &mut delivery);
+        let payload = self.hub.encode(name::NEW_MESSAGE, payload);
+        for socket in &sockets {
+            self.hand_over(socket, message, &payload, &room_now, at, &mut delivery);
         }
         // The canary looks at its own delivery; nobody else's figures know of it.
         if !entry.is_unseen() {
@@ -194,16 +216,16 @@ impl Fanout {
         &self,
         socket: &Arc<LiveSocket>,
         message: &Message,
-        payload: &RawValue,
-        (room, in_room): (&str, &HashSet<socketioxide_core::Sid>),
+        payload: &EncodedEvent,
+        room: &RoomNow<'_>,
         at: Timestamp,
         delivery: &mut Delivery,
     ) {
         let conversation = &message.conversation_id;
         // The look at the room is older than this moment: who is not in it is asked again, before their lane is. A leaving
         // client's lane ends before its place in the room does, so that a leave is never taken for a fault.
-        let outside = !in_room.contains(&socket.room_key()) && !socket.is_in(room);
-        let repair = (outside && socket.needs_repair(conversation)).then(|| self.repair(socket, message, room));
+        let outside = room.lacks(socket) && !socket.is_in(room.name);
+        let repair = (outside && socket.needs_repair(conversation)).then(|| self.repair(socket, message, room.name));
         let repaired = repair == Some(Repair::Joined);
         let path = if repaired { Path::Repair } else { Path::Room };
         let exception = |kind| {
@@ -321,15 +343,15 @@ impl Fanout {
 
     /// The numbers of now, with nothing handed over: what a repeated `client_message_id` is answered.
     pub fn census(&self, conversation: &Conversation, handed: Option<Seq>) -> Delivery {
-        let of_users = self
+        let (sockets, online) = self
             .hub
-            .sockets_of_all(conversation.participants.iter().map(|p| &p.user_id));
+            .live_sockets(conversation.participants.iter().map(|p| &p.user_id));
         let has_it = |socket: &&Arc<LiveSocket>| handed.is_some_and(|seq| socket.handed(&conversation.id) >= Some(seq));
         Delivery {
             participants: conversation.participants.len(),
-            online: of_users.len(),
-            sockets: of_users.iter().map(Vec::len).sum(),
-            handed_off: of_users.iter().flatten().filter(has_it).count(),
+            online,
+            sockets: sockets.len(),
+            handed_off: sockets.iter().filter(has_it).count(),
             ..Delivery::default()
         }
     }
@@ -367,9 +389,10 @@ impl Fanout {
     /// Says an event that may be dropped at a socket whose buffer is full: the next one of its kind replaces it.
     pub fn say_if_room<T: Serialize>(&self, sockets: &[Arc<LiveSocket>], event: &'static str, data: &T) {
         let Some(payload) = encode(data) else { return };
+        let payload = self.hub.encode(event, payload);
         let heard = sockets
             .iter()
-            .filter(|socket| socket.emit(event, &payload).is_ok())
+            .filter(|socket| socket.say_once(&payload).is_ok())
             .count();
         self.events.sent(event, heard as u64);
     }

@@ -4,10 +4,12 @@
 //! socket here; a room is what socketioxide's own adapter says it is (and, of plain WebSockets, which it does not know, [`plain`]); nobody else joins, leaves,
 //! emits or disconnects (clippy's `disallowed-methods` shuts the other ways).
 
+pub mod adapter;
 pub mod admins;
 pub mod happenings;
 pub mod inspect;
 pub mod lane;
+pub mod live_room;
 mod outlet;
 pub mod plain;
 pub mod probe;
@@ -23,14 +25,15 @@ use std::sync::Arc;
 use chat_core::ports::Clock;
 use chat_core::{NodeId, Sid, Timestamp, UserId};
 use parking_lot::{Mutex, RwLock};
-use socketioxide::SocketIo;
-use socketioxide::extract::SocketRef;
+use serde_json::value::RawValue;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use self::adapter::{EncodedEvent, Io, LiveRooms, SocketIo, SocketRef};
 use self::admins::Admins;
 use self::happenings::Happenings;
 use self::inspect::CHAT_NAMESPACE;
+use self::live_room::LiveRoom;
 use self::outlet::Outlet;
 use self::plain::{PlainLink, PlainRooms};
 pub use self::socket::{Caller, EmitError, LiveSocket};
@@ -84,6 +87,7 @@ pub struct Hub {
     started_at: Timestamp,
     clock: Arc<dyn Clock>,
     io: SocketIo,
+    live_rooms: LiveRooms,
     plain_rooms: Arc<PlainRooms>,
     // Guards the two maps together: a user is in `users` exactly while one of their sockets is in `sockets`.
     registry: RwLock<Registry>,
@@ -133,7 +137,7 @@ impl PresenceChanges {
 
 impl Hub {
     /// A hub over `io`, whose namespace `/` nobody else may touch.
-    pub fn new(node_id: NodeId, clock: Arc<dyn Clock>, io: SocketIo, metrics: HubMetrics) -> Self {
+    pub fn new(node_id: NodeId, clock: Arc<dyn Clock>, io: Io, metrics: HubMetrics) -> Self {
         Self {
             node_id,
             started_at: clock.now(),
@@ -141,7 +145,8 @@ impl Hub {
             happenings: Arc::default(),
             admins: Admins::default(),
             clock,
-            io,
+            io: io.socket_io,
+            live_rooms: io.rooms,
             plain_rooms: Arc::default(),
             registry: RwLock::default(),
             changes: watch::Sender::new(0),
@@ -399,12 +404,15 @@ impl Hub {
     }
 
     /// Who is in a room of namespace `/`, read from the live adapter.
-    #[expect(clippy::disallowed_methods, reason = "this is the one door")]
-    pub fn room(&self, room: &str) -> HashSet<socketioxide_core::Sid> {
-        let links = self.io.within(room.to_owned()).sockets();
-        let mut sids = links.into_iter().map(|socket| socket.id).collect();
+    pub fn room(&self, room: &str) -> LiveRoom {
+        let mut sids = self.live_rooms.members(room);
         self.plain_rooms.add_members(room, &mut sids);
-        sids
+        LiveRoom::of(sids)
+    }
+
+    /// Encodes an event once for all the sockets that it is handed to.
+    pub(crate) fn encode(&self, event: &'static str, data: Box<RawValue>) -> EncodedEvent {
+        self.live_rooms.encode(event, data)
     }
 
     /// Live rooms of namespace `/`, counted not longer than a second ago.
@@ -434,6 +442,21 @@ impl Hub {
     /// A user's live sockets.
     pub fn sockets_of(&self, user: &UserId) -> Vec<Arc<LiveSocket>> {
         self.registry.read().users.get(user).cloned().unwrap_or_default()
+    }
+
+    /// The live sockets of several users, under one look and in one list, and how many of the users have any.
+    pub fn live_sockets<'a>(&self, users: impl ExactSizeIterator<Item = &'a UserId>) -> (Vec<Arc<LiveSocket>>, usize) {
+        // Most have one, some have none, a few have more.
+        let mut sockets = Vec::with_capacity(users.len());
+        let mut online = 0;
+        let registry = self.registry.read();
+        for user in users {
+            if let Some(of_user) = registry.users.get(user).or_else(|| registry.unseen.get(user)) {
+                online += 1;
+                sockets.extend_from_slice(of_user);
+            }
+        }
+        (sockets, online)
     }
 
     /// The live sockets of several users, under one look; users without any are left out.

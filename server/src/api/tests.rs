@@ -122,8 +122,8 @@ impl<'a> Asked<'a> {
 /// The use cases over nobody's sockets.
 fn chat(store: &Arc<MemoryStore>, clock: &Arc<HandClock>, rates: &Arc<RateLimits>, metrics: &Metrics) -> Arc<Chat> {
     let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
-    let (_, io) = socketioxide::SocketIo::new_layer();
-    io.ns("/", async || {});
+    let (_, io) = crate::hub::adapter::layer(|builder| builder);
+    io.socket_io.ns("/", async || {});
     let node = chat_core::NodeId::parse("node").unwrap();
     let hub = Arc::new(Hub::new(node, Arc::clone(&clock), io, metrics.hub.clone()));
     let ports = Ports {

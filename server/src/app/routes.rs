@@ -24,6 +24,7 @@ use crate::api::{Api, ApiMetrics, framed};
 use crate::gateway::listener::{ConnInfo, LineListener};
 use crate::gateway::rejected::{Admission, AdmissionLayer, Fault};
 use crate::gateway::websocket::PlainDoor;
+use crate::hub::adapter::RoomsAdapter;
 use crate::identity::presented_token;
 use crate::limits::CONNECTIONS_MAX;
 use crate::settings::{Registration, Settings, client_address};
@@ -54,7 +55,7 @@ pub fn main(
     parts: &Arc<Parts>,
     settings: &Settings,
     listener: TcpListener,
-    socket_io: &SocketIoLayer,
+    socket_io: &SocketIoLayer<RoomsAdapter>,
     operators: Router,
 ) -> Listening {
     let router = crate::api::routes(api(parts, settings))
@@ -76,7 +77,7 @@ pub fn admin(
     parts: &Arc<Parts>,
     settings: &Settings,
     listener: TcpListener,
-    socket_io: &SocketIoLayer,
+    socket_io: &SocketIoLayer<RoomsAdapter>,
     operators: Router,
 ) -> Listening {
     let router = framed(operators, settings.allowed_origins.clone(), parts.metrics.http.clone());

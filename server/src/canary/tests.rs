@@ -4,7 +4,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chat_core::ports::StoreError;
 use chat_core::{Epoch, NodeId};
-use socketioxide::SocketIo;
 
 use super::*;
 use crate::chat::Ports;
@@ -27,8 +26,8 @@ fn here(patience: Duration, vitals: impl FnOnce(&Arc<MemoryStore>) -> Arc<dyn Vi
     let metrics = Metrics::new().unwrap();
     let store = Arc::new(MemoryStore::new());
     let clock: Arc<dyn Clock> = HandClock::at(1_800_000_000);
-    let (_layer, io) = SocketIo::new_layer();
-    io.ns("/", async || {});
+    let (_layer, io) = crate::hub::adapter::layer(|builder| builder);
+    io.socket_io.ns("/", async || {});
     let node = NodeId::parse("node").unwrap();
     let hub = Arc::new(Hub::new(node, Arc::clone(&clock), io, metrics.hub.clone()));
     let ports = Ports {

@@ -229,9 +229,10 @@ impl Feeder {
         let mut bytes = 0;
         for message in page {
             let Ok(payload) = to_raw_value(message) else { continue };
+            let payload = self.hub.encode(name::NEW_MESSAGE, payload);
             match socket.feed(conversation, message.seq, &payload, self.clock.now()) {
                 Some(Ok(())) => {
-                    bytes += payload.get().len() as u64;
+                    bytes += payload.data.get().len() as u64;
                     self.count(socket);
                 }
                 Some(Err(EmitError::Full)) => return Step::Full { moved: bytes > 0 },

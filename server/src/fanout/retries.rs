@@ -10,6 +10,7 @@ use std::time::Duration;
 use chat_core::delivery::ExceptionKind;
 use chat_core::ports::Clock;
 use chat_core::{ConversationId, Seq, Timestamp};
+use rollcall_protocol::event::name;
 
 use super::{Fanout, encode};
 use crate::delivery::notices::{Notice, NoticeKind};
@@ -118,6 +119,7 @@ impl Fanout {
         };
         for message in page.iter().filter(|message| seqs.contains(&message.seq)) {
             let Some(payload) = encode(message) else { continue };
+            let payload = self.hub.encode(name::NEW_MESSAGE, payload);
             // Looked at again under the lane's lock: the receipt may have come while the store was read.
             match socket.again(conversation, message.seq, &payload) {
                 Some(Ok(())) => {

@@ -16,8 +16,6 @@ use axum::extract::ConnectInfo;
 use http::request::Parts as HttpParts;
 use rollcall_protocol::request::Hello;
 use rollcall_protocol::{ErrorCode, WireError};
-use socketioxide::SocketIo;
-use socketioxide::extract::SocketRef;
 use socketioxide::handler::ConnectHandler;
 use socketioxide::socket::DisconnectReason;
 
@@ -26,6 +24,7 @@ use self::packet::{RawAuth, RawEvent};
 use super::listener::{ConnInfo, Line};
 use super::rejected::{Fault, OperatorsDoor, RejectedRing, Rejection};
 use crate::chat::Chat;
+use crate::hub::adapter::{SocketIo, SocketRef};
 use crate::hub::plain::{PlainLink, PlainRooms};
 use crate::hub::{Caller, CloseReason, Hub, LiveSocket};
 use crate::identity::{AuthError, Authority, Identity, TokenError, presented_token};

@@ -9,9 +9,9 @@ use http::request::Parts;
 use parking_lot::RwLock;
 use serde::ser::{Serialize, SerializeTuple, Serializer};
 use serde_json::value::RawValue;
-use socketioxide::extract::SocketRef;
 use socketioxide::{SendError, SocketError, TransportType};
 
+use super::adapter::SocketRef;
 use super::inspect::kind_of;
 use super::view::{MemberView, NamespaceView, RoomDetail, RoomView, SocketView};
 use super::{EmitError, Hub};

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use chat_core::ids::{CONVERSATION_ROOM_PREFIX, USER_ROOM_PREFIX, conversation_room};
 use chat_core::{Conversation, ConversationId, Sid};
-use socketioxide::extract::SocketRef;
 
+use super::adapter::SocketRef;
 use super::lane::Mode;
 use super::similar::similar;
 use super::view::{LaneView, MemberView, MissingView, NamespaceView, RoomKind, RoomView, SocketView};
@@ -103,8 +103,8 @@ impl Hub {
                 stranger: false,
             }
         };
-        let sids = self.room(room).into_iter();
-        let sockets = sids.filter_map(|sid| self.socket(sid.as_str()));
+        let live = self.room(room);
+        let sockets = live.iter().filter_map(|sid| self.socket(sid.as_str()));
         let mut members: Vec<MemberView> = sockets.map(member).collect();
         members.sort_by(|a, b| (&a.username, &a.sid).cmp(&(&b.username, &b.sid)));
         (room_view(room, members.len()), members)
@@ -112,7 +112,7 @@ impl Hub {
 
     /// Participants of the conversation who are online with sockets that are not in its room, though they did not leave it.
     pub fn missing(&self, conversation: &Conversation) -> Vec<MissingView> {
-        let room = self.room(&conversation_room(&conversation.id));
+        let room = self.room(&conversation_room(&conversation.id)).to_set();
         conversation
             .participants
             .iter()

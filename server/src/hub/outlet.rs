@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
-use socketioxide::extract::SocketRef;
 use socketioxide::{SendError, SocketError};
 use socketioxide_core::Sid;
 
+use super::adapter::{EncodedEvent, SocketRef};
 use super::plain::PlainLink;
 use super::{CloseReason, EmitError};
 
@@ -67,6 +67,15 @@ impl Outlet {
                 tracing::error!(event, %error, "an event could not be encoded");
                 Ok(())
             }
+        }
+    }
+
+    /// The same for an event that is encoded already.
+    pub(super) fn hand(&self, event: &EncodedEvent) -> Result<(), EmitError> {
+        match self {
+            Outlet::Plain(link) => link.emit(event.event, &event.data),
+            Outlet::SocketIo(link) if link.connected() => event.hand_to(link.id),
+            Outlet::SocketIo(_) => Err(EmitError::Closed),
         }
     }
 

@@ -60,7 +60,7 @@ impl PlainRooms {
     }
 
     /// Adds the plain sockets in that room.
-    pub(super) fn add_members(&self, room: &str, to: &mut HashSet<Sid>) {
+    pub(super) fn add_members(&self, room: &str, to: &mut Vec<Sid>) {
         if let Some(sids) = self.0.read().of_room.get(room) {
             to.extend(sids);
         }
@@ -273,8 +273,9 @@ mod tests {
         one.join("b");
         two.join("a");
         two.join("a");
-        let mut in_a = HashSet::new();
+        let mut in_a = Vec::new();
         rooms.add_members("a", &mut in_a);
+        let in_a: HashSet<Sid> = in_a.into_iter().collect();
         assert_eq!((in_a, rooms.sockets()), (HashSet::from([one.sid(), two.sid()]), 2));
         one.leave_all();
         assert_eq!((rooms.sizes(), rooms.sockets()), (vec![("a".to_owned(), 1)], 1));

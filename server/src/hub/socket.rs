@@ -11,13 +11,13 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use chat_core::{ConversationId, Role, Seq, Sid, Timestamp, User, UserId};
 use parking_lot::Mutex;
-use rollcall_protocol::event::name;
 use serde_json::value::RawValue;
 
 use self::ahead::Ahead;
 pub(crate) use self::opening::Beginning;
 use self::opening::Outbox;
 pub use self::opening::Wait;
+use super::adapter::EncodedEvent;
 use super::lane::Lane;
 use super::outlet::Outlet;
 use super::tap::Tap;
@@ -263,14 +263,22 @@ impl LiveSocket {
         Ok(())
     }
 
+    /// Says an event that is encoded already, once.
+    pub(crate) fn say_once(&self, event: &EncodedEvent) -> Result<(), EmitError> {
+        self.outlet.hand(event)?;
+        self.ahead.said(event.event.len() + event.data.get().len());
+        self.tap.went_out(self, event.event, event.data.get());
+        Ok(())
+    }
+
     /// Hands a message over. Full is also a socket that has too many bytes before it still: the heartbeat queues behind them, and a client
     /// that reads slowly but steadily would be closed for not answering it.
-    fn emit_message(&self, payload: &RawValue) -> Result<(), EmitError> {
+    fn emit_message(&self, message: &EncodedEvent) -> Result<(), EmitError> {
         // Long polling writes when it is asked; its connection tells nothing of what waits.
         if self.has_own_line() && self.ahead.bytes(self.bytes_written()) > SOCKET_BYTES_AHEAD_MAX {
             return Err(EmitError::Full);
         }
-        self.emit(name::NEW_MESSAGE, payload)
+        self.say_once(message)
     }
 }
 

@@ -114,7 +114,7 @@ fn chat(
     rates: &Arc<RateLimits>,
     metrics: &Metrics,
 ) -> Arc<Chat> {
-    let (_, io) = socketioxide::SocketIo::new_layer();
+    let (_, io) = rollcall_server::hub::adapter::layer(|builder| builder);
     let node = NodeId::parse(crate::fake::NODE).unwrap();
     let hub = Arc::new(Hub::new(node, Arc::clone(clock), io, metrics.hub.clone()));
     let ports = Ports {

@@ -8,7 +8,6 @@ use chat_core::ids::{ClientMessageId, InvalidId};
 use chat_core::ports::{Accounts as _, Clock, IdSource as _, StoreError};
 use chat_core::{ConversationId, MessageId, NodeId, UserId};
 use rollcall_protocol::WireError;
-use socketioxide::SocketIo;
 
 use crate::chat::assembly::assemble;
 use crate::chat::{Chat, Ports};
@@ -92,7 +91,7 @@ fn chat(store: &Arc<SqliteStore>) -> Result<Arc<Chat>, StoredError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let metrics = Metrics::new().map_err(|error| StoredError::Internal(error.to_string()))?;
     let node = NodeId::parse(UuidSource.user_id().as_str())?;
-    let (_layer, io) = SocketIo::new_layer();
+    let (_layer, io) = crate::hub::adapter::layer(|builder| builder);
     let hub = Arc::new(Hub::new(node, Arc::clone(&clock), io, metrics.hub.clone()));
     let ports = Ports {
         accounts: store.clone(),

@@ -7,12 +7,12 @@ use std::time::Duration;
 use rollcall_protocol::{ErrorCode, ShapeError, WireError};
 use serde::Serialize;
 use serde_json::Value;
-use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::AckSender;
 use socketioxide::handler::{FromConnectParts, FromMessageParts};
 use socketioxide::socket::Socket;
 use socketioxide::{SendError, SocketError};
 
+use crate::hub::adapter::RoomsAdapter;
 use crate::hub::plain::PlainLink;
 use crate::hub::{CloseReason, EmitError};
 
@@ -22,10 +22,10 @@ type Raw = socketioxide_core::Value;
 #[derive(Debug)]
 pub struct RawAuth(Option<String>);
 
-impl FromConnectParts<LocalAdapter> for RawAuth {
+impl FromConnectParts<RoomsAdapter> for RawAuth {
     type Error = Infallible;
 
-    fn from_connect_parts(_: &Arc<Socket<LocalAdapter>>, auth: &Option<Raw>) -> Result<Self, Infallible> {
+    fn from_connect_parts(_: &Arc<Socket<RoomsAdapter>>, auth: &Option<Raw>) -> Result<Self, Infallible> {
         Ok(Self(match auth {
             Some(Raw::Str(text, _)) => Some(text.to_string()),
             Some(Raw::Bytes(_)) | None => None,
@@ -67,11 +67,11 @@ enum Body {
     },
 }
 
-impl FromMessageParts<LocalAdapter> for RawEvent {
+impl FromMessageParts<RoomsAdapter> for RawEvent {
     type Error = Infallible;
 
     fn from_message_parts(
-        socket: &Arc<Socket<LocalAdapter>>,
+        socket: &Arc<Socket<RoomsAdapter>>,
         value: &mut Raw,
         ack_id: &Option<i64>,
     ) -> Result<Self, Infallible> {
@@ -180,7 +180,7 @@ pub struct Answer(Route);
 #[derive(Clone)]
 enum Route {
     Ack {
-        socket: Arc<Socket<LocalAdapter>>,
+        socket: Arc<Socket<RoomsAdapter>>,
         ack_id: Option<i64>,
     },
     Reply {

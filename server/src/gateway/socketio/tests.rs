@@ -77,7 +77,7 @@ impl Here {
             gates: gated::Gates::default(),
         });
         let authority = Arc::new(authority(&stored.store, &clock, OPEN));
-        let (layer, io) = SocketIo::new_layer();
+        let (layer, io) = crate::hub::adapter::layer(|builder| builder);
         let clock: Arc<dyn Clock> = clock;
         let node = NodeId::parse("node").unwrap();
         let hub = Arc::new(Hub::new(node, Arc::clone(&clock), io.clone(), metrics.hub.clone()));
@@ -103,7 +103,7 @@ impl Here {
             proxies: TrustedProxies::default(),
             metrics: metrics.gateway.clone(),
         });
-        Arc::new(gateway).open(&io).unwrap();
+        Arc::new(gateway).open(&io.socket_io).unwrap();
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = tcp.local_addr().unwrap();
         let listener = LineListener::new(tcp, 100, metrics.gateway.accept_errors.clone());

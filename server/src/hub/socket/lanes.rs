@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
 use chat_core::{ConversationId, Seq, Timestamp};
-use serde_json::value::RawValue;
 
 use super::{EmitError, HeldLane, LiveSocket};
+use crate::hub::adapter::EncodedEvent;
 use crate::hub::lane::{Lane, Mode, Offer, Outstanding, Path, Turn};
 use crate::limits::FORMER_LANES_MAX;
 
@@ -16,7 +16,7 @@ impl LiveSocket {
         &self,
         conversation: &ConversationId,
         seq: Seq,
-        payload: &RawValue,
+        message: &EncodedEvent,
         how: (Path, Timestamp),
     ) -> Offer {
         let mut lanes = self.lanes.lock();
@@ -40,7 +40,7 @@ impl LiveSocket {
                 self.lags(how.1);
                 Offer::Lagging
             }
-            Turn::Now => match self.first_emit(payload) {
+            Turn::Now => match self.first_emit(message) {
                 Ok(()) => {
                     lane.handed_over(seq);
                     if self.caller.receipts {
@@ -58,11 +58,11 @@ impl LiveSocket {
         }
     }
 
-    fn first_emit(&self, payload: &RawValue) -> Result<(), EmitError> {
+    fn first_emit(&self, message: &EncodedEvent) -> Result<(), EmitError> {
         if self.faults.drops_handover() {
             return Ok(());
         }
-        self.emit_message(payload)
+        self.emit_message(message)
     }
 
     /// Opens a lane that begins after `handed`, while messages up to `head` exist; a lane that is there only learns of the head. True when the
@@ -108,7 +108,7 @@ impl LiveSocket {
         &self,
         conversation: &ConversationId,
         seq: Seq,
-        payload: &RawValue,
+        message: &EncodedEvent,
         at: Timestamp,
     ) -> Option<Result<(), EmitError>> {
         let mut lanes = self.lanes.lock();
@@ -116,7 +116,7 @@ impl LiveSocket {
         if seq != lane.handed.next() {
             return None;
         }
-        let outcome = self.emit_message(payload);
+        let outcome = self.emit_message(message);
         match outcome {
             Ok(()) => {
                 lane.fed(seq);
@@ -270,12 +270,12 @@ impl LiveSocket {
         &self,
         conversation: &ConversationId,
         seq: Seq,
-        payload: &RawValue,
+        message: &EncodedEvent,
     ) -> Option<Result<(), EmitError>> {
         let mut lanes = self.lanes.lock();
         let lane = lanes.get_mut(conversation)?;
         let waits = lane.outstanding.iter_mut().find(|waits| waits.seq == seq)?;
-        let outcome = self.emit_message(payload);
+        let outcome = self.emit_message(message);
         if outcome.is_ok() {
             waits.attempts = waits.attempts.saturating_add(1);
         }
