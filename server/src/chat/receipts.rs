@@ -3,12 +3,12 @@
 //! A receipt moves the user's cursor in the conversation (in memory at once, in the store in batches), closes what its own socket was
 //! waiting for, and is told to the others, many at a time.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chat_core::delivery::Cursor;
 use chat_core::ports::DeliveryLog;
-use chat_core::{ConversationId, Seq, UserId};
+use chat_core::{ConversationId, Seq, Sid, UserId};
 use parking_lot::Mutex;
 use rollcall_protocol::WireError;
 use rollcall_protocol::event::{Cursor as CursorView, Receipts, name};
@@ -19,27 +19,41 @@ use super::refusal::{from_store, not_participant};
 use super::{Actor, Chat};
 use crate::delivery::notices::{Notice, NoticeKind};
 use crate::hub::LiveSocket;
-use crate::limits::{RECEIPTS_COALESCED, RECEIPTS_PARTICIPANTS_MAX};
+use crate::limits::{RECEIPTS_COALESCED, RECEIPTS_PARTICIPANTS_MAX, RECEIPTS_STORED_EVERY};
 
 /// Cursors that moved and are not stored, or not told, yet. Bounded by participants: each is in it once.
 #[derive(Default)]
 pub struct MovedCursors {
     unsaved: Mutex<HashMap<(ConversationId, UserId), (Seq, Seq)>>,
-    untold: Mutex<HashMap<ConversationId, HashSet<UserId>>>,
+    untold: Mutex<HashMap<ConversationId, HashMap<UserId, Mover>>>,
     // One writer at a time: a batch that failed is put back before the next one is taken.
     saving: tokio::sync::Mutex<()>,
 }
 
+/// Which of a user's sockets moved a cursor since it was told last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Mover {
+    /// This one alone: it knows.
+    One(Sid),
+    /// More than one: none of them knows all of it.
+    Several,
+}
+
 impl MovedCursors {
-    fn note(&self, conversation: &ConversationId, user: &UserId, received: Seq, read: Seq) {
+    fn note(&self, conversation: &ConversationId, socket: &LiveSocket, received: Seq, read: Seq) {
+        let user = socket.user_id();
         self.unsaved
             .lock()
             .insert((conversation.clone(), user.clone()), (received, read));
-        self.untold
-            .lock()
-            .entry(conversation.clone())
-            .or_default()
-            .insert(user.clone());
+        let mut untold = self.untold.lock();
+        let movers = untold.entry(conversation.clone()).or_default();
+        match movers.get_mut(user) {
+            Some(Mover::One(sid)) if *sid == socket.sid => {}
+            Some(mover) => *mover = Mover::Several,
+            None => {
+                movers.insert(user.clone(), Mover::One(socket.sid.clone()));
+            }
+        }
     }
 
     /// Stores what is not stored yet: everybody's, or one user's. What could not be stored stays.
@@ -91,20 +105,23 @@ impl Chat {
             .await
             .map_err(|error| from_store(&error))?;
         if let Some((received, read)) = cursors.advance(actor.id(), received, read) {
-            self.moved_cursors.note(&id, actor.id(), received, read);
+            self.moved_cursors.note(&id, socket, received, read);
             entry.cursors_moved();
         }
         self.roll_call.confirmed(socket, &id, received, self.ports.clock.now());
         Ok(())
     }
 
-    /// Stores and tells receipts at every interval until the task is dropped.
+    /// Tells receipts at every interval, and stores them at some, until the task is dropped.
     pub async fn run_receipts(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(RECEIPTS_COALESCED);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
+        for tick in (1..=RECEIPTS_STORED_EVERY).cycle() {
             ticks.tick().await;
             self.tell_receipts();
+            if tick < RECEIPTS_STORED_EVERY {
+                continue;
+            }
             self.moved_cursors.save(&*self.ports.deliveries, None).await;
             self.roll_call.announcements.save(&*self.ports.deliveries).await;
         }
@@ -122,17 +139,17 @@ impl Chat {
 
     fn tell_receipts(&self) {
         let untold = std::mem::take(&mut *self.moved_cursors.untold.lock());
-        for (id, users) in untold {
+        for (id, movers) in untold {
             if let Some(entry) = self.directory.cached(&id) {
-                self.tell_receipts_of(&entry, &users);
+                self.tell_receipts_of(&entry, &movers);
             }
         }
     }
 
-    fn tell_receipts_of(&self, entry: &Entry, users: &HashSet<UserId>) {
+    fn tell_receipts_of(&self, entry: &Entry, movers: &HashMap<UserId, Mover>) {
         let conversation = entry.conversation();
-        let users: Vec<CursorView> = users
-            .iter()
+        let users: Vec<CursorView> = movers
+            .keys()
             .filter_map(|user| {
                 let (received, read) = entry.cursor_of(user)?;
                 Some(CursorView {
@@ -168,9 +185,16 @@ impl Chat {
                 everybody,
             );
         } else {
-            // In a crowd each user's own sockets still agree on what is unread.
+            // In a crowd each user's own sockets still agree on what is unread; the one that said it knows.
             for user in users {
-                let own = vec![self.hub.sockets_of(&user.user_id)];
+                let mut own = self.hub.sockets_of(&user.user_id);
+                if let Some(Mover::One(sid)) = movers.get(&user.user_id) {
+                    own.retain(|socket| socket.sid != *sid);
+                }
+                if own.is_empty() {
+                    continue;
+                }
+                let own = vec![own];
                 told(
                     &Receipts {
                         conversation_id: conversation.id.clone(),

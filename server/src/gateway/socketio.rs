@@ -6,6 +6,7 @@
 
 pub mod dispatch;
 pub mod inbox;
+mod intake;
 pub mod packet;
 
 use std::fmt;
@@ -20,7 +21,8 @@ use socketioxide::handler::ConnectHandler;
 use socketioxide::socket::DisconnectReason;
 
 use self::inbox::Inbox;
-use self::packet::{RawAuth, RawEvent};
+use self::intake::Intake;
+use self::packet::RawAuth;
 use super::listener::{ConnInfo, Line};
 use super::rejected::{Fault, OperatorsDoor, RejectedRing, Rejection};
 use crate::chat::Chat;
@@ -203,12 +205,9 @@ impl Gateway {
     }
 
     fn listen(self: &Arc<Self>, socket: &SocketRef, inbox: &Arc<Inbox>) {
-        let (gateway, events) = (Arc::clone(self), Arc::clone(inbox));
-        socket.on_fallback(move |event: RawEvent| {
-            // Here, before the future, is where order is kept: socketioxide spawns each future as a task of its own.
-            let received = gateway.receive(&events, event);
-            let (gateway, inbox) = (Arc::clone(&gateway), Arc::clone(&events));
-            async move { gateway.received(&inbox, received).await }
+        socket.on_fallback(Intake {
+            gateway: Arc::clone(self),
+            inbox: Arc::clone(inbox),
         });
         let (gateway, events) = (Arc::clone(self), Arc::clone(inbox));
         socket.on_disconnect(move |socket: SocketRef, reason: DisconnectReason| async move {

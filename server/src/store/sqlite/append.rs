@@ -1,4 +1,7 @@
 //! Appending messages: a whole run of drafts by three statements.
+//!
+//! The database works in a thread of its own, and to wake it and be woken by it costs as much as the statements themselves. So a
+//! run that is a transaction of its own, which under load nearly every one is, goes there twice and not five times.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -12,7 +15,7 @@ use sqlx::{Row as _, SqliteConnection};
 use super::errors::unavailable;
 use super::messages;
 use super::rows;
-use super::writer::{AppendAnswer, Job};
+use super::writer::{AppendAnswer, Failed, Job, command};
 
 /// Drafts that queued next to each other.
 #[derive(Default)]
@@ -39,14 +42,18 @@ impl AppendRun {
     }
 }
 
-#[async_trait]
-impl Job for AppendRun {
-    fn operations(&self) -> usize {
-        self.drafts.len()
-    }
+/// What of its transaction a run carries out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// Neither begin nor end: others are in it too.
+    Within,
+    /// All of it.
+    Whole,
+}
 
-    async fn run(&mut self, db: &mut SqliteConnection) -> Result<(), StoreError> {
-        match append(db, &self.drafts).await {
+impl AppendRun {
+    async fn append(&mut self, db: &mut SqliteConnection, extent: Extent) -> Result<(), StoreError> {
+        match append(db, &self.drafts, extent).await {
             Ok(outcomes) => {
                 self.outcomes = outcomes;
                 Ok(())
@@ -55,6 +62,26 @@ impl Job for AppendRun {
                 self.outcomes = self.drafts.iter().map(|_| Err(error.clone().into())).collect();
                 Err(error)
             }
+        }
+    }
+}
+
+#[async_trait]
+impl Job for AppendRun {
+    fn operations(&self) -> usize {
+        self.drafts.len()
+    }
+
+    async fn run(&mut self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+        self.append(db, Extent::Within).await
+    }
+
+    async fn transact(&mut self, db: &mut SqliteConnection) -> Result<(), Failed> {
+        match self.append(db, Extent::Whole).await {
+            Ok(()) => Ok(()),
+            // The lock was not had: no draft is to blame, and none would fare better alone.
+            Err(error) if error.trouble() == StoreTrouble::Busy => Err(Failed::Group(error)),
+            Err(error) => Err(Failed::Job(error)),
         }
     }
 
@@ -86,15 +113,24 @@ impl Job for AppendRun {
     }
 }
 
-async fn append(db: &mut SqliteConnection, drafts: &[Draft]) -> Result<Vec<Result<Appended, AppendError>>, StoreError> {
-    let found = look_up(db, drafts).await?;
+async fn append(
+    db: &mut SqliteConnection,
+    drafts: &[Draft],
+    extent: Extent,
+) -> Result<Vec<Result<Appended, AppendError>>, StoreError> {
+    let found = look_up(db, drafts, extent).await?;
     let mut plan = Plan::default();
     let decisions: Vec<Decision> = drafts
         .iter()
         .zip(found)
         .map(|(draft, found)| plan.decide(draft, found))
         .collect();
-    plan.write(db).await?;
+    // What is stored already is read before the transaction ends.
+    let reads = decisions
+        .iter()
+        .any(|decision| matches!(decision, Decision::RepeatStored(..)));
+    let ends_with_write = extent == Extent::Whole && !reads && !plan.messages.is_empty();
+    plan.write(db, ends_with_write).await?;
     let mut outcomes: Vec<Result<Appended, AppendError>> = Vec::with_capacity(drafts.len());
     for decision in decisions {
         outcomes.push(match decision {
@@ -105,6 +141,9 @@ async fn append(db: &mut SqliteConnection, drafts: &[Draft]) -> Result<Vec<Resul
             }
             Decision::Refused(error) => Err(error),
         });
+    }
+    if extent == Extent::Whole && !ends_with_write {
+        command(db, "COMMIT").await.map_err(Failed::into_error)?;
     }
     Ok(outcomes)
 }
@@ -118,7 +157,9 @@ struct Found {
     answered: bool,
 }
 
-pub(super) const LOOK_UP: &str = "
+macro_rules! look_up {
+    () => {
+        "
     SELECT d.key, c.conversation_key, c.last_seq, u.user_key, u.display_name, earlier.seq, answered.seq
     FROM json_each(?1) AS d
     LEFT JOIN conversations AS c ON c.id = d.value ->> 0
@@ -126,14 +167,23 @@ pub(super) const LOOK_UP: &str = "
     LEFT JOIN messages AS earlier
         ON earlier.conversation_key = c.conversation_key AND earlier.sender_key = u.user_key
         AND earlier.client_message_id = d.value ->> 2
-    LEFT JOIN messages AS answered ON answered.id = d.value ->> 3 AND answered.conversation_key = c.conversation_key";
+    LEFT JOIN messages AS answered ON answered.id = d.value ->> 3 AND answered.conversation_key = c.conversation_key"
+    };
+}
 
-async fn look_up(db: &mut SqliteConnection, drafts: &[Draft]) -> Result<Vec<Found>, StoreError> {
+pub(super) const LOOK_UP: &str = look_up!();
+const BEGIN_AND_LOOK_UP: &str = concat!("BEGIN IMMEDIATE;", look_up!());
+
+async fn look_up(db: &mut SqliteConnection, drafts: &[Draft], extent: Extent) -> Result<Vec<Found>, StoreError> {
     let asked: Vec<_> = drafts
         .iter()
         .map(|d| (&d.conversation_id, &d.sender_id, &d.client_message_id, &d.reply_to))
         .collect();
-    let rows = sqlx::query(LOOK_UP)
+    let statement = match extent {
+        Extent::Within => LOOK_UP,
+        Extent::Whole => BEGIN_AND_LOOK_UP,
+    };
+    let rows = sqlx::query(statement)
         .bind(rows::to_json(&asked)?)
         .fetch_all(db)
         .await
@@ -235,26 +285,21 @@ impl Plan {
         Decision::New(message)
     }
 
-    async fn write(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+    /// Writes the messages and moves the heads; with `commits` also ends the transaction.
+    async fn write(&self, db: &mut SqliteConnection, commits: bool) -> Result<(), StoreError> {
         if self.messages.is_empty() {
             return Ok(());
         }
         let (rows, contents) = self.as_parameters()?;
-        sqlx::query(INSERT)
+        let heads: Vec<_> = self.last_seqs.iter().collect();
+        // The statements' parameters are numbered through: they are carried out one after the other, with one set of values.
+        sqlx::query(if commits { WRITE_AND_COMMIT } else { WRITE })
             .bind(rows)
             .bind(contents)
+            .bind(rows::to_json(&heads)?)
             .execute(&mut *db)
             .await
             .map_err(|error| unavailable(&error))?;
-        let heads: Vec<_> = self.last_seqs.iter().collect();
-        sqlx::query(
-            "UPDATE conversations SET last_seq = h.value ->> 1 FROM json_each(?1) AS h
-             WHERE conversation_key = h.value ->> 0",
-        )
-        .bind(rows::to_json(&heads)?)
-        .execute(&mut *db)
-        .await
-        .map_err(|error| unavailable(&error))?;
         Ok(())
     }
 
@@ -279,12 +324,21 @@ impl Plan {
     }
 }
 
-const INSERT: &str = "
+macro_rules! write_messages {
+    () => {
+        "
     INSERT INTO messages (conversation_key, seq, id, sender_key, content, created_at, client_message_id, reply_to)
     SELECT m.value ->> '$[0][0]', m.value ->> '$[0][1]', m.value ->> '$[0][2]', m.value ->> '$[0][3]',
            CAST(substr(?2, m.value ->> 1, m.value ->> 2) AS TEXT),
            m.value ->> 3, m.value ->> 4, m.value ->> 5
-    FROM json_each(?1) AS m";
+    FROM json_each(?1) AS m;
+    UPDATE conversations SET last_seq = h.value ->> 1 FROM json_each(?3) AS h
+    WHERE conversation_key = h.value ->> 0;"
+    };
+}
+
+const WRITE: &str = write_messages!();
+const WRITE_AND_COMMIT: &str = concat!(write_messages!(), "COMMIT");
 
 fn unknown_sender(draft: &Draft) -> StoreError {
     StoreError::Unavailable {

@@ -17,7 +17,7 @@ use chat_core::ports::{AppendError, Appended, StoreError, StoreTrouble};
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
-pub(super) use self::group::Job;
+pub(super) use self::group::{Failed, Job, command};
 use super::append::AppendRun;
 use super::errors::{Stop, unavailable};
 use super::identity::FileIdentity;

@@ -18,6 +18,13 @@ pub(in crate::store::sqlite) trait Job: Send {
     /// called again after a rollback.
     async fn run(&mut self, db: &mut SqliteConnection) -> Result<(), StoreError>;
 
+    /// Carries them out in a transaction of their own. On failure the caller rolls back.
+    async fn transact(&mut self, db: &mut SqliteConnection) -> Result<(), Failed> {
+        command(db, BEGIN).await?;
+        self.run(db).await.map_err(Failed::Job)?;
+        command(db, COMMIT).await
+    }
+
     /// The same operations, one job each.
     fn apart(self: Box<Self>) -> Vec<Box<dyn Job>>;
 
@@ -74,6 +81,10 @@ impl<C: Change> Job for Waiting<C> {
     }
 }
 
+/// IMMEDIATE: the lock is had before anything is read, so that nothing that was read can have changed.
+const BEGIN: &str = "BEGIN IMMEDIATE";
+const COMMIT: &str = "COMMIT";
+
 /// How a group is carried out.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
@@ -85,7 +96,7 @@ pub(super) enum Mode {
 
 /// Why a transaction was not committed.
 #[derive(Debug)]
-pub(super) enum Failed {
+pub(in crate::store::sqlite) enum Failed {
     /// One of the jobs failed.
     Job(StoreError),
     /// The transaction itself.
@@ -99,7 +110,7 @@ impl Failed {
         }
     }
 
-    pub(super) fn into_error(self) -> StoreError {
+    pub(in crate::store::sqlite) fn into_error(self) -> StoreError {
         match self {
             Failed::Job(error) | Failed::Group(error) => error,
         }
@@ -108,15 +119,17 @@ impl Failed {
 
 /// Carries out every job in one transaction. On failure the caller rolls back.
 pub(super) async fn transact(db: &mut SqliteConnection, jobs: &mut [Box<dyn Job>], mode: Mode) -> Result<(), Failed> {
-    // IMMEDIATE: the lock is had before anything is read, so that nothing that was read can have changed.
-    command(db, "BEGIN IMMEDIATE").await?;
+    if let ([job], Mode::Together) = (&mut *jobs, mode) {
+        return job.transact(db).await;
+    }
+    command(db, BEGIN).await?;
     for job in jobs {
         match mode {
             Mode::Together => job.run(db).await.map_err(Failed::Job)?,
             Mode::Apart => within_savepoint(db, job.as_mut()).await?,
         }
     }
-    command(db, "COMMIT").await
+    command(db, COMMIT).await
 }
 
 async fn within_savepoint(db: &mut SqliteConnection, job: &mut dyn Job) -> Result<(), Failed> {
@@ -131,7 +144,7 @@ async fn within_savepoint(db: &mut SqliteConnection, job: &mut dyn Job) -> Resul
     command(db, "RELEASE job").await
 }
 
-async fn command(db: &mut SqliteConnection, sql: &'static str) -> Result<(), Failed> {
+pub(in crate::store::sqlite) async fn command(db: &mut SqliteConnection, sql: &'static str) -> Result<(), Failed> {
     match sqlx::query(sql).execute(db).await {
         Ok(_) => Ok(()),
         Err(error) => Err(Failed::Group(unavailable(&error))),
