@@ -210,7 +210,7 @@ pub(crate) struct ProbeArgs {
 pub(crate) struct DoctorArgs {
     /// The server's address, as a client is given it; else that of `--url`.
     pub(crate) address: Option<String>,
-    /// Do not wait for a heartbeat (25 s on most servers).
+    /// Do not wait until the connection has stood idle between two heartbeats (25 s on most servers).
     #[arg(long)]
     pub(crate) quick: bool,
     /// Only this check, and what it needs; several times for several.

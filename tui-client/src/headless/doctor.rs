@@ -17,6 +17,7 @@ mod chat;
 mod check;
 mod cors;
 mod handshake;
+mod heartbeat;
 mod patient;
 mod polling;
 mod reach;
@@ -129,7 +130,7 @@ impl Examination {
             Check::Signature => token::signature(patient).await,
             Check::AutoJoin => chat::auto_join(patient).await,
             Check::Echo => chat::echo(patient, self.args.event.as_deref()).await,
-            Check::Heartbeat => wire::heartbeat(patient, self.args.quick).await,
+            Check::Heartbeat => heartbeat::heartbeat(patient, self.args.quick).await,
         }
     }
 }
