@@ -23,6 +23,7 @@ mod polling;
 mod reach;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod token;
 mod wire;
 
@@ -114,7 +115,7 @@ impl Examination {
         match check {
             Check::Dns => reach::dns(patient).await,
             Check::Tcp => reach::tcp(patient).await,
-            Check::Tls => reach::tls(patient).await,
+            Check::Tls => tls::tls(patient).await,
             Check::Http => reach::http(patient).await,
             Check::Clock => reach::clock(patient),
             Check::Path => handshake::path(patient).await,

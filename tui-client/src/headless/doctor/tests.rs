@@ -6,7 +6,8 @@ use super::broken::{Broken, Fault, ORIGIN, SIGNATURE};
 use super::*;
 use crate::args::{Args, Command};
 
-async fn examined(url: &str, more: &[&str]) -> Vec<Finding> {
+/// Whom to look at, and how.
+pub(super) async fn patient(url: &str, more: &[&str]) -> (Patient, DoctorArgs) {
     let claims = crate::jwt::encode(br#"{"sub":"u1","exp":4102444800}"#);
     let token = format!("eyJhbGciOiJIUzI1NiJ9.{claims}.{SIGNATURE}");
     let mut line = vec!["rollcall-tui", "doctor", url, "--timeout", "1500ms", "--origin", ORIGIN];
@@ -18,15 +19,19 @@ async fn examined(url: &str, more: &[&str]) -> Vec<Finding> {
     let Some(Command::Doctor(doctor)) = args.command else {
         panic!()
     };
-    let patient = Patient::new(&args.server, &doctor).await.unwrap();
-    patient.examined(doctor).await
+    (Patient::new(&args.server, &doctor).await.unwrap(), doctor)
 }
 
-fn of(found: &[Finding], check: Check) -> &Finding {
+async fn examined(url: &str, more: &[&str]) -> Vec<Finding> {
+    let (patient, args) = patient(url, more).await;
+    patient.examined(args).await
+}
+
+pub(super) fn of(found: &[Finding], check: Check) -> &Finding {
     found.iter().find(|finding| finding.check == check).unwrap()
 }
 
-fn failed(found: &[Finding]) -> Vec<Check> {
+pub(super) fn failed(found: &[Finding]) -> Vec<Check> {
     let bad = found
         .iter()
         .filter(|finding| matches!(finding.state, State::Failed | State::Warning));

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use rollcall_client::tls_config;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -72,7 +71,7 @@ impl Wire {
             request.headers_mut().insert(ORIGIN, origin);
         }
         let connector = if patient.is_tls() {
-            Connector::Rustls(tls_config().map_err(|error| words(in_words(&error)))?)
+            Connector::Rustls(patient.tls.clone())
         } else {
             Connector::Plain
         };
