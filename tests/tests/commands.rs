@@ -10,6 +10,8 @@ use tokio::process::Command;
 
 #[path = "verify/asking.rs"]
 mod asking;
+#[path = "commands/listing.rs"]
+mod listing;
 #[path = "commands/tapes.rs"]
 mod tapes;
 
