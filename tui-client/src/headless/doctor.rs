@@ -75,10 +75,15 @@ fn wanted(names: &[String]) -> Result<Vec<Check>> {
 
 /// Is it asked for, or does one that is need it?
 fn is_needed(check: Check, wanted: &[Check]) -> bool {
+    // `path` finds out where Socket.IO is: whatever is asked of that begins with it, though it goes on where `path` has failed.
+    is_ground(check, wanted) || check == Check::Path && is_ground(Check::EngineIo, wanted)
+}
+
+fn is_ground(check: Check, wanted: &[Check]) -> bool {
     wanted.iter().any(|one| {
         *one == check || one.needs().contains(&check) || {
             let needs = one.needs();
-            !needs.is_empty() && is_needed(check, needs)
+            !needs.is_empty() && is_ground(check, needs)
         }
     })
 }

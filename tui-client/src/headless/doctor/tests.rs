@@ -257,6 +257,22 @@ async fn quick_says_what_it_did_not_look_at() {
     assert_eq!(quick(Fault::ClosesAfterPong).await.state, State::Failed);
 }
 
+#[tokio::test]
+async fn each_check_can_be_made_by_itself() {
+    let broken = Broken::start(Fault::None).await;
+    for wanted in Check::ALL {
+        let (patient, args) = patient(&broken.url, &["--quick"]).await;
+        let mut examination = Examination::new(patient, args);
+        for check in Check::ALL.into_iter().filter(|check| is_needed(*check, &[wanted])) {
+            let finding = examination.check(check).await;
+            assert!(
+                matches!(finding.state, State::Good | State::Skipped),
+                "{wanted:?} alone: {finding:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn every_check_has_a_name_and_needs_only_earlier_ones() {
     for check in Check::ALL {
