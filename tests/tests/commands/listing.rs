@@ -1,4 +1,4 @@
-//! `rooms` and `sockets` list everything, however many pages it is.
+//! `rooms` and `sockets` list everything, however many pages it is, and `delivery` names the clients.
 
 use std::collections::HashSet;
 
@@ -9,6 +9,7 @@ use rollcall_tests::Server;
 use serde_json::json;
 
 use crate::asking::{read, run, words};
+use crate::run_as;
 
 /// More than a page of the admin's API holds.
 const SOCKETS: usize = 207;
@@ -36,5 +37,29 @@ async fn lists_are_whole_beyond_a_page_and_end_at_their_limit() -> Result<()> {
     let some = run(&server.url(), &["sockets", "--as", "admin", "--json", "--limit", "203"]).await?;
     assert_eq!(read(&some)?["items"].as_array().map(Vec::len), Some(203));
     assert!(words(&some).contains("203 of 207 are shown"), "{}", words(&some));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_delivery_names_the_clients() -> Result<()> {
+    let server = Server::start().await?;
+    let (alice, bob) = (
+        server.rest().new_user("alice").await?,
+        server.rest().new_user("bob").await?,
+    );
+    let group = server.rest().as_user(&alice).new_group(&[&bob]).await?;
+    let named = Client::builder(server.url()).token(&bob.token).client_name("tests/7");
+    let (_client, _events) = named.connect().await?;
+    let sent = server.rest().as_user(&alice).post_message(&group, "hello").await?;
+    let message = sent["message"]["id"].as_str().context("no id")?;
+
+    let delivery = run_as(&server.url(), &alice, &["delivery", message, "--json"]).await?;
+    let delivery = read(&delivery)?;
+    let participants = delivery["participants"].as_array().context("no participants")?;
+    let of_bob = participants.iter().find(|one| one["user_id"] == json!(bob.id));
+    let of_bob = of_bob.context("bob is not there")?;
+    assert_eq!(of_bob["sockets"][0]["client"], "tests/7", "{delivery:#}");
+    let table = run_as(&server.url(), &alice, &["delivery", message]).await?;
+    assert!(words(&table).contains("tests/7"), "{}", words(&table));
     Ok(())
 }
