@@ -1,17 +1,28 @@
 //! `rollcall-tui`'s other commands against the real server: they say what is true.
 
-use std::process::Stdio;
+use std::process::{Output, Stdio};
 
 use anyhow::{Context, Result};
-use rollcall_tests::Server;
+use rollcall_tests::{Server, User};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
 #[path = "verify/asking.rs"]
 mod asking;
+#[path = "commands/listing.rs"]
+mod listing;
+#[path = "commands/tapes.rs"]
+mod tapes;
 
 use asking::{GROUP, program, read, run, words};
+
+/// With somebody's token.
+async fn run_as(url: &str, user: &User, args: &[&str]) -> Result<Output> {
+    let mut command = program(url)?;
+    command.env_remove("ROLLCALL_PASSWORD").args(args);
+    Ok(command.args(["--token", &user.token]).output().await?)
+}
 
 #[tokio::test]
 async fn what_is_no_loss_but_a_wrong_set_up_says_so() -> Result<()> {

@@ -59,7 +59,9 @@ fn said(desk: &mut Desk, seq: u64, at: u64, after: [Option<u64>; 2]) {
 
 fn ledger(seq: u64) -> Value {
     let socket = |sid: &str, path: &str, ms: Value, attempts: u64| {
-        json!({"sid": sid, "node_id": "n", "path": path, "handed_off_at": "x", "attempts": attempts,
+        // A server of an older version says nothing of the client.
+        let client = (sid != "Zt9doraQ1").then_some("rollcall-page/0.1.0");
+        json!({"sid": sid, "node_id": "n", "client": client, "path": path, "handed_off_at": "x", "attempts": attempts,
                "confirmed_at": null, "latency_ms": ms})
     };
     json!({

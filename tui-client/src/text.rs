@@ -87,6 +87,13 @@ pub(crate) fn short_id(id: &str) -> String {
     format!("{}…{}", &id[..KEPT], &id[id.len() - KEPT..])
 }
 
+/// A client's own name without its version, and without `rollcall-`, which all of ours begin with: `web`, `tui`.
+pub(crate) fn client_name(client: &str) -> String {
+    const CELLS: usize = 8;
+    let name = client.split('/').next().unwrap_or(client);
+    cut(&harmless_line(name.strip_prefix("rollcall-").unwrap_or(name)), CELLS)
+}
+
 /// Breaks `text` into rows of at most `cells`: at line ends, else between words, else between graphemes.
 pub(crate) fn wrap(text: &str, cells: usize) -> Vec<String> {
     let cells = cells.max(2);
@@ -186,6 +193,19 @@ mod tests {
                     "{text:?} in {cells}"
                 );
             }
+        }
+    }
+
+    #[test]
+    fn clients_are_named_briefly_and_harmlessly() {
+        for (client, name) in [
+            ("rollcall-page/0.1.0", "page"),
+            ("web/1.2", "web"),
+            ("a-very-long-name", "a-very-…"),
+            ("/1", ""),
+            ("\u{1b}[2J/1", "␛[2J"),
+        ] {
+            assert_eq!(client_name(client), name);
         }
     }
 }

@@ -282,6 +282,7 @@ impl<'a> Judged<'a> {
         SocketDelivery {
             sid: self.socket.sid.clone(),
             node_id: self.socket.node_id.clone(),
+            client: self.socket.client.clone(),
             path: hand_over
                 .filter(|hand_over| hand_over.first_at.is_some())
                 .map(|hand_over| hand_over.path),

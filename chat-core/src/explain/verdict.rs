@@ -249,6 +249,9 @@ pub struct SocketDelivery {
     pub sid: Sid,
     /// The process that holds or held it.
     pub node_id: NodeId,
+    /// What it is, as it says itself: `name/version`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
     /// How it came there; `None` when it did not, or that is not on record.
     pub path: Option<Path>,
     /// When it was first put into the socket's buffer.

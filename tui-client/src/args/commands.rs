@@ -7,6 +7,10 @@ use clap::{Args as Group, Subcommand};
 use crate::duration::Span;
 use crate::headless::verify::Loss;
 
+/// `rooms` and `sockets` list so many, where nothing else is asked for.
+const LISTED_DEFAULT: u32 = 10_000;
+const LISTED_MAX: i64 = 1_000_000;
+
 /// `verify`
 #[derive(Debug, Clone, Group)]
 pub(crate) struct VerifyArgs {
@@ -139,6 +143,9 @@ pub(crate) struct RoomsArgs {
     /// Only those whose name holds this.
     #[arg(long = "search", value_name = "TEXT")]
     pub(crate) search: Option<String>,
+    /// At most so many; they are fetched page by page.
+    #[arg(long, default_value_t = LISTED_DEFAULT, value_parser = clap::value_parser!(u32).range(1..=LISTED_MAX))]
+    pub(crate) limit: u32,
 }
 
 /// `sockets`
@@ -149,6 +156,9 @@ pub(crate) struct SocketsArgs {
     /// Only those whose user, SID or client holds this.
     #[arg(long = "search", value_name = "TEXT")]
     pub(crate) search: Option<String>,
+    /// At most so many; they are fetched page by page.
+    #[arg(long, default_value_t = LISTED_DEFAULT, value_parser = clap::value_parser!(u32).range(1..=LISTED_MAX))]
+    pub(crate) limit: u32,
 }
 
 /// `delivery`
@@ -210,7 +220,7 @@ pub(crate) struct ProbeArgs {
 pub(crate) struct DoctorArgs {
     /// The server's address, as a client is given it; else that of `--url`.
     pub(crate) address: Option<String>,
-    /// Do not wait for a heartbeat (25 s on most servers).
+    /// Do not wait until the connection has stood idle between two heartbeats (25 s on most servers).
     #[arg(long)]
     pub(crate) quick: bool,
     /// Only this check, and what it needs; several times for several.

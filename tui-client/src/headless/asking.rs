@@ -4,18 +4,16 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use tokio::signal::ctrl_c;
 
-use super::{Outcome, finding};
+use super::Outcome;
 use crate::args::{MonitorArgs, ProbeArgs, RoomsArgs, SocketsArgs};
 use crate::out::{Cell, Out, Tone, note, shown};
 use crate::site::{Site, admin_error};
 use crate::text::harmless_line;
 
 mod causes;
+mod paging;
 
 pub(super) use causes::{delivery, explain};
-
-/// As many as a page of the admin's API can hold.
-const PAGE_SIZE: &str = "200";
 
 /// A value of an object as a cell.
 fn cell(value: &Value, field: &str) -> Cell {
@@ -26,16 +24,14 @@ pub(super) async fn rooms(site: &Site, args: &RoomsArgs, out: Out) -> Result<Out
     if let Some(room) = &args.room {
         return one_room(site, room, out).await;
     }
-    let query = [
-        ("q", args.search.as_deref().unwrap_or_default()),
-        ("page_size", PAGE_SIZE),
-    ];
-    let answer = site.admin(&["rooms"], &query).await?;
+    let limit = args.limit as usize;
+    let (whole, items) = paging::whole(site, "rooms", args.search.as_deref(), limit, "name").await?;
+    paging::more(&whole, limit);
     if site.json {
-        out.json(&answer)?;
+        out.json(&whole)?;
         return Ok(Outcome::Good);
     }
-    let rows = finding::items(&answer).iter().map(|room| {
+    let rows = items.iter().map(|room| {
         let fields = ["name", "kind", "sockets", "namespace", "conversation_id"];
         fields.map(|field| cell(room, field)).to_vec()
     });
@@ -43,7 +39,6 @@ pub(super) async fn rooms(site: &Site, args: &RoomsArgs, out: Out) -> Result<Out
         &["room", "kind", "sockets", "namespace", "conversation"],
         &rows.collect::<Vec<_>>(),
     )?;
-    more(&answer);
     Ok(Outcome::Good)
 }
 
@@ -99,16 +94,14 @@ pub(super) async fn sockets(site: &Site, args: &SocketsArgs, out: Out) -> Result
         }
         return Ok(Outcome::Good);
     }
-    let query = [
-        ("q", args.search.as_deref().unwrap_or_default()),
-        ("page_size", PAGE_SIZE),
-    ];
-    let answer = site.admin(&["sockets"], &query).await?;
+    let limit = args.limit as usize;
+    let (whole, items) = paging::whole(site, "sockets", args.search.as_deref(), limit, "sid").await?;
+    paging::more(&whole, limit);
     if site.json {
-        out.json(&answer)?;
+        out.json(&whole)?;
         return Ok(Outcome::Good);
     }
-    let rows = finding::items(&answer).iter().map(|socket| {
+    let rows = items.iter().map(|socket| {
         let lagging = socket["lagging"] == json!(true);
         let state = if lagging {
             Cell::new(Tone::Late, "▲ lagging")
@@ -139,7 +132,6 @@ pub(super) async fn sockets(site: &Site, args: &SocketsArgs, out: Out) -> Result
         "state",
     ];
     out.table(&head, &rows.collect::<Vec<_>>())?;
-    more(&answer);
     Ok(Outcome::Good)
 }
 
@@ -150,17 +142,6 @@ fn fields(out: Out, value: &Value) -> std::io::Result<()> {
         .map(|(name, value)| vec![Cell::plain(name), Cell::plain(shown(value))])
         .collect();
     out.table(&["field", "value"], &rows)
-}
-
-/// There is a further page.
-fn more(answer: &Value) {
-    let (here, total) = (
-        finding::items(answer).len() as u64,
-        answer["total"].as_u64().unwrap_or(0),
-    );
-    if total > here {
-        note(format!("{here} of {total} are shown: --search narrows it down"));
-    }
 }
 
 pub(super) async fn monitor(site: &Site, args: &MonitorArgs, out: Out) -> Result<Outcome> {

@@ -17,11 +17,13 @@ mod chat;
 mod check;
 mod cors;
 mod handshake;
+mod heartbeat;
 mod patient;
 mod polling;
 mod reach;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod token;
 mod wire;
 
@@ -73,10 +75,15 @@ fn wanted(names: &[String]) -> Result<Vec<Check>> {
 
 /// Is it asked for, or does one that is need it?
 fn is_needed(check: Check, wanted: &[Check]) -> bool {
+    // `path` finds out where Socket.IO is: whatever is asked of that begins with it, though it goes on where `path` has failed.
+    is_ground(check, wanted) || check == Check::Path && is_ground(Check::EngineIo, wanted)
+}
+
+fn is_ground(check: Check, wanted: &[Check]) -> bool {
     wanted.iter().any(|one| {
         *one == check || one.needs().contains(&check) || {
             let needs = one.needs();
-            !needs.is_empty() && is_needed(check, needs)
+            !needs.is_empty() && is_ground(check, needs)
         }
     })
 }
@@ -113,7 +120,7 @@ impl Examination {
         match check {
             Check::Dns => reach::dns(patient).await,
             Check::Tcp => reach::tcp(patient).await,
-            Check::Tls => reach::tls(patient).await,
+            Check::Tls => tls::tls(patient).await,
             Check::Http => reach::http(patient).await,
             Check::Clock => reach::clock(patient),
             Check::Path => handshake::path(patient).await,
@@ -129,7 +136,7 @@ impl Examination {
             Check::Signature => token::signature(patient).await,
             Check::AutoJoin => chat::auto_join(patient).await,
             Check::Echo => chat::echo(patient, self.args.event.as_deref()).await,
-            Check::Heartbeat => wire::heartbeat(patient, self.args.quick).await,
+            Check::Heartbeat => heartbeat::heartbeat(patient, self.args.quick).await,
         }
     }
 }

@@ -96,14 +96,16 @@ pub(super) async fn replay(server: &ServerArgs, args: &ReplayArgs, out: Out) -> 
         None
     };
     let started = Instant::now();
+    let mut outcome = Outcome::Good;
     for entry in &entries {
         if args.speed > 0.0 {
             sleep_until(started + Duration::from_millis(entry.ms).div_f64(args.speed)).await;
         }
         let packet = Packet::read(&entry.text);
         if let Some(sender) = &sender {
-            if entry.direction == Way::Out && packet.kind == PacketKind::Event {
-                sender.send(&packet, out).await?;
+            let is_sent = entry.direction == Way::Out && packet.kind == PacketKind::Event;
+            if is_sent && sender.send(&packet, out).await? == Outcome::Bad {
+                outcome = Outcome::Bad;
             }
         } else if server.json {
             let mut shown = packet_json(&entry.ms.to_string(), entry.direction.into(), &packet);
@@ -119,7 +121,7 @@ pub(super) async fn replay(server: &ServerArgs, args: &ReplayArgs, out: Out) -> 
     if let Some(sender) = sender {
         sender.client.close().await;
     }
-    Ok(Outcome::Good)
+    Ok(outcome)
 }
 
 /// Sends what was sent, over a connection of today.
@@ -136,14 +138,19 @@ impl Sender {
         Ok(Self { client })
     }
 
-    async fn send(&self, packet: &Packet, out: Out) -> Result<()> {
-        let Some(event) = &packet.event else { return Ok(()) };
+    /// Bad where a Rollcall says in the acknowledgement that it did not do it.
+    async fn send(&self, packet: &Packet, out: Out) -> Result<Outcome> {
+        let Some(event) = &packet.event else {
+            return Ok(Outcome::Good);
+        };
         let args = packet.data.as_array().cloned().unwrap_or_default();
         if packet.ack.is_none() {
-            return Ok(self.client.emit_args(event, args).await?);
+            self.client.emit_args(event, args).await?;
+            return Ok(Outcome::Good);
         }
         let answer = self.client.emit_args_with_ack(event, args).await?;
         out.json(&serde_json::json!({"event": event, "ack": answer}))?;
-        Ok(())
+        let is_refused = answer["ok"] == serde_json::Value::Bool(false);
+        Ok(if is_refused { Outcome::Bad } else { Outcome::Good })
     }
 }

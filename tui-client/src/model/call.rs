@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::model::Millis;
 use crate::out::Tone;
 use crate::roll::{How, Mark, Percentiles, Roll, brief, percentiles, sparkline};
+use crate::text::{client_name, harmless_line, short_id};
 
 /// Messages that are kept.
 const ROWS_MAX: usize = 500;
@@ -41,6 +42,8 @@ pub(crate) struct Told {
     pub(crate) latency: Option<Duration>,
     pub(crate) attempts: u64,
     pub(crate) sid: Option<String>,
+    /// `name/version`, as it says itself.
+    pub(crate) client: Option<String>,
 }
 
 /// How often the ledger was asked about a message.
@@ -99,6 +102,21 @@ impl Call {
         }
         self.places.push(place.clone());
         Some(self.roll.add_column(who, socket))
+    }
+
+    /// What a new column is called: a socket by its client, numbered where its user has several such; one that says nothing
+    /// of its client by its SID.
+    fn socket_name(&self, who: &str, client: Option<&str>, sid: &str) -> String {
+        let Some(name) = client.map(client_name).filter(|name| !name.is_empty()) else {
+            return harmless_line(&short_id(sid));
+        };
+        let is_taken = |name: &String| {
+            let mut columns = self.roll.columns().iter();
+            columns.any(|column| column.who == who && column.socket == *name)
+        };
+        let numbered = (2..=COLUMNS_MAX).map(|number| format!("{name} {number}"));
+        let mut names = std::iter::once(name.clone()).chain(numbered);
+        names.find(|name| !is_taken(name)).unwrap_or(name)
     }
 
     pub(crate) fn seat(&mut self, seat: usize, who: &str) {
@@ -206,9 +224,11 @@ impl Call {
                         .and_then(|ms| Duration::try_from_secs_f64(ms / 1e3).ok()),
                     attempts: socket["attempts"].as_u64().unwrap_or(0),
                     sid: Some(sid.to_owned()),
+                    client: text(&socket["client"]),
                     ..of_user.clone()
                 };
-                if let Some(column) = self.column(&place, who, &crate::text::short_id(sid)) {
+                let name = self.socket_name(who, told.client.as_deref(), sid);
+                if let Some(column) = self.column(&place, who, &name) {
                     self.told.insert((key.clone(), column), told);
                 }
             }
@@ -301,3 +321,7 @@ fn from_ledger(told: &Told) -> Shown {
     };
     Shown { tone, words }
 }
+
+#[cfg(test)]
+#[path = "call_tests.rs"]
+mod tests;

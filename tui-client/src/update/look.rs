@@ -242,7 +242,9 @@ pub(super) fn why(model: &mut Model) -> Vec<Effect> {
             "ledger: {}, cause {cause}, attempts {}",
             told.status, told.attempts
         ));
-        seen.extend(told.sid.as_ref().map(|sid| format!("socket {sid}")));
+        let client = told.client.as_ref().map(|client| format!(" ({client})"));
+        let client = client.unwrap_or_default();
+        seen.extend(told.sid.as_ref().map(|sid| format!("socket {sid}{client}")));
     }
     let user = match place {
         Place::Socket { user, .. } | Place::User(user) => Some(user.clone()),

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::model::Model;
 use crate::out::shown;
-use crate::text::{cut, fit, harmless_line, short_id};
+use crate::text::{client_name, cut, fit, harmless_line, short_id};
 use crate::theme::Theme;
 
 pub(super) fn draw(model: &Model, theme: &Theme, frame: &mut Frame<'_>, area: Rect) {
@@ -86,9 +86,11 @@ fn lines(told: &Value, theme: &Theme, cells: usize) -> Vec<Line<'static>> {
                 .as_str()
                 .map(|error| format!("  {}", harmless_line(error)))
                 .unwrap_or_default();
+            let client = socket["client"].as_str().map(client_name).unwrap_or_default();
             let words = format!(
-                "     {}  {}  attempts {}  {confirmed}{error}",
+                "     {}  {}  {}  attempts {}  {confirmed}{error}",
                 fit(&harmless_line(&sid), 10),
+                fit(&client, 8),
                 fit(&line(&socket["path"]), 7),
                 line(&socket["attempts"])
             );

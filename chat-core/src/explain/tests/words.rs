@@ -161,6 +161,7 @@ fn both_answers_stand_on_the_wire_as_the_contract_says() {
         "sockets": [{
             "sid": "Zt9_1",
             "node_id": "n1",
+            "client": "web/1.2",
             "path": "repair",
             "handed_off_at": "2026-11-21T14:03:07.128Z",
             "attempts": 1,

@@ -95,7 +95,8 @@ fn delivery() -> Value {
         "participants": [{
             "user_id": BOB, "username": "bob", "status": "read",
             "sockets": [{
-                "sid": "1kiCox5aBzMwZhps", "node_id": "01a1b5a0-c67d-7f44-8ab1-3f8e5f4de3ce", "path": "room",
+                "sid": "1kiCox5aBzMwZhps", "node_id": "01a1b5a0-c67d-7f44-8ab1-3f8e5f4de3ce",
+                "client": "web/1.2", "path": "room",
                 "handed_off_at": "2026-11-21T08:56:40.448Z", "attempts": 1, "confirmed_at": "2026-11-21T08:56:40.462Z",
                 "latency_ms": 14, "error": null,
             }],

@@ -69,7 +69,15 @@ pub(in super::super) async fn delivery(site: &Site, args: &DeliveryArgs, out: Ou
         let mut lead = vec![cell(participant, "username"), status, cell(participant, "cause")];
         let sockets = participant["sockets"].as_array().map(Vec::as_slice).unwrap_or_default();
         for socket in sockets {
-            let fields = ["sid", "path", "attempts", "latency_ms", "confirmed_at", "error"];
+            let fields = [
+                "sid",
+                "client",
+                "path",
+                "attempts",
+                "latency_ms",
+                "confirmed_at",
+                "error",
+            ];
             lead.extend(fields.map(|field| cell(socket, field)));
             rows.push(std::mem::replace(&mut lead, vec![Cell::plain(""); 3]));
         }
@@ -82,6 +90,7 @@ pub(in super::super) async fn delivery(site: &Site, args: &DeliveryArgs, out: Ou
         "status",
         "cause",
         "SID",
+        "client",
         "path",
         "attempts",
         "ms",

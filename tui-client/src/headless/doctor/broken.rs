@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, sleep};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -19,6 +20,9 @@ pub(super) const ORIGIN: &str = "https://chat.example.org";
 /// The signature that is good.
 pub(super) const SIGNATURE: &str = "good-signature";
 const PING_MILLIS: u64 = 200;
+/// Where what is idle is cut, and when: far enough apart for a slow machine.
+const SLOW_PING_MILLIS: u64 = 1_200;
+const CUT_AFTER: Duration = Duration::from_millis(600);
 
 /// Where it is broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +47,15 @@ pub(super) enum Fault {
     NotJoined,
     NoAck,
     NoPing,
+    /// Only the one that comes at once.
+    NoSecondPing,
     ClosesAfterPong,
+    /// A proxy in front cuts what is idle.
+    CutsIdle,
+    /// Nobody is let in, and who is not is sent away before the second ping.
+    EndsStrangers,
+    /// There is always something to hear.
+    Talks,
 }
 
 /// A running one; it ends with this value.
@@ -180,7 +192,7 @@ fn answer(request: &Request, shared: &Shared) -> (u16, &'static str, String) {
     let Some(sid) = request.query.get("sid") else {
         let mut requests = shared.requests.lock();
         *requests += 1;
-        return (200, TEXT, open(&format!("s{requests}")));
+        return (200, TEXT, open(&format!("s{requests}"), shared.fault));
     };
     if shared.fault == Fault::ManyProcesses {
         let mut requests = shared.requests.lock();
@@ -202,9 +214,17 @@ fn answer(request: &Request, shared: &Shared) -> (u16, &'static str, String) {
     (200, TEXT, waiting.remove(sid).unwrap_or_else(|| "6".into()))
 }
 
-fn open(sid: &str) -> String {
+fn ping_millis(fault: Fault) -> u64 {
+    match fault {
+        Fault::CutsIdle | Fault::EndsStrangers => SLOW_PING_MILLIS,
+        _ => PING_MILLIS,
+    }
+}
+
+fn open(sid: &str, fault: Fault) -> String {
+    let ping = ping_millis(fault);
     format!(
-        r#"0{{"sid":"{sid}","upgrades":["websocket"],"pingInterval":{PING_MILLIS},"pingTimeout":20000,"maxPayload":1000000}}"#
+        r#"0{{"sid":"{sid}","upgrades":["websocket"],"pingInterval":{ping},"pingTimeout":20000,"maxPayload":1000000}}"#
     )
 }
 
@@ -213,7 +233,7 @@ fn connected(packet: &str, fault: Fault) -> Option<String> {
     match fault {
         Fault::SilentConnect => None,
         Fault::NoNamespace => Some(r#"44{"message":"Invalid namespace"}"#.into()),
-        Fault::RefusesAll => Some(r#"44{"message":"unauthorized: no such user"}"#.into()),
+        Fault::RefusesAll | Fault::EndsStrangers => Some(r#"44{"message":"unauthorized: no such user"}"#.into()),
         Fault::LetsAllIn => Some(r#"40{"sid":"S"}"#.into()),
         _ if packet.contains(SIGNATURE) || !packet.contains("token") => Some(r#"40{"sid":"S"}"#.into()),
         _ => Some(r#"44{"message":"unauthorized: bad signature"}"#.into()),
@@ -227,11 +247,17 @@ async fn websocket(mut stream: TcpStream, request: &Request, shared: &Shared) {
     );
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut socket = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
-    if !request.query.contains_key("sid") {
-        let _ = socket.send(Frame::text(open("w"))).await;
-    }
-    let mut pings = tokio::time::interval(Duration::from_millis(PING_MILLIS));
-    pings.tick().await;
+    let fault = shared.fault;
+    let period = Duration::from_millis(ping_millis(fault));
+    // The first one comes at once, as that of many servers does, but not into an upgrade.
+    let mut pings = if request.query.contains_key("sid") {
+        interval_at(Instant::now() + period, period)
+    } else {
+        let _ = socket.send(Frame::text(open("w", fault))).await;
+        interval(period)
+    };
+    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut pinged = false;
     loop {
         let text = tokio::select! {
             frame = socket.next() => match frame {
@@ -239,15 +265,26 @@ async fn websocket(mut stream: TcpStream, request: &Request, shared: &Shared) {
                 Some(Ok(_)) => continue,
                 _ => return,
             },
-            _ = pings.tick(), if shared.fault != Fault::NoPing => {
+            _ = pings.tick(), if fault != Fault::NoPing && !(pinged && fault == Fault::NoSecondPing) => {
                 let _ = socket.send(Frame::text("2")).await;
+                pinged = true;
+                continue;
+            }
+            () = sleep(CUT_AFTER), if fault == Fault::CutsIdle => return,
+            () = sleep(CUT_AFTER), if fault == Fault::EndsStrangers => {
+                let _ = socket.send(Frame::text("1")).await;
+                let _ = socket.close(None).await;
+                return;
+            }
+            () = sleep(period / 4), if fault == Fault::Talks => {
+                let _ = socket.send(Frame::text(r#"42["news"]"#)).await;
                 continue;
             }
         };
-        for reply in replies(&text, shared.fault) {
+        for reply in replies(&text, fault) {
             let _ = socket.send(Frame::text(reply)).await;
         }
-        if text == "3" && shared.fault == Fault::ClosesAfterPong {
+        if text == "3" && fault == Fault::ClosesAfterPong {
             let _ = socket.close(None).await;
             return;
         }

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -9,6 +10,7 @@ use reqwest::Method;
 use rollcall_client::{Rest, tls_config};
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use tokio_rustls::rustls::ClientConfig;
 use tokio_tungstenite::tungstenite::http::HeaderMap;
 use url::Url;
 
@@ -97,6 +99,8 @@ pub(super) struct Patient {
     pub(super) front: Option<Answer>,
     /// The handshake by polling.
     pub(super) opened: Option<Answer>,
+    /// Whom it trusts, and how it speaks: that of every client of ours.
+    pub(super) tls: Arc<ClientConfig>,
     http: reqwest::Client,
 }
 
@@ -117,6 +121,7 @@ impl Patient {
             None => Map::new(),
         };
         let (token, no_token) = token(server, &rest, &auth_data).await?;
+        let tls = tls_config()?;
         Ok(Self {
             path: path_below(&url, &server.path),
             url,
@@ -129,8 +134,17 @@ impl Patient {
             addresses: Vec::new(),
             front: None,
             opened: None,
-            http: http(server.timeout.0)?,
+            http: http(server.timeout.0, &tls)?,
+            tls,
         })
+    }
+
+    /// Trusts others than the system does.
+    #[cfg(test)]
+    pub(super) fn trusting(mut self, tls: Arc<ClientConfig>) -> Self {
+        self.http = http(self.timeout, &tls).unwrap();
+        self.tls = tls;
+        self
     }
 
     /// Without what may be secret in it.
@@ -220,9 +234,9 @@ async fn token(
 }
 
 /// Not pooled, not redirected: each answer is the server's own.
-fn http(timeout: Duration) -> Result<reqwest::Client> {
+fn http(timeout: Duration, tls: &ClientConfig) -> Result<reqwest::Client> {
     Ok(reqwest::Client::builder()
-        .tls_backend_preconfigured((*tls_config()?).clone())
+        .tls_backend_preconfigured(tls.clone())
         .redirect(reqwest::redirect::Policy::none())
         .pool_max_idle_per_host(0)
         .no_proxy()

@@ -1,4 +1,4 @@
-//! From a name to HTTP: DNS, TCP, TLS, an answer, and the clock that stands in it.
+//! From a name to HTTP: DNS, TCP, an answer, and the clock that stands in it.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -81,37 +81,6 @@ pub(super) async fn tcp(patient: &mut Patient) -> Finding {
             "clients try these too, and wait for them first: take the address out of DNS, or let it be served (often it is IPv6)",
         ),
     }
-}
-
-pub(super) async fn tls(patient: &mut Patient) -> Finding {
-    if !patient.is_tls() {
-        return Finding::skipped(Check::Tls, "http:// is without TLS");
-    }
-    let started = Instant::now();
-    let Err(words) = patient.get(&patient.path, HANDSHAKE).await else {
-        return Finding::good(
-            Check::Tls,
-            format!("the certificate is good ({})", took(started.elapsed())),
-        );
-    };
-    let lower = words.to_ascii_lowercase();
-    let remedy = if lower.contains("invalidcontenttype") || lower.contains("corrupt message") {
-        "this port speaks plain HTTP: use http://, or put TLS in front"
-    } else if lower.contains("timed out") {
-        "the handshake gets no answer: a port that speaks plain HTTP does this (use http://), or what stands behind it hangs"
-    } else if lower.contains("expired") {
-        "the certificate has expired: renew it, and let the proxy load it"
-    } else if lower.contains("notvalidforname") || lower.contains("not valid for name") {
-        "the certificate is for other names: use one of them, or have it issued for this one"
-    } else if lower.contains("unknownissuer") || lower.contains("unknown issuer") {
-        "the issuer is not known here: send the whole chain (fullchain.pem), or trust the issuer (SSL_CERT_FILE)"
-    } else if lower.contains("certificate") || lower.contains("tls") || lower.contains("handshake") {
-        "client and server do not agree about TLS"
-    } else {
-        // Something after TLS; the next check says what.
-        return Finding::good(Check::Tls, "a connection comes about");
-    };
-    Finding::failed(Check::Tls, words, remedy)
 }
 
 pub(super) async fn http(patient: &mut Patient) -> Finding {

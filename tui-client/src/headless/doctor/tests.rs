@@ -6,7 +6,8 @@ use super::broken::{Broken, Fault, ORIGIN, SIGNATURE};
 use super::*;
 use crate::args::{Args, Command};
 
-async fn examined(url: &str, more: &[&str]) -> Vec<Finding> {
+/// Whom to look at, and how.
+pub(super) async fn patient(url: &str, more: &[&str]) -> (Patient, DoctorArgs) {
     let claims = crate::jwt::encode(br#"{"sub":"u1","exp":4102444800}"#);
     let token = format!("eyJhbGciOiJIUzI1NiJ9.{claims}.{SIGNATURE}");
     let mut line = vec!["rollcall-tui", "doctor", url, "--timeout", "1500ms", "--origin", ORIGIN];
@@ -18,15 +19,19 @@ async fn examined(url: &str, more: &[&str]) -> Vec<Finding> {
     let Some(Command::Doctor(doctor)) = args.command else {
         panic!()
     };
-    let patient = Patient::new(&args.server, &doctor).await.unwrap();
-    patient.examined(doctor).await
+    (Patient::new(&args.server, &doctor).await.unwrap(), doctor)
 }
 
-fn of(found: &[Finding], check: Check) -> &Finding {
+async fn examined(url: &str, more: &[&str]) -> Vec<Finding> {
+    let (patient, args) = patient(url, more).await;
+    patient.examined(args).await
+}
+
+pub(super) fn of(found: &[Finding], check: Check) -> &Finding {
     found.iter().find(|finding| finding.check == check).unwrap()
 }
 
-fn failed(found: &[Finding]) -> Vec<Check> {
+pub(super) fn failed(found: &[Finding]) -> Vec<Check> {
     let bad = found
         .iter()
         .filter(|finding| matches!(finding.state, State::Failed | State::Warning));
@@ -194,7 +199,78 @@ async fn echo() {
 #[tokio::test]
 async fn heartbeat() {
     fails(Fault::NoPing, Check::Heartbeat, "no ping came").await;
+    fails(
+        Fault::NoSecondPing,
+        Check::Heartbeat,
+        "after the first ping no ping came",
+    )
+    .await;
     fails(Fault::ClosesAfterPong, Check::Heartbeat, "after the pong").await;
+}
+
+/// The first ping comes at once: only the interval after it shows what is cut in between.
+#[tokio::test]
+async fn what_cuts_idle_connections_is_named() {
+    fails(Fault::CutsIdle, Check::Heartbeat, "proxy_read_timeout").await;
+}
+
+#[tokio::test]
+async fn an_idle_interval_is_told_with_its_length() {
+    let broken = Broken::start(Fault::None).await;
+    let found = examined(&broken.url, &[]).await;
+    let words = &of(&found, Check::Heartbeat).found;
+    assert!(words.contains("stood idle for") && !words.contains("never"), "{words}");
+    let broken = Broken::start(Fault::Talks).await;
+    let found = examined(&broken.url, &[]).await;
+    let words = &of(&found, Check::Heartbeat).found;
+    assert!(words.contains("never stood idle"), "{words}");
+}
+
+/// Servers end what they did not let in: that is no proxy's doing.
+#[tokio::test]
+async fn who_is_not_let_in_learns_nothing_of_idle_timeouts() {
+    let broken = Broken::start(Fault::EndsStrangers).await;
+    let found = examined(&broken.url, &[]).await;
+    assert_eq!(failed(&found), [Check::Accepted, Check::Heartbeat], "{found:#?}");
+    let heartbeat = of(&found, Check::Heartbeat);
+    assert_eq!(heartbeat.state, State::Warning);
+    assert!(heartbeat.found.contains("no such user"), "{heartbeat:?}");
+    assert!(
+        !heartbeat.found.contains("after 0."),
+        "the goodbye itself is no traffic: {heartbeat:?}"
+    );
+}
+
+#[tokio::test]
+async fn quick_says_what_it_did_not_look_at() {
+    let quick = async |fault| {
+        let broken = Broken::start(fault).await;
+        let found = examined(&broken.url, &["--quick"]).await;
+        of(&found, Check::Heartbeat).clone()
+    };
+    let first = quick(Fault::CutsIdle).await;
+    assert_eq!(first.state, State::Skipped);
+    assert!(first.found.starts_with("only the first ping was seen"), "{first:?}");
+    let none = quick(Fault::NoPing).await;
+    assert_eq!(none.state, State::Skipped);
+    assert!(none.found.starts_with("no ping was seen"), "{none:?}");
+    assert_eq!(quick(Fault::ClosesAfterPong).await.state, State::Failed);
+}
+
+#[tokio::test]
+async fn each_check_can_be_made_by_itself() {
+    let broken = Broken::start(Fault::None).await;
+    for wanted in Check::ALL {
+        let (patient, args) = patient(&broken.url, &["--quick"]).await;
+        let mut examination = Examination::new(patient, args);
+        for check in Check::ALL.into_iter().filter(|check| is_needed(*check, &[wanted])) {
+            let finding = examination.check(check).await;
+            assert!(
+                matches!(finding.state, State::Good | State::Skipped),
+                "{wanted:?} alone: {finding:?}"
+            );
+        }
+    }
 }
 
 #[test]

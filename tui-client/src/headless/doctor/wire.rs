@@ -1,11 +1,10 @@
-//! WebSocket: the upgrade, the upgrade from polling, and the heartbeat, packet by packet.
+//! WebSocket, packet by packet: the upgrade, and the upgrade from polling.
 
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use rollcall_client::tls_config;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::ORIGIN;
@@ -15,17 +14,25 @@ use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_asyn
 use super::check::{Check, Finding, took};
 use super::patient::{Open, Patient, in_words};
 
-/// A ping may be a little late without anything being wrong.
-const HEARTBEAT_GRACE: Duration = Duration::from_secs(5);
-/// After the pong, a server that did not like it closes.
-const AFTER_PONG: Duration = Duration::from_millis(500);
-/// Most proxies cut what is silent for 60 s.
-const PROXY_PATIENCE_MILLIS: u64 = 55_000;
-
 /// A WebSocket, packet by packet.
 pub(super) struct Wire {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     patience: Duration,
+    /// When something last passed, either way.
+    moved: Instant,
+    /// For how long nothing had passed when the last reading ended.
+    idle: Duration,
+    said_goodbye: bool,
+    ending: Option<Ending>,
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The server closed it in words: a close frame, or a packet that says so.
+    Goodbye,
+    /// It was cut.
+    Cut,
 }
 
 /// Why there is none.
@@ -64,7 +71,7 @@ impl Wire {
             request.headers_mut().insert(ORIGIN, origin);
         }
         let connector = if patient.is_tls() {
-            Connector::Rustls(tls_config().map_err(|error| words(in_words(&error)))?)
+            Connector::Rustls(patient.tls.clone())
         } else {
             Connector::Plain
         };
@@ -80,6 +87,10 @@ impl Wire {
             Ok(Ok((socket, _))) => Ok(Self {
                 socket,
                 patience: patient.timeout,
+                moved: Instant::now(),
+                idle: Duration::ZERO,
+                said_goodbye: false,
+                ending: None,
             }),
         }
     }
@@ -96,7 +107,24 @@ impl Wire {
 
     pub(super) async fn send(&mut self, packet: impl Into<String>) -> Result<(), String> {
         let sent = self.socket.send(Frame::text(packet.into())).await;
-        sent.map_err(|error| in_words(&error))
+        self.moved = Instant::now();
+        sent.map_err(|error| self.ended(&in_words(&error)))
+    }
+
+    /// For how long nothing had passed when the last reading ended.
+    pub(super) fn idle(&self) -> Duration {
+        self.idle
+    }
+
+    /// `None` while it lives.
+    pub(super) fn ending(&self) -> Option<Ending> {
+        self.ending
+    }
+
+    fn ended(&mut self, words: &str) -> String {
+        let goodbye = self.said_goodbye;
+        self.ending = Some(if goodbye { Ending::Goodbye } else { Ending::Cut });
+        words.to_owned()
     }
 
     /// The next packet.
@@ -110,18 +138,29 @@ impl Wire {
     pub(super) async fn text_within(&mut self, time: Duration) -> Result<Option<String>, String> {
         let deadline = Instant::now() + time;
         loop {
-            match tokio::time::timeout_at(deadline, self.socket.next()).await {
-                Err(_) => return Ok(None),
-                Ok(None) => return Err("the connection ended".into()),
-                Ok(Some(Err(error))) => return Err(in_words(&error)),
-                Ok(Some(Ok(Frame::Text(text)))) => return Ok(Some(text.to_string())),
-                Ok(Some(Ok(Frame::Close(frame)))) => {
+            let read = timeout_at(deadline, self.socket.next()).await;
+            self.idle = self.moved.elapsed();
+            let Ok(frame) = read else { return Ok(None) };
+            self.moved = Instant::now();
+            match frame {
+                None => return Err(self.ended("the connection was cut")),
+                Some(Err(error)) => return Err(self.ended(&in_words(&error))),
+                Some(Ok(Frame::Text(text))) => {
+                    // Engine.IO's close, and Socket.IO's disconnect, after which the connection may live on.
+                    self.said_goodbye |= text == "1" || text.starts_with("41");
+                    if text == "1" {
+                        return Err(self.ended("the server closed the connection"));
+                    }
+                    return Ok(Some(text.to_string()));
+                }
+                Some(Ok(Frame::Close(frame))) => {
                     let why = frame
                         .map(|frame| format!(" ({} {})", frame.code, frame.reason))
                         .unwrap_or_default();
-                    return Err(format!("the server closed the connection{why}"));
+                    self.said_goodbye = true;
+                    return Err(self.ended(&format!("the server closed the connection{why}")));
                 }
-                Ok(Some(Ok(_))) => {}
+                Some(Ok(_)) => {}
             }
         }
     }
@@ -218,61 +257,5 @@ pub(super) async fn upgrade(patient: &mut Patient) -> Finding {
         }
         Ok(text) => Finding::failed(Check::Upgrade, format!("the probe was answered with {text:?}"), remedy),
         Err(words) => Finding::failed(Check::Upgrade, format!("the probe was not answered: {words}"), remedy),
-    }
-}
-
-pub(super) async fn heartbeat(patient: &mut Patient, quick: bool) -> Finding {
-    if quick {
-        return Finding::skipped(Check::Heartbeat, "not waited for (--quick)");
-    }
-    let (mut wire, open) = match Wire::opened(patient).await {
-        Ok(opened) => opened,
-        Err(words) => return Finding::failed(Check::Heartbeat, words, "see websocket"),
-    };
-    // Some servers end what does not connect to a namespace in time.
-    let token = patient.token.clone();
-    let _ = wire.send(connect_packet(patient, token.as_deref())).await;
-    let interval = Duration::from_millis(open.ping_interval);
-    let started = Instant::now();
-    let deadline = started + interval + HEARTBEAT_GRACE.min(interval);
-    let lost = "something in between cuts or holds what is quiet (proxy_read_timeout, a load balancer's idle timeout): allow 60 s and more, unbuffered";
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        match wire.text_within(left).await {
-            Ok(Some(text)) if text == "2" => break,
-            Ok(Some(_)) => {}
-            Ok(None) => {
-                let found = format!(
-                    "no ping came within {:?}, it is due every {interval:?}",
-                    started.elapsed()
-                );
-                return Finding::failed(Check::Heartbeat, found, lost);
-            }
-            Err(words) => {
-                let found = format!("{words} after {}", took(started.elapsed()));
-                return Finding::failed(Check::Heartbeat, found, lost);
-            }
-        }
-    }
-    let waited = took(started.elapsed());
-    let answered = match wire.send("3").await {
-        Ok(()) => wire.text_within(AFTER_PONG).await.map(drop),
-        Err(words) => Err(words),
-    };
-    match answered {
-        Err(words) => Finding::failed(
-            Check::Heartbeat,
-            format!("a ping came {waited}, but after the pong {words}"),
-            lost,
-        ),
-        Ok(()) if open.ping_interval > PROXY_PATIENCE_MILLIS => Finding::warning(
-            Check::Heartbeat,
-            format!("a ping came {waited}"),
-            "proxies often cut what is quiet for 60 s: a shorter pingInterval keeps connections alive",
-        ),
-        Ok(()) => Finding::good(
-            Check::Heartbeat,
-            format!("a ping came {waited}, and its answer was taken"),
-        ),
     }
 }

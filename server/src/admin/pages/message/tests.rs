@@ -13,6 +13,7 @@ pub(crate) fn report() -> DeliveryReport {
     let socket = |sid: &str, path, handed: i64, confirmed: Option<i64>| SocketDelivery {
         sid: Sid::parse(sid).unwrap(),
         node_id: NodeId::parse("node").unwrap(),
+        client: None,
         path: Some(path),
         handed_off_at: Some(saved.plus_millis(handed)),
         attempts: if confirmed.is_some() { 1 } else { 4 },
