@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 
 use crate::http::Http;
+use crate::seed::Shape;
 
 /// `JWT_SECRET` of the servers that are measured.
 const SECRET: &str = "a key of the bench, of more than 32 bytes";
@@ -49,6 +50,8 @@ pub(crate) struct Programs {
     pub(crate) node: PathBuf,
     /// The core of the server; `None` leaves it to the kernel.
     pub(crate) core: Option<usize>,
+    /// Variables that the servers get besides.
+    pub(crate) env: Vec<(String, String)>,
 }
 
 /// A server that runs. It and its data end with this value.
@@ -59,7 +62,7 @@ pub(crate) struct Server {
     /// Where it listens.
     pub(crate) address: SocketAddr,
     child: Child,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// Who talks where: conversations by id, each with the tokens of its members.
@@ -83,7 +86,19 @@ pub(crate) struct Room {
 impl Server {
     /// Starts one; with `save` it stores messages where that is its choice (Rollcall always does).
     pub(crate) async fn start(kind: Kind, programs: &Programs, save: bool) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("rollcall-bench-").tempdir()?;
+        Self::start_in(folder()?, kind, programs, save).await
+    }
+
+    /// Starts Rollcall with what the seed says already in its database; the others need none.
+    pub(crate) async fn start_with(kind: Kind, programs: &Programs, seed: &Shape) -> Result<Self> {
+        let folder = folder()?;
+        if kind == Kind::Rollcall {
+            seed.import(programs, folder.path())?;
+        }
+        Self::start_in(folder, kind, programs, false).await
+    }
+
+    async fn start_in(folder: TempDir, kind: Kind, programs: &Programs, save: bool) -> Result<Self> {
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let mut command = command(kind, programs, folder.path(), port, save);
@@ -97,7 +112,7 @@ impl Server {
             kind,
             address,
             child,
-            _folder: folder,
+            folder,
         };
         let deadline = Instant::now() + START;
         while tokio::net::TcpStream::connect(address).await.is_err() {
@@ -149,6 +164,29 @@ impl Server {
         cpu_of(&format!("/proc/{}", self.child.id()))
     }
 
+    /// Open files, sockets among them.
+    pub(crate) fn files(&self) -> Result<usize> {
+        Ok(std::fs::read_dir(format!("/proc/{}/fd", self.child.id()))?.count())
+    }
+
+    /// Bytes that its data takes on disk.
+    pub(crate) fn disk_bytes(&self) -> Result<u64> {
+        let mut bytes = 0;
+        for file in std::fs::read_dir(self.folder.path())? {
+            bytes += file?.metadata()?.len();
+        }
+        Ok(bytes)
+    }
+
+    /// The sum over the labels of each of these metrics of Rollcall, 0 for one that it does not tell.
+    pub(crate) async fn metrics<const N: usize>(&self, names: [&str; N]) -> Result<[f64; N]> {
+        let text = Http::connect(self.address)
+            .await?
+            .ask("GET", "/metrics", "", "")
+            .await?;
+        Ok(names.map(|name| sum(&text, name)))
+    }
+
     /// Memory that it holds, in KiB, without what it shares with others.
     pub(crate) fn memory_kib(&self) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
@@ -183,6 +221,20 @@ fn cpu_of(process: &str) -> Result<f64> {
     Ok((user + system) / f64::from(per_second))
 }
 
+fn folder() -> Result<TempDir> {
+    Ok(tempfile::Builder::new().prefix("rollcall-bench-").tempdir()?)
+}
+
+/// The sum of a metric's samples.
+fn sum(text: &str, name: &str) -> f64 {
+    let value = |line: &str| -> Option<f64> {
+        let rest = line.strip_prefix(name)?;
+        let bare = rest.starts_with([' ', '{']);
+        bare.then(|| rest.rsplit(' ').next()?.parse().ok()).flatten()
+    };
+    text.lines().filter_map(value).sum()
+}
+
 fn command(kind: Kind, programs: &Programs, folder: &Path, port: u16, save: bool) -> Command {
     let program = match kind {
         Kind::Rollcall => programs.binaries.join("rollcall"),
@@ -197,6 +249,7 @@ fn command(kind: Kind, programs: &Programs, folder: &Path, port: u16, save: bool
         }
         None => Command::new(program),
     };
+    command.envs(programs.env.iter().map(|(name, value)| (name, value)));
     match kind {
         Kind::Rollcall => {
             command
@@ -225,7 +278,8 @@ fn command(kind: Kind, programs: &Programs, folder: &Path, port: u16, save: bool
     command
 }
 
-fn token(id: &str, role: &str) -> Result<String> {
+/// A token of this user.
+pub(crate) fn token(id: &str, role: &str) -> Result<String> {
     let claims = json!({ "sub": id, "name": id, "role": role, "exp": 4_102_444_800_u64 });
     let key = EncodingKey::from_secret(SECRET.as_bytes());
     Ok(jsonwebtoken::encode(&Header::default(), &claims, &key)?)
