@@ -5,8 +5,10 @@
 //!
 //! `cargo build --release -p rollcall-server -p bench && (cd bench/baselines/node && npm ci) && target/release/bench all`
 
+mod capacity;
 mod churn;
 mod connects;
+mod counts;
 mod fanout;
 mod figures;
 mod growth;
@@ -28,7 +30,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use tokio::task::LocalSet;
 
+use crate::capacity::Capacity;
 use crate::churn::Churn;
+use crate::counts::Counts;
 use crate::figures::Rounds;
 use crate::growth::Growth;
 use crate::memory::Memory;
@@ -87,6 +91,10 @@ enum Task {
     Churn(Churn),
     /// Memory per connection, state by state
     Memory(Memory),
+    /// What a core, a node and ten nodes carry, from what was measured
+    Capacity(Capacity),
+    /// Instructions per operation under callgrind, held against what is written down
+    Counts(Counts),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -98,6 +106,7 @@ async fn main() -> Result<()> {
         binaries: how.binaries.clone().unwrap_or(beside),
         node: PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("baselines/node"),
         core: (!how.unpinned).then_some(how.server_core),
+        wrapper: Vec::new(),
         env: how.server_env.clone(),
     };
     allow_many_files()?;
@@ -112,6 +121,8 @@ async fn main() -> Result<()> {
             growth.run(&programs, &servers, how.seconds, how.json).await
         }
         Task::Churn(churn) => churn.run(&programs, how.json).await,
+        Task::Capacity(capacity) => capacity.run(how.json),
+        Task::Counts(counts) => counts.run(&programs, how.json).await,
         Task::Memory(memory) => {
             let rounds = how.rounds.unwrap_or(1);
             memory.run(&programs, &how.servers(&ALL), rounds, how.json).await

@@ -29,6 +29,8 @@ pub(crate) struct People {
 pub(crate) struct Member {
     /// What they give on connecting.
     pub(crate) auth: String,
+    /// Their token.
+    pub(crate) token: String,
     /// What they are in: indexes of the rooms.
     pub(crate) rooms: Vec<usize>,
 }
@@ -60,6 +62,7 @@ impl Shape {
             let auth = json!({ "token": token, "receipts": receipts }).to_string();
             members.push(Member {
                 auth,
+                token,
                 rooms: Vec::new(),
             });
         }

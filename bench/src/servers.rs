@@ -1,5 +1,6 @@
 //! The servers that are measured: how each is started, what it needs before a workload, what it has used.
 
+use std::ffi::OsString;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -18,6 +19,8 @@ use crate::seed::Shape;
 const SECRET: &str = "a key of the bench, of more than 32 bytes";
 /// How long a start may take.
 const START: Duration = Duration::from_secs(20);
+/// The same of one that something else runs, tens of times slower.
+const START_WRAPPED: Duration = Duration::from_mins(3);
 
 /// Which server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -50,6 +53,8 @@ pub(crate) struct Programs {
     pub(crate) node: PathBuf,
     /// The core of the server; `None` leaves it to the kernel.
     pub(crate) core: Option<usize>,
+    /// What the server is run by, with its arguments.
+    pub(crate) wrapper: Vec<String>,
     /// Variables that the servers get besides.
     pub(crate) env: Vec<(String, String)>,
 }
@@ -114,7 +119,12 @@ impl Server {
             child,
             folder,
         };
-        let deadline = Instant::now() + START;
+        let patience = if programs.wrapper.is_empty() {
+            START
+        } else {
+            START_WRAPPED
+        };
+        let deadline = Instant::now() + patience;
         while tokio::net::TcpStream::connect(address).await.is_err() {
             ensure!(server.child.try_wait()?.is_none(), "{} ended at its start", kind.name());
             ensure!(Instant::now() < deadline, "{} did not start", kind.name());
@@ -162,6 +172,11 @@ impl Server {
     /// Processor time that it has used so far, in seconds.
     pub(crate) fn cpu(&self) -> Result<f64> {
         cpu_of(&format!("/proc/{}", self.child.id()))
+    }
+
+    /// Its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// Open files, sockets among them.
@@ -241,14 +256,14 @@ fn command(kind: Kind, programs: &Programs, folder: &Path, port: u16, save: bool
         Kind::Bare => programs.binaries.join("bare-socketioxide"),
         Kind::Node => PathBuf::from("node"),
     };
-    let mut command = match programs.core {
-        Some(core) => {
-            let mut pinned = Command::new("taskset");
-            pinned.arg("-c").arg(core.to_string()).arg(program);
-            pinned
-        }
-        None => Command::new(program),
-    };
+    let mut words: Vec<OsString> = Vec::new();
+    if let Some(core) = programs.core {
+        words.extend(["taskset".into(), "-c".into(), core.to_string().into()]);
+    }
+    words.extend(programs.wrapper.iter().map(OsString::from));
+    words.push(program.into());
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]);
     command.envs(programs.env.iter().map(|(name, value)| (name, value)));
     match kind {
         Kind::Rollcall => {
