@@ -80,12 +80,13 @@ struct Tally {
     last: RefCell<Vec<Duration>>,
 }
 
-fn add(to: &Cell<u64>, number: u64) {
+/// Adds to a counter.
+pub(crate) fn add(to: &Cell<u64>, number: u64) {
     to.set(to.get() + number);
 }
 
 /// The number behind `key`.
-fn number_after(text: &str, key: &str) -> Option<u64> {
+pub(crate) fn number_after(text: &str, key: &str) -> Option<u64> {
     let at = memmem::find(text.as_bytes(), key.as_bytes())? + key.len();
     let digits = text[at..].split(|c: char| !c.is_ascii_digit()).next()?;
     digits.parse().ok()
@@ -196,11 +197,7 @@ async fn listen(connection: Rc<Connection>, room: Rc<Loaded>, receipts: bool) ->
 pub(crate) async fn enter(server: &Server, room: &Room, auth: &str) -> Result<Rc<Connection>> {
     let connection = Connection::open(server.address, auth).await?;
     if server.kind == Kind::Rollcall {
-        let session = |packet: Packet<'_>| match packet {
-            Packet::Event(event) if event.starts_with("[\"session\"") => Some(()),
-            _ => None,
-        };
-        connection.read_until(session).await?;
+        connection.until_event("session").await?;
     } else {
         let data = json!({ "conversation_id": room.id }).to_string();
         connection.ask_and_wait("join_conversation", &data).await?;

@@ -41,20 +41,35 @@ pub(crate) struct Rounds {
 
 /// Middle, least, most.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Spread {
-    median: f64,
-    min: f64,
-    max: f64,
+pub(crate) struct Spread {
+    /// Middle.
+    pub(crate) median: f64,
+    /// Least.
+    pub(crate) min: f64,
+    /// Most.
+    pub(crate) max: f64,
 }
 
-impl Rounds {
-    fn spread(&self, name: &str) -> Option<Spread> {
-        let mut values: Vec<f64> = self.rounds.iter().filter_map(|round| round.get(name)).collect();
+impl Spread {
+    /// Of these; none of nothing.
+    pub(crate) fn of(mut values: Vec<f64>) -> Option<Self> {
         values.sort_unstable_by(f64::total_cmp);
         let (min, max) = (*values.first()?, *values.last()?);
         let (low, high) = (values[(values.len() - 1) / 2], values[values.len() / 2]);
         let median = f64::midpoint(low, high);
-        Some(Spread { median, min, max })
+        Some(Self { median, min, max })
+    }
+
+    /// As JSON.
+    pub(crate) fn json(self) -> Value {
+        let Self { median, min, max } = self;
+        json!({ "median": median, "min": min, "max": max })
+    }
+}
+
+impl Rounds {
+    fn spread(&self, name: &str) -> Option<Spread> {
+        Spread::of(self.rounds.iter().filter_map(|round| round.get(name)).collect())
     }
 
     fn names(&self) -> Vec<&str> {
@@ -116,10 +131,7 @@ pub(crate) fn json(title: &str, servers: &[Rounds]) -> Value {
         let figures: Map<String, Value> = server
             .names()
             .into_iter()
-            .filter_map(|name| {
-                let Spread { median, min, max } = server.spread(name)?;
-                Some((name.to_owned(), json!({ "median": median, "min": min, "max": max })))
-            })
+            .filter_map(|name| Some((name.to_owned(), server.spread(name)?.json())))
             .collect();
         json!({ "server": server.server, "rounds": server.rounds.len(), "figures": figures })
     };

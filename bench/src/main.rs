@@ -5,13 +5,22 @@
 //!
 //! `cargo build --release -p rollcall-server -p bench && (cd bench/baselines/node && npm ci) && target/release/bench all`
 
+mod capacity;
+mod churn;
 mod connects;
+mod counts;
 mod fanout;
 mod figures;
+mod growth;
 mod http;
+mod load;
+mod memory;
+mod plot;
 mod post;
+mod seed;
 mod servers;
 mod wire;
+mod workload;
 
 use std::path::PathBuf;
 
@@ -21,29 +30,34 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use tokio::task::LocalSet;
 
-use crate::fanout::Plan;
-use crate::figures::{Figures, Rounds};
+use crate::capacity::Capacity;
+use crate::churn::Churn;
+use crate::counts::Counts;
+use crate::figures::Rounds;
+use crate::growth::Growth;
+use crate::memory::Memory;
 use crate::servers::{Kind, Programs};
+use crate::workload::Workload;
 
 /// What Rollcall costs, beside what others cost
 #[derive(Debug, Parser)]
 struct Cli {
     #[command(subcommand)]
-    workload: Workload,
+    task: Task,
     #[command(flatten)]
     how: How,
 }
 
 #[derive(Debug, Args)]
 struct How {
-    /// Rounds; the servers take turns within each
-    #[arg(long, default_value_t = 3, global = true)]
-    rounds: usize,
+    /// Rounds; the servers take turns within each [default: 3; of `memory` 1]
+    #[arg(long, global = true)]
+    rounds: Option<usize>,
     /// How long each run measures
     #[arg(long, default_value_t = 3.0, global = true)]
     seconds: f64,
-    /// Which servers; the first is the one that ratios are of
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Kind::Rollcall, Kind::Bare, Kind::Node], global = true)]
+    /// Which servers; the first is the one that ratios are of [default: rollcall,bare,node; of `growth` without node]
+    #[arg(long, value_enum, value_delimiter = ',', global = true)]
     servers: Vec<Kind>,
     /// Print JSON
     #[arg(long, global = true)]
@@ -57,215 +71,43 @@ struct How {
     /// Leave both to the kernel
     #[arg(long, global = true)]
     unpinned: bool,
+    /// A variable that the servers get, as NAME=VALUE; several times for several
+    #[arg(long = "server-env", value_parser = variable, global = true)]
+    server_env: Vec<(String, String)>,
     /// The folder of `rollcall` and `bare-socketioxide` [default: where this program is]
     #[arg(long, global = true)]
     binaries: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Subcommand)]
-enum Workload {
-    /// As many messages as go through, so many of them under way in each room
-    Fanout {
-        #[arg(long, default_value_t = 1)]
-        rooms: usize,
-        #[arg(long, default_value_t = 1000)]
-        members: usize,
-        #[arg(long, default_value_t = 16)]
-        in_flight: usize,
-        /// Every client of Rollcall sends receipts
-        #[arg(long)]
-        receipts: bool,
-    },
-    /// A few messages per second: what it costs, and how soon they are there
-    Calm {
-        #[arg(long, default_value_t = 10)]
-        rooms: usize,
-        #[arg(long, default_value_t = 100)]
-        members: usize,
-        #[arg(long, default_value_t = 13.0)]
-        per_second: f64,
-        /// Every client of Rollcall sends receipts
-        #[arg(long)]
-        receipts: bool,
-    },
-    /// Messages that are saved and sent: Rollcall with synchronous=FULL, Node with NORMAL
-    Saved {
-        #[arg(long, default_value_t = 10)]
-        rooms: usize,
-        #[arg(long, default_value_t = 20)]
-        members: usize,
-        #[arg(long, default_value_t = 16)]
-        in_flight: usize,
-    },
-    /// Messages by POST, saved and sent
-    Post,
-    /// Connect, authenticate, join; and the memory of a connection that only sits there
-    Connects {
-        #[arg(long, default_value_t = 8000)]
-        sockets: usize,
-    },
-    /// All of them, as in the design's tables
+enum Task {
+    #[command(flatten)]
+    Compare(Workload),
+    /// All workloads that compare, as in the design's tables
     All,
-}
-
-impl Workload {
-    fn all() -> Vec<Self> {
-        let fanout = |rooms, members, in_flight, receipts| Self::Fanout {
-            rooms,
-            members,
-            in_flight,
-            receipts,
-        };
-        let (rooms, members) = (10, 20);
-        vec![
-            fanout(1, 1000, 1, false),
-            fanout(1, 1000, 16, false),
-            fanout(10, 100, 1, false),
-            fanout(10, 100, 16, false),
-            fanout(1, 1000, 1, true),
-            fanout(1, 1000, 16, true),
-            fanout(10, 100, 1, true),
-            fanout(10, 100, 16, true),
-            Self::Calm {
-                rooms: 10,
-                members: 100,
-                per_second: 13.0,
-                receipts: false,
-            },
-            Self::Calm {
-                rooms: 10,
-                members: 100,
-                per_second: 13.0,
-                receipts: true,
-            },
-            Self::Saved {
-                rooms,
-                members,
-                in_flight: 1,
-            },
-            Self::Saved {
-                rooms,
-                members,
-                in_flight: 16,
-            },
-            Self::Post,
-            Self::Connects { sockets: 8000 },
-        ]
-    }
-
-    fn title(&self) -> String {
-        let receipted = |receipts: &bool| {
-            if *receipts {
-                ", every client of Rollcall sends receipts"
-            } else {
-                ""
-            }
-        };
-        match self {
-            Self::Fanout {
-                rooms,
-                members,
-                in_flight,
-                receipts,
-            } => {
-                format!(
-                    "fan-out {rooms} × {members}, {in_flight} in flight{}",
-                    receipted(receipts)
-                )
-            }
-            Self::Calm {
-                rooms,
-                members,
-                per_second,
-                receipts,
-            } => {
-                format!(
-                    "calm {rooms} × {members}, {per_second} messages/s{}",
-                    receipted(receipts)
-                )
-            }
-            Self::Saved {
-                rooms,
-                members,
-                in_flight,
-            } => {
-                format!("saved and sent, {rooms} × {members}, {in_flight} in flight per room")
-            }
-            Self::Post => "POST to everyone's socket, 10 × 20, 16 at a time".to_owned(),
-            Self::Connects { sockets } => format!("{sockets} connects and joins, and idle memory"),
-            Self::All => "all".to_owned(),
-        }
-    }
-
-    /// The bare server neither saves nor takes a POST.
-    fn takes(&self, kind: Kind) -> bool {
-        kind != Kind::Bare || !matches!(self, Self::Saved { .. } | Self::Post)
-    }
-
-    async fn run(&self, kind: Kind, programs: &Programs, seconds: f64) -> Result<Figures> {
-        let plan = |rooms, members, in_flight| Plan {
-            rooms,
-            members,
-            in_flight,
-            pace: None,
-            receipts: false,
-            save: false,
-            seconds,
-        };
-        match *self {
-            Self::Fanout {
-                rooms,
-                members,
-                in_flight,
-                receipts,
-            } => {
-                let plan = Plan {
-                    receipts,
-                    ..plan(rooms, members, in_flight)
-                };
-                fanout::run(kind, programs, plan).await
-            }
-            Self::Calm {
-                rooms,
-                members,
-                per_second,
-                receipts,
-            } => {
-                let pace = Some(per_second);
-                let plan = Plan {
-                    pace,
-                    receipts,
-                    ..plan(rooms, members, 1)
-                };
-                fanout::run(kind, programs, plan).await
-            }
-            Self::Saved {
-                rooms,
-                members,
-                in_flight,
-            } => {
-                let plan = Plan {
-                    save: true,
-                    ..plan(rooms, members, in_flight)
-                };
-                fanout::run(kind, programs, plan).await
-            }
-            Self::Post => post::run(kind, programs, 10, 20, seconds).await,
-            Self::Connects { sockets } => connects::run(kind, programs, sockets).await,
-            Self::All => Ok(Figures::default()),
-        }
-    }
+    /// Cost per message as history, conversations, members and connections grow; writes pictures
+    Growth(Growth),
+    /// Coming and going for minutes: memory ends where it began
+    Churn(Churn),
+    /// Memory per connection, state by state
+    Memory(Memory),
+    /// What a core, a node and ten nodes carry, from what was measured
+    Capacity(Capacity),
+    /// Instructions per operation under callgrind, held against what is written down
+    Counts(Counts),
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    let Cli { workload, how } = Cli::parse();
+    let Cli { task, how } = Cli::parse();
     let own = std::env::current_exe()?;
     let beside = own.parent().context("this program lies nowhere")?.to_owned();
     let programs = Programs {
         binaries: how.binaries.clone().unwrap_or(beside),
         node: PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("baselines/node"),
         core: (!how.unpinned).then_some(how.server_core),
+        wrapper: Vec::new(),
+        env: how.server_env.clone(),
     };
     allow_many_files()?;
     if !how.unpinned {
@@ -273,23 +115,55 @@ async fn main() -> Result<()> {
         cores.set(how.load_core);
         sched_setaffinity(None, &cores)?;
     }
-    let workloads = match workload {
-        Workload::All => Workload::all(),
-        one => vec![one],
-    };
+    match task {
+        Task::Growth(growth) => {
+            let servers = how.servers(&[Kind::Rollcall, Kind::Bare]);
+            growth.run(&programs, &servers, how.seconds, how.json).await
+        }
+        Task::Churn(churn) => churn.run(&programs, how.json).await,
+        Task::Capacity(capacity) => capacity.run(how.json),
+        Task::Counts(counts) => counts.run(&programs, how.json).await,
+        Task::Memory(memory) => {
+            let rounds = how.rounds.unwrap_or(1);
+            memory.run(&programs, &how.servers(&ALL), rounds, how.json).await
+        }
+        Task::All => compare(&Workload::all(), &how, &programs).await,
+        Task::Compare(one) => compare(&[one], &how, &programs).await,
+    }
+}
+
+/// Every server there is.
+const ALL: [Kind; 3] = [Kind::Rollcall, Kind::Bare, Kind::Node];
+
+impl How {
+    fn servers(&self, otherwise: &[Kind]) -> Vec<Kind> {
+        if self.servers.is_empty() {
+            otherwise.to_vec()
+        } else {
+            self.servers.clone()
+        }
+    }
+}
+
+fn variable(text: &str) -> Result<(String, String)> {
+    let (name, value) = text.split_once('=').context("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+async fn compare(workloads: &[Workload], how: &How, programs: &Programs) -> Result<()> {
     for workload in workloads {
-        let rounds = measure(&workload, &how, &programs).await?;
-        say(&workload, &rounds, how.json);
+        let rounds = measure(workload, how, programs).await?;
+        say(workload, &rounds, how.json);
     }
     Ok(())
 }
 
 async fn measure(workload: &Workload, how: &How, programs: &Programs) -> Result<Vec<Rounds>> {
-    let taking = how.servers.iter().filter(|kind| workload.takes(**kind));
+    let taking = how.servers(&ALL).into_iter().filter(|kind| workload.takes(*kind));
     let mut servers: Vec<(Kind, Rounds)> = taking
         .map(|kind| {
             (
-                *kind,
+                kind,
                 Rounds {
                     server: kind.name(),
                     rounds: Vec::new(),
@@ -297,7 +171,7 @@ async fn measure(workload: &Workload, how: &How, programs: &Programs) -> Result<
             )
         })
         .collect();
-    for _ in 0..how.rounds {
+    for _ in 0..how.rounds.unwrap_or(3) {
         for (kind, rounds) in &mut servers {
             let run = workload.run(*kind, programs, how.seconds);
             // Tasks of one run end with its set.

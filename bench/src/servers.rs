@@ -1,5 +1,6 @@
 //! The servers that are measured: how each is started, what it needs before a workload, what it has used.
 
+use std::ffi::OsString;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,11 +13,14 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 
 use crate::http::Http;
+use crate::seed::Shape;
 
 /// `JWT_SECRET` of the servers that are measured.
 const SECRET: &str = "a key of the bench, of more than 32 bytes";
 /// How long a start may take.
 const START: Duration = Duration::from_secs(20);
+/// The same of one that something else runs, tens of times slower.
+const START_WRAPPED: Duration = Duration::from_mins(3);
 
 /// Which server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -49,6 +53,10 @@ pub(crate) struct Programs {
     pub(crate) node: PathBuf,
     /// The core of the server; `None` leaves it to the kernel.
     pub(crate) core: Option<usize>,
+    /// What the server is run by, with its arguments.
+    pub(crate) wrapper: Vec<String>,
+    /// Variables that the servers get besides.
+    pub(crate) env: Vec<(String, String)>,
 }
 
 /// A server that runs. It and its data end with this value.
@@ -59,7 +67,7 @@ pub(crate) struct Server {
     /// Where it listens.
     pub(crate) address: SocketAddr,
     child: Child,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// Who talks where: conversations by id, each with the tokens of its members.
@@ -83,7 +91,19 @@ pub(crate) struct Room {
 impl Server {
     /// Starts one; with `save` it stores messages where that is its choice (Rollcall always does).
     pub(crate) async fn start(kind: Kind, programs: &Programs, save: bool) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("rollcall-bench-").tempdir()?;
+        Self::start_in(folder()?, kind, programs, save).await
+    }
+
+    /// Starts Rollcall with what the seed says already in its database; the others need none.
+    pub(crate) async fn start_with(kind: Kind, programs: &Programs, seed: &Shape) -> Result<Self> {
+        let folder = folder()?;
+        if kind == Kind::Rollcall {
+            seed.import(programs, folder.path())?;
+        }
+        Self::start_in(folder, kind, programs, false).await
+    }
+
+    async fn start_in(folder: TempDir, kind: Kind, programs: &Programs, save: bool) -> Result<Self> {
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let mut command = command(kind, programs, folder.path(), port, save);
@@ -97,9 +117,14 @@ impl Server {
             kind,
             address,
             child,
-            _folder: folder,
+            folder,
         };
-        let deadline = Instant::now() + START;
+        let patience = if programs.wrapper.is_empty() {
+            START
+        } else {
+            START_WRAPPED
+        };
+        let deadline = Instant::now() + patience;
         while tokio::net::TcpStream::connect(address).await.is_err() {
             ensure!(server.child.try_wait()?.is_none(), "{} ended at its start", kind.name());
             ensure!(Instant::now() < deadline, "{} did not start", kind.name());
@@ -149,6 +174,34 @@ impl Server {
         cpu_of(&format!("/proc/{}", self.child.id()))
     }
 
+    /// Its process.
+    pub(crate) fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Open files, sockets among them.
+    pub(crate) fn files(&self) -> Result<usize> {
+        Ok(std::fs::read_dir(format!("/proc/{}/fd", self.child.id()))?.count())
+    }
+
+    /// Bytes that its data takes on disk.
+    pub(crate) fn disk_bytes(&self) -> Result<u64> {
+        let mut bytes = 0;
+        for file in std::fs::read_dir(self.folder.path())? {
+            bytes += file?.metadata()?.len();
+        }
+        Ok(bytes)
+    }
+
+    /// The sum over the labels of each of these metrics of Rollcall, 0 for one that it does not tell.
+    pub(crate) async fn metrics<const N: usize>(&self, names: [&str; N]) -> Result<[f64; N]> {
+        let text = Http::connect(self.address)
+            .await?
+            .ask("GET", "/metrics", "", "")
+            .await?;
+        Ok(names.map(|name| sum(&text, name)))
+    }
+
     /// Memory that it holds, in KiB, without what it shares with others.
     pub(crate) fn memory_kib(&self) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
@@ -183,20 +236,35 @@ fn cpu_of(process: &str) -> Result<f64> {
     Ok((user + system) / f64::from(per_second))
 }
 
+fn folder() -> Result<TempDir> {
+    Ok(tempfile::Builder::new().prefix("rollcall-bench-").tempdir()?)
+}
+
+/// The sum of a metric's samples.
+fn sum(text: &str, name: &str) -> f64 {
+    let value = |line: &str| -> Option<f64> {
+        let rest = line.strip_prefix(name)?;
+        let bare = rest.starts_with([' ', '{']);
+        bare.then(|| rest.rsplit(' ').next()?.parse().ok()).flatten()
+    };
+    text.lines().filter_map(value).sum()
+}
+
 fn command(kind: Kind, programs: &Programs, folder: &Path, port: u16, save: bool) -> Command {
     let program = match kind {
         Kind::Rollcall => programs.binaries.join("rollcall"),
         Kind::Bare => programs.binaries.join("bare-socketioxide"),
         Kind::Node => PathBuf::from("node"),
     };
-    let mut command = match programs.core {
-        Some(core) => {
-            let mut pinned = Command::new("taskset");
-            pinned.arg("-c").arg(core.to_string()).arg(program);
-            pinned
-        }
-        None => Command::new(program),
-    };
+    let mut words: Vec<OsString> = Vec::new();
+    if let Some(core) = programs.core {
+        words.extend(["taskset".into(), "-c".into(), core.to_string().into()]);
+    }
+    words.extend(programs.wrapper.iter().map(OsString::from));
+    words.push(program.into());
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]);
+    command.envs(programs.env.iter().map(|(name, value)| (name, value)));
     match kind {
         Kind::Rollcall => {
             command
@@ -225,7 +293,8 @@ fn command(kind: Kind, programs: &Programs, folder: &Path, port: u16, save: bool
     command
 }
 
-fn token(id: &str, role: &str) -> Result<String> {
+/// A token of this user.
+pub(crate) fn token(id: &str, role: &str) -> Result<String> {
     let claims = json!({ "sub": id, "name": id, "role": role, "exp": 4_102_444_800_u64 });
     let key = EncodingKey::from_secret(SECRET.as_bytes());
     Ok(jsonwebtoken::encode(&Header::default(), &claims, &key)?)

@@ -102,19 +102,7 @@ fn framed(text: &str) -> Vec<u8> {
 impl Connection {
     /// Connects, upgrades, and opens namespace `/` with this `auth`.
     pub(crate) async fn open(address: SocketAddr, auth: &str) -> Result<Rc<Self>> {
-        let mut stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        let request = format!(
-            "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\n\
-             Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        );
-        stream.write_all(request.as_bytes()).await?;
-        let rest = upgraded(&mut stream).await?;
-        let connection = Rc::new(Self {
-            stream,
-            rest: RefCell::new(rest),
-            acks: Cell::new(0),
-        });
+        let connection = Self::upgrade(address).await?;
         connection.write(&format!("40{auth}"))?;
         connection
             .read_until(|packet| match packet {
@@ -124,6 +112,23 @@ impl Connection {
             })
             .await??;
         Ok(connection)
+    }
+
+    /// Connects and upgrades; Engine.IO is open, no namespace is.
+    pub(crate) async fn upgrade(address: SocketAddr) -> Result<Rc<Self>> {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        let request = format!(
+            "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\n\
+             Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await?;
+        let rest = upgraded(&mut stream).await?;
+        Ok(Rc::new(Self {
+            stream,
+            rest: RefCell::new(rest),
+            acks: Cell::new(0),
+        }))
     }
 
     /// Writes a text frame at once. The kernel's buffer is never full for what a workload's client says.
@@ -159,6 +164,16 @@ impl Connection {
         let answer = answer.await?;
         ensure!(answer.contains("\"ok\":true"), "{event}: {answer}");
         Ok(())
+    }
+
+    /// Reads until this event came. Only where nobody else reads.
+    pub(crate) async fn until_event(&self, name: &str) -> Result<()> {
+        let begins = format!("[\"{name}\"");
+        self.read_until(|packet| match packet {
+            Packet::Event(event) if event.starts_with(&begins) => Some(()),
+            _ => None,
+        })
+        .await
     }
 
     /// Reads until `wanted` gives something; heartbeats are answered. What came behind it is left for the next reader.

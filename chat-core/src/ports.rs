@@ -305,8 +305,8 @@ pub trait Conversations: Send + Sync {
         at: Timestamp,
     ) -> Result<Conversation, ConversationError>;
 
-    /// Everybody who shares a conversation with `user`, without them, each once, in no order.
-    async fn peers_of(&self, user: &UserId) -> Result<Vec<UserId>, StoreError>;
+    /// The conversations of each of these users, who are named once each, in no order.
+    async fn conversation_ids_of(&self, users: &[UserId]) -> Result<Vec<(UserId, ConversationId)>, StoreError>;
 }
 
 /// What appending came to.

@@ -88,6 +88,12 @@ pub const HEADS_INTERVAL: Duration = Duration::from_secs(15);
 /// presence one second.
 pub const OFFLINE_GRACE: Duration = Duration::from_millis(400);
 
+/// Changes of presence are gathered this long and told together: a hundred people who come in one moment are one burst to everybody
+/// and not a hundred. Beside [`OFFLINE_GRACE`] still well within the contract's second.
+pub const PRESENCE_GATHERED: Duration = Duration::from_millis(200);
+/// So many of them are told in a row: half a socket's buffer ([`SOCKET_BUFFER_PACKETS`]), so that messages fit beside them.
+pub const PRESENCE_AT_A_TIME: usize = 64;
+
 /// `token_expiring` comes this long before the token's end.
 pub const TOKEN_EXPIRING_BEFORE: Duration = Duration::from_mins(1);
 

@@ -1,19 +1,27 @@
 //! Presence: who came, who went, told to everybody who shares a conversation with them, once per user.
+//!
+//! A thousand people who come at once to one conversation could be told of a million times. It is less: changes are
+//! gathered for a moment and told together, each encoded once; each receiver hears theirs in a row, so that they leave in
+//! few writes; and who came before a socket's `session` was made is in that session, and is not said again.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_core::{Timestamp, UserId};
+use chat_core::ports::StoreError;
+use chat_core::{ConversationId, Timestamp, UserId};
 use parking_lot::Mutex;
 use rollcall_protocol::event::{Presence, name};
+use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::Instant;
 
 use super::Chat;
 use crate::delivery::notices::{Notice, NoticeKind};
-use crate::limits::OFFLINE_GRACE;
+use crate::hub::{LiveSocket, Moved};
+use crate::limits::{OFFLINE_GRACE, PRESENCE_AT_A_TIME, PRESENCE_GATHERED};
 
-/// What was last told of each user who is online, so that a flicker is told to nobody.
+/// What was last told of each user who is online, so that a flicker is told to nobody who did not see it.
 #[derive(Debug, Default)]
 pub struct Told {
     online: Mutex<HashMap<UserId, bool>>,
@@ -42,64 +50,194 @@ impl Told {
     }
 }
 
+/// Users who went, until that is told.
+#[derive(Debug, Default)]
+struct Leaving {
+    due: BTreeSet<(Instant, UserId)>,
+    /// The change with which each of them went.
+    since: HashMap<UserId, u64>,
+}
+
+impl Leaving {
+    fn add(&mut self, user: UserId, moved: Moved) {
+        self.since.entry(user.clone()).or_insert(moved.first);
+        self.due.insert((Instant::now() + OFFLINE_GRACE, user));
+    }
+
+    fn next(&self) -> Option<Instant> {
+        self.due.first().map(|(due, _)| *due)
+    }
+
+    /// The next one whose time has come.
+    fn pop_due(&mut self) -> Option<UserId> {
+        if self.next()? > Instant::now() {
+            return None;
+        }
+        self.due.pop_first().map(|(_, user)| user)
+    }
+}
+
+/// Something to be told.
+#[derive(Debug)]
+struct Change {
+    presence: Presence,
+    /// It is told to the sockets whose `session` knew of so many changes; of the others it is part, or will be.
+    told_to: Range<u64>,
+    /// It is nothing new: only some did not hear it.
+    is_again: bool,
+}
+
+/// Which of a run of changes: one bit each.
+type Marks = u64;
+
+const _: () = assert!(
+    PRESENCE_AT_A_TIME <= Marks::BITS as usize,
+    "each change of a run has a bit"
+);
+
+/// Receivers that are told without giving way to others.
+const RECEIVERS_IN_A_ROW: usize = 16;
+
 impl Chat {
-    /// Tells presence until the task is dropped. One after the other, so that the last word about a user is the truth: whatever
+    /// Tells presence until the task is dropped. One run after the other, so that the last word about a user is the truth: whatever
     /// changes while one is told is noted, and told after it.
     pub async fn run_presence(self: Arc<Self>) {
         let told = Told::default();
-        let mut leaving: BTreeSet<(Instant, UserId)> = BTreeSet::new();
+        let mut leaving = Leaving::default();
         loop {
-            let next = leaving.first().map(|(due, _)| *due);
-            let changed = tokio::select! {
-                changed = self.hub.presence_changes().take() => changed,
-                () = sleep_until(next) => HashSet::new(),
+            let moved = tokio::select! {
+                moved = self.hub.presence_changes().take() => moved,
+                () = sleep_until(leaving.next()) => HashMap::new(),
             };
-            for user in changed {
-                if self.hub.is_online(&user) {
-                    self.tell_presence(&told, &user).await;
-                } else {
-                    leaving.insert((Instant::now() + OFFLINE_GRACE, user));
+            let changes = self.changes_to_tell(&told, &mut leaving, moved);
+            if changes.is_empty() {
+                continue;
+            }
+            for run in changes.chunks(PRESENCE_AT_A_TIME) {
+                if let Err(error) = self.tell_presence(run).await {
+                    tracing::warn!(%error, users = run.len(), "presence is told later: the store does not say to whom");
+                    for change in run {
+                        let user = &change.presence.user_id;
+                        told.forget(user, change.presence.online);
+                        self.hub.presence_again(user, PRESENCE_RETRY);
+                    }
                 }
             }
-            while leaving.first().is_some_and(|(due, _)| *due <= Instant::now()) {
-                let Some((_, user)) = leaving.pop_first() else { break };
-                // Back again meanwhile: there is nothing to tell, or it was told.
-                if !self.hub.is_online(&user) {
-                    self.tell_presence(&told, &user).await;
-                }
+            tokio::time::sleep(PRESENCE_GATHERED).await;
+        }
+    }
+
+    fn changes_to_tell(&self, told: &Told, leaving: &mut Leaving, moved: HashMap<UserId, Moved>) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for (user, moved) in moved {
+            if !self.hub.is_online(&user) {
+                leaving.add(user, moved);
+                continue;
+            }
+            // Of somebody who was away for less than anybody was told, only those must hear whose session was made meanwhile.
+            let away = leaving.since.remove(&user).unwrap_or(moved.first);
+            let is_again = !told.differs(&user, true);
+            let from = if is_again { away } else { 1 };
+            changes.push(Change {
+                presence: Presence {
+                    user_id: user,
+                    online: true,
+                    last_seen: None,
+                },
+                told_to: from..moved.last,
+                is_again,
+            });
+        }
+        while let Some(user) = leaving.pop_due() {
+            // Back again meanwhile: there is nothing to tell, or it was told.
+            if self.hub.is_online(&user) {
+                continue;
+            }
+            leaving.since.remove(&user);
+            if told.differs(&user, false) {
+                changes.push(Change {
+                    presence: Presence {
+                        user_id: user,
+                        online: false,
+                        last_seen: Some(self.ports.clock.now()),
+                    },
+                    told_to: 1..u64::MAX,
+                    is_again: false,
+                });
+            }
+        }
+        changes.retain(|change| !change.told_to.is_empty() || !change.is_again);
+        changes
+    }
+
+    /// Tells a run of changes to everybody whom they concern.
+    async fn tell_presence(&self, run: &[Change]) -> Result<(), StoreError> {
+        let left = |change: &Change| Some((change.presence.user_id.clone(), change.presence.last_seen?));
+        let left: Vec<(UserId, Timestamp)> = run.iter().filter_map(left).collect();
+        if !left.is_empty()
+            && let Err(error) = self.ports.accounts.note_last_seen(&left).await
+        {
+            tracing::warn!(users = left.len(), %error, "last_seen was not stored");
+        }
+        let receivers = self.receivers_of(run).await?;
+        let encoded: Vec<Option<Box<RawValue>>> = run.iter().map(|change| encode(&change.presence)).collect();
+        for (at, (user, marks)) in receivers.iter().enumerate() {
+            for socket in &self.hub.sockets_of(user) {
+                self.tell_socket(socket, run, &encoded, *marks);
+            }
+            if at % RECEIVERS_IN_A_ROW == RECEIVERS_IN_A_ROW - 1 {
+                // Those who write to the connections get their turn before buffers are full.
+                tokio::task::yield_now().await;
+            }
+        }
+        for change in run.iter().filter(|change| !change.is_again) {
+            self.notice(NoticeKind::Presence, || Notice::Presence(change.presence.clone()));
+        }
+        Ok(())
+    }
+
+    fn tell_socket(
+        &self,
+        socket: &Arc<LiveSocket>,
+        run: &[Change],
+        encoded: &[Option<Box<RawValue>>],
+        mut marks: Marks,
+    ) {
+        // 0, its session is not made yet, is in nobody's range.
+        let saw = socket.saw_presence();
+        while marks != 0 {
+            let at = marks.trailing_zeros() as usize;
+            marks &= marks - 1;
+            if run[at].told_to.contains(&saw)
+                && let Some(payload) = &encoded[at]
+            {
+                self.fanout.say_encoded(socket, name::PRESENCE, payload);
             }
         }
     }
 
-    async fn tell_presence(&self, told: &Told, user: &UserId) {
-        let online = self.hub.is_online(user);
-        if !told.differs(user, online) {
-            return;
+    /// Whom these changes concern, and which of them: everybody who shares a conversation with whoever came or went.
+    async fn receivers_of(&self, run: &[Change]) -> Result<HashMap<UserId, Marks>, StoreError> {
+        let users: Vec<UserId> = run.iter().map(|change| change.presence.user_id.clone()).collect();
+        let mark: HashMap<&UserId, Marks> = users.iter().enumerate().map(|(at, user)| (user, 1 << at)).collect();
+        let mut by_conversation: HashMap<ConversationId, Marks> = HashMap::new();
+        for (user, conversation) in self.ports.conversations.conversation_ids_of(&users).await? {
+            *by_conversation.entry(conversation).or_default() |= mark.get(&user).copied().unwrap_or_default();
         }
-        let last_seen = (!online).then(|| self.ports.clock.now());
-        if let Some(at) = last_seen
-            && let Err(error) = self.ports.accounts.note_last_seen(&[(user.clone(), at)]).await
-        {
-            tracing::warn!(user.id = %user, %error, "last_seen was not stored");
-        }
-        let peers = match self.ports.conversations.peers_of(user).await {
-            Ok(peers) => peers,
-            Err(error) => {
-                tracing::warn!(user.id = %user, %error, "presence is told later: the store does not say to whom");
-                told.forget(user, online);
-                self.hub.presence_again(user, PRESENCE_RETRY);
-                return;
+        let mut receivers: HashMap<UserId, Marks> = HashMap::new();
+        for (id, marks) in by_conversation {
+            let Some(entry) = self.directory.get(&id).await? else {
+                continue;
+            };
+            for participant in entry.conversation().participants.iter() {
+                *receivers.entry(participant.user_id.clone()).or_default() |= marks;
             }
-        };
-        let presence = Presence {
-            user_id: user.clone(),
-            online,
-            last_seen,
-        };
-        for socket in self.hub.sockets_of_all(peers.iter()).iter().flatten() {
-            self.fanout.say(socket, name::PRESENCE, &presence);
         }
-        self.notice(NoticeKind::Presence, || Notice::Presence(presence));
+        for (user, mark) in mark {
+            // Not to themself.
+            receivers.entry(user.clone()).and_modify(|marks| *marks &= !mark);
+        }
+        Ok(receivers)
     }
 
     /// Notes for everybody who is online now that they were seen: the server stops.
@@ -116,6 +254,12 @@ impl Chat {
             tracing::warn!(%error, "last_seen was not stored");
         }
     }
+}
+
+fn encode(presence: &Presence) -> Option<Box<RawValue>> {
+    to_raw_value(presence)
+        .inspect_err(|error| tracing::error!(%error, "an event could not be encoded"))
+        .ok()
 }
 
 /// How long presence that could not be told waits for the store.

@@ -79,6 +79,8 @@ impl Chat {
         seen: &[ConversationOfUser],
         plan: &BTreeMap<ConversationId, Plan>,
     ) -> Session {
+        // Before anybody's presence is looked at below.
+        socket.sees_presence(self.hub.presence_changes().so_far());
         let resumed = |(id, plan): (&ConversationId, &Plan)| {
             let last_seq = seen
                 .iter()

@@ -7,7 +7,7 @@ mod rooms;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use chat_core::{ConversationId, Role, Seq, Sid, Timestamp, User, UserId};
 use parking_lot::Mutex;
@@ -68,6 +68,8 @@ pub struct LiveSocket {
     outlet: Outlet,
     tap: Arc<Tap>,
     expires_at: AtomicI64,
+    /// The changes of presence that its `session` knows of; 0 until that is made.
+    saw: AtomicU64,
     /// Set until `session` and everything that was missed is out.
     opening: AtomicBool,
     /// One feeder at a time.
@@ -105,6 +107,7 @@ impl LiveSocket {
             expires_at: AtomicI64::new(caller.expires_at.as_millis()),
             caller,
             outlet,
+            saw: AtomicU64::new(0),
             opening: AtomicBool::new(true),
             feeding: AtomicBool::new(false),
             lagging_since: AtomicI64::new(0),
@@ -210,6 +213,16 @@ impl LiveSocket {
     /// Is its `session` not out yet?
     pub fn is_opening(&self) -> bool {
         self.opening.load(Ordering::Relaxed)
+    }
+
+    /// Its `session` is about to be made, and will know of so many changes of presence.
+    pub(crate) fn sees_presence(&self, changes: u64) {
+        self.saw.store(changes, Ordering::Release);
+    }
+
+    /// The changes of presence that its `session` knows of; 0: it is not made yet, and will know of all until now.
+    pub(crate) fn saw_presence(&self) -> u64 {
+        self.saw.load(Ordering::Acquire)
     }
 
     /// What the live rooms know it by.

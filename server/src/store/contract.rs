@@ -140,7 +140,7 @@ hold_all_to_the_contract! {
         the_list_has_the_newest_message_first,
         unread_counts_the_messages_of_others,
         unread_is_counted_up_to_a_bound,
-        peers_are_named_once,
+        conversation_ids_are_named_once,
     },
     delivery::{
         cursors_only_move_forward,

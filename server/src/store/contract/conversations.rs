@@ -1,7 +1,7 @@
 use chat_core::conversation::ConversationOfUser;
 use chat_core::limits::UNREAD_MAX;
 use chat_core::ports::{Appended, ConversationError, Conversations as _, Created, MessageLog as _, NewConversation};
-use chat_core::{ConversationKind, Draft, ParticipantRole, Seq, Timestamp, UserId};
+use chat_core::{ConversationKind, Draft, ParticipantRole, Seq, Timestamp};
 
 use super::{Place, at, cid, draft, make_group, make_users, new_direct, new_group, say, uid};
 
@@ -138,7 +138,10 @@ pub(super) async fn unknown_conversations<P: Place>() {
     assert_eq!(store.conversation(&nowhere).await.unwrap(), None);
     assert_eq!(store.conversation_of(&nowhere, &alice).await.unwrap(), None);
     assert_eq!(store.conversations_of(&nobody).await.unwrap(), []);
-    assert_eq!(store.peers_of(&nobody).await.unwrap(), []);
+    assert_eq!(
+        store.conversation_ids_of(std::slice::from_ref(&nobody)).await.unwrap(),
+        []
+    );
     let added = store.add_participants(&nowhere, &[alice.clone(), nobody], at(1)).await;
     assert!(matches!(added, Err(ConversationError::NotFound)));
     let removed = store.remove_participant(&nowhere, &alice, at(1)).await;
@@ -236,15 +239,17 @@ pub(super) async fn unread_is_counted_up_to_a_bound<P: Place>() {
     assert_eq!(view(&place, "g", "bob").await.unread, 0);
 }
 
-pub(super) async fn peers_are_named_once<P: Place>() {
+pub(super) async fn conversation_ids_are_named_once<P: Place>() {
     let place = P::new().await;
     let store = place.store();
     make_users(&**store, &["alice", "bob", "carol", "dave", "eve"]).await;
     make_group(&**store, "g1", &["alice", "bob", "carol"]).await;
     make_group(&**store, "g2", &["alice", "bob"]).await;
     make_group(&**store, "g3", &["dave", "bob"]).await;
-    let mut peers = store.peers_of(&uid("alice")).await.unwrap();
-    peers.sort();
-    assert_eq!(peers, [uid("bob"), uid("carol")]);
-    assert_eq!(store.peers_of(&uid("eve")).await.unwrap(), Vec::<UserId>::new());
+    let asked = ["alice", "eve", "nobody", "dave"].map(uid);
+    let mut ids = store.conversation_ids_of(&asked).await.unwrap();
+    ids.sort();
+    let expected = [("alice", "g1"), ("alice", "g2"), ("dave", "g3")];
+    assert_eq!(ids, expected.map(|(user, group)| (uid(user), cid(group))));
+    assert_eq!(store.conversation_ids_of(&[]).await.unwrap(), []);
 }

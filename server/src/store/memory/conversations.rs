@@ -200,20 +200,16 @@ impl Conversations for MemoryStore {
         Ok(state.whole(id).expect("found before"))
     }
 
-    async fn peers_of(&self, user: &UserId) -> Result<Vec<UserId>, StoreError> {
+    async fn conversation_ids_of(&self, users: &[UserId]) -> Result<Vec<(UserId, ConversationId)>, StoreError> {
         let state = self.state.lock();
         state.ready()?;
-        let shared = state
-            .conversations
-            .values()
-            .filter(|c| c.participants.contains_key(user));
-        let mut peers: Vec<UserId> = shared
-            .flat_map(|c| c.participants.keys())
-            .filter(|peer| *peer != user)
-            .cloned()
-            .collect();
-        peers.sort();
-        peers.dedup();
-        Ok(peers)
+        let of = |user: &UserId| -> Vec<(UserId, ConversationId)> {
+            let theirs = state
+                .conversations
+                .iter()
+                .filter(|(_, c)| c.participants.contains_key(user));
+            theirs.map(|(id, _)| (user.clone(), id.clone())).collect()
+        };
+        Ok(users.iter().flat_map(of).collect())
     }
 }

@@ -93,6 +93,10 @@ pub(super) const PARTICIPANTS_OF_ALL: &str = concat!(
       WHERE me.user_key = (SELECT user_key FROM users WHERE id = ?1) ORDER BY u.id"
 );
 
+pub(super) const IDS_OF: &str = "SELECT u.id, c.id
+    FROM json_each(?1) AS asked JOIN users AS u ON u.id = asked.value JOIN participants AS p USING (user_key)
+    JOIN conversations AS c USING (conversation_key)";
+
 fn of_user(row: &SqliteRow) -> Result<ConversationOfUser, StoreError> {
     let mut columns = Columns::of(row, "conversations");
     Ok(ConversationOfUser {
@@ -217,20 +221,21 @@ impl Conversations for SqliteStore {
         removed.inspect_err(|error| self.count_conversation_error(error))
     }
 
-    async fn peers_of(&self, user: &UserId) -> Result<Vec<UserId>, StoreError> {
+    async fn conversation_ids_of(&self, users: &[UserId]) -> Result<Vec<(UserId, ConversationId)>, StoreError> {
+        let ids: Vec<&str> = users.iter().map(UserId::as_str).collect();
+        let asked = serde_json::Value::from(ids).to_string();
         self.counted(async {
             let mut db = self.reader().await?;
-            let rows = sqlx::query(
-                "SELECT id FROM users WHERE user_key IN (
-                     SELECT other.user_key FROM participants AS me JOIN participants AS other USING (conversation_key)
-                     WHERE me.user_key = (SELECT user_key FROM users WHERE id = ?1)
-                 ) AND id <> ?1",
-            )
-            .bind(user.as_str())
-            .fetch_all(&mut *db)
-            .await
-            .map_err(|error| unavailable(&error))?;
-            rows.iter().map(|row| Columns::of(row, "users").parse()).collect()
+            let rows = sqlx::query(IDS_OF)
+                .bind(asked)
+                .fetch_all(&mut *db)
+                .await
+                .map_err(|error| unavailable(&error))?;
+            let membership = |row| {
+                let mut columns = Columns::of(row, "participants");
+                Ok((columns.parse()?, columns.parse()?))
+            };
+            rows.iter().map(membership).collect()
         })
         .await
     }

@@ -52,7 +52,7 @@ pub(super) struct Gates {
     pub(super) conversations_of: Gate,
     pub(super) add: Gate,
     pub(super) remove: Gate,
-    pub(super) peers_of: Gate,
+    pub(super) conversation_ids_of: Gate,
     /// So many reads of somebody's conversations fail.
     pub(super) failures: AtomicU32,
     /// Every other draft takes long to find its place in the queue.
@@ -123,10 +123,10 @@ impl Conversations for Gated {
         changed
     }
 
-    async fn peers_of(&self, user: &UserId) -> Result<Vec<UserId>, StoreError> {
-        let peers = self.store.peers_of(user).await;
-        self.gates.peers_of.pass().await;
-        peers
+    async fn conversation_ids_of(&self, users: &[UserId]) -> Result<Vec<(UserId, ConversationId)>, StoreError> {
+        let ids = self.store.conversation_ids_of(users).await;
+        self.gates.conversation_ids_of.pass().await;
+        ids
     }
 }
 

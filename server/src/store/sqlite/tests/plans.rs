@@ -19,6 +19,7 @@ async fn no_statement_scans_a_table() {
         ("all conversations of a user", conversations::ALL_OF_USER),
         ("a whole conversation", conversations::WHOLE),
         ("participants of all", conversations::PARTICIPANTS_OF_ALL),
+        ("conversations of several users", conversations::IDS_OF),
         ("edit", edits::EDIT),
         ("delete", edits::DELETE),
         ("advance cursors", evidence::ADVANCE),

@@ -1,0 +1,213 @@
+//! The operations that are counted, one after the other at one server.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::callgrind::{Counted, Counter, wrapper};
+use crate::http::Http;
+use crate::load::enter;
+use crate::seed::{People, Shape};
+use crate::servers::{Kind, Programs, Server};
+use crate::wire::{Connection, Packet};
+
+/// Members of each conversation.
+const MEMBERS: usize = 10;
+/// Conversations: the first is for messages, the others for coming and going.
+const ROOMS: usize = 8;
+/// So often before it counts: caches are filled, tables have their size.
+const WARM: usize = 40;
+/// How long the server is left alone to see what it does by itself.
+const IDLE: Duration = Duration::from_secs(4);
+
+struct Bench {
+    server: Server,
+    people: People,
+    counter: Counter,
+    /// What it does by itself, per second.
+    alone: Counted,
+    found: BTreeMap<String, Counted>,
+}
+
+/// Counts every operation.
+pub(super) async fn count(programs: &Programs) -> Result<BTreeMap<String, Counted>> {
+    let folder = tempfile::Builder::new().prefix("rollcall-counts-").tempdir()?;
+    let out = folder.path().join("callgrind");
+    let mut programs = programs.clone();
+    programs.wrapper = wrapper(&out);
+    // One thread does the work: nothing is stolen, nobody is woken who finds nothing.
+    programs.env.push(("TOKIO_WORKER_THREADS".to_owned(), "1".to_owned()));
+    let shape = Shape {
+        users: ROOMS * MEMBERS,
+        rooms: ROOMS,
+        members: MEMBERS,
+        history: 300,
+    };
+    let server = Server::start_with(Kind::Rollcall, &programs, &shape).await?;
+    let counter = Counter::new(server.process(), &out, &programs.binaries.join("rollcall"))?;
+    let mut bench = Bench {
+        server,
+        people: shape.people(true)?,
+        counter,
+        alone: Counted::default(),
+        found: BTreeMap::new(),
+    };
+    let members = bench.connects().await?;
+    bench.alone().await?;
+    bench.messages(&members).await?;
+    bench.receipts(&members).await?;
+    bench.reads().await?;
+    Ok(bench.found)
+}
+
+impl Bench {
+    /// What the server does by itself: it is taken off everything else, by time.
+    async fn alone(&mut self) -> Result<()> {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        self.counter.take()?;
+        let began = Instant::now();
+        tokio::time::sleep(IDLE).await;
+        let counted = self.counter.take()?;
+        self.alone = counted.scaled(1.0 / began.elapsed().as_secs_f64());
+        Ok(())
+    }
+
+    /// Notes what `count` operations since `began` cost, each.
+    #[expect(clippy::cast_precision_loss, reason = "hundreds")]
+    fn note(&mut self, name: &str, began: Instant, count: usize) -> Result<()> {
+        let alone = self.alone.scaled(began.elapsed().as_secs_f64());
+        let each = self.counter.take()?.without(&alone).scaled(1.0 / count as f64);
+        self.found.insert(name.to_owned(), each);
+        Ok(())
+    }
+
+    /// Everybody comes; the members of the first conversation stay.
+    async fn connects(&mut self) -> Result<Vec<Rc<Connection>>> {
+        let mut stay = Vec::new();
+        for member in &self.people.members[..MEMBERS] {
+            stay.push(enter(&self.server, &self.people, member).await?);
+        }
+        for member in &self.people.members[MEMBERS..WARM] {
+            enter(&self.server, &self.people, member).await?;
+        }
+        // Presence of these is told by then.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        self.counter.take()?;
+        let (began, coming) = (Instant::now(), &self.people.members[WARM..]);
+        let count = coming.len();
+        for member in coming {
+            enter(&self.server, &self.people, member).await?;
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        self.note("connect, authenticate, join, and go", began, count)?;
+        Ok(stay)
+    }
+
+    /// One message after the other.
+    async fn messages(&mut self, members: &[Rc<Connection>]) -> Result<()> {
+        self.say(members, WARM).await?;
+        self.counter.take()?;
+        let (began, count) = (Instant::now(), 200);
+        self.say(members, count).await?;
+        self.note("a message to 10 members, all of them there", began, count)
+    }
+
+    /// Sends so many, each when everybody had the last one.
+    async fn say(&self, members: &[Rc<Connection>], count: usize) -> Result<()> {
+        let room = &self.people.rooms[0];
+        let sender = members.first().context("somebody is there")?;
+        for number in 0..count {
+            let content = format!("{number:06}: the quick brown fox jumps over the lazy dog, and nobody is harmed");
+            let data = json!({ "conversation_id": room, "content": content }).to_string();
+            sender.ask("send_message", &data)?;
+            let wanted = format!("\"content\":\"{number:06}:");
+            for member in members {
+                let heard = |packet: Packet<'_>| match packet {
+                    Packet::Event(event) if event.contains(&wanted) => Some(()),
+                    _ => None,
+                };
+                member.read_until(heard).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn receipts(&mut self, members: &[Rc<Connection>]) -> Result<()> {
+        let room = self.people.rooms[0].clone();
+        // Each says one more than the last time, up to what was sent.
+        let confirm = async |seqs: std::ops::Range<u64>| -> Result<usize> {
+            let mut count = 0;
+            for seq in seqs {
+                for member in members {
+                    let data = json!({ "conversation_id": room, "received": seq }).to_string();
+                    member.ask_and_wait("receipt", &data).await?;
+                    count += 1;
+                }
+            }
+            Ok(count)
+        };
+        confirm(301..311).await?;
+        self.counter.take()?;
+        let began = Instant::now();
+        let count = confirm(311..351).await?;
+        self.note("a receipt", began, count)
+    }
+
+    /// What is asked over HTTP.
+    async fn reads(&mut self) -> Result<()> {
+        let mut http = Http::connect(self.server.address).await?;
+        let token = self.people.members[0].token.clone();
+        let room = self.people.rooms[0].clone();
+        let body =
+            json!({ "conversation_id": room, "content": "the quick brown fox jumps over the lazy dog" }).to_string();
+        let page = format!("/api/v1/conversations/{room}/messages?limit=50");
+        for (name, method, path, body) in [
+            ("a page of 50 messages over HTTP", "GET", page.as_str(), ""),
+            (
+                "a message over HTTP to 10 members",
+                "POST",
+                "/api/v1/messages",
+                body.as_str(),
+            ),
+            ("the metrics", "GET", "/metrics", ""),
+        ] {
+            for _ in 0..WARM / 4 {
+                http.ask(method, path, &token, body).await?;
+            }
+            self.counter.take()?;
+            let (began, count) = (Instant::now(), 60);
+            for _ in 0..count {
+                http.ask(method, path, &token, body).await?;
+            }
+            self.note(name, began, count)?;
+        }
+        Ok(())
+    }
+}
+
+impl Counted {
+    fn scaled(&self, by: f64) -> Self {
+        Self {
+            instructions: self.instructions * by,
+            allocations: self.allocations * by,
+            by_function: self
+                .by_function
+                .iter()
+                .map(|(name, cost)| (name.clone(), cost * by))
+                .collect(),
+        }
+    }
+
+    fn without(mut self, other: &Self) -> Self {
+        self.instructions = (self.instructions - other.instructions).max(0.0);
+        self.allocations = (self.allocations - other.allocations).max(0.0);
+        for (name, cost) in &mut self.by_function {
+            *cost = (*cost - other.by_function.get(name).copied().unwrap_or_default()).max(0.0);
+        }
+        self
+    }
+}

@@ -1,0 +1,252 @@
+//! A steady load over a crowd: so many messages under way at a time over all rooms, whatever their number and size.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use futures_util::{StreamExt, stream};
+use serde_json::json;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::fanout::{add, number_after};
+use crate::seed::{Member, People};
+use crate::servers::{Kind, Server, own_cpu};
+use crate::wire::{Connection, Packet};
+
+/// More than are under way at a time.
+const SLOTS: usize = 4096;
+/// Connections that are opened at a time.
+const AT_A_TIME: usize = 32;
+/// Before the measuring begins.
+const WARM_UP: Duration = Duration::from_millis(700);
+/// How long stragglers are waited for at the end.
+const STRAGGLERS: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    number: u64,
+    left: usize,
+}
+
+/// Messages under way, and what was seen of them.
+#[derive(Debug)]
+pub(crate) struct Load {
+    rooms: Vec<Loaded>,
+    slots: RefCell<Vec<Slot>>,
+    next: Cell<u64>,
+    under_way: Cell<usize>,
+    done: Notify,
+    deliveries: Cell<u64>,
+    messages: Cell<u64>,
+    refused: Cell<u64>,
+    stopping: Cell<bool>,
+}
+
+#[derive(Debug)]
+struct Loaded {
+    id: String,
+    sender: Rc<Connection>,
+    members: usize,
+}
+
+/// What a stretch of time cost.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Window {
+    /// Messages that everybody had.
+    pub(crate) messages: f64,
+    /// What members read.
+    pub(crate) deliveries: f64,
+    /// Seconds of the server's processor time.
+    pub(crate) server_cpu: f64,
+    /// Seconds of the load's.
+    pub(crate) load_cpu: f64,
+    /// Seconds.
+    pub(crate) took: f64,
+}
+
+/// Everybody of a crowd, connected.
+#[derive(Debug)]
+pub(crate) struct Entered(Vec<Rc<Connection>>);
+
+/// Connects one of a crowd, as far as the first live message of every room can come.
+pub(crate) async fn enter(server: &Server, people: &People, member: &Member) -> Result<Rc<Connection>> {
+    let connection = Connection::open(server.address, &member.auth).await?;
+    if server.kind == Kind::Rollcall {
+        connection.until_event("session").await?;
+    } else {
+        for room in &member.rooms {
+            let data = json!({ "conversation_id": people.rooms[*room] }).to_string();
+            connection.ask_and_wait("join_conversation", &data).await?;
+        }
+    }
+    Ok(connection)
+}
+
+/// Connects everybody.
+pub(crate) async fn enter_all(server: &Server, people: &People) -> Result<Entered> {
+    let mut entering = stream::iter(&people.members)
+        .map(|member| enter(server, people, member))
+        .buffered(AT_A_TIME);
+    let mut connections = Vec::with_capacity(people.members.len());
+    while let Some(connection) = entering.next().await {
+        connections.push(connection?);
+    }
+    Ok(Entered(connections))
+}
+
+impl Load {
+    /// A load of this crowd; the first member of each room speaks. Readers run until the local set ends.
+    pub(crate) fn new(people: &People, Entered(connections): Entered, readers: &mut JoinSet<Result<()>>) -> Rc<Self> {
+        let mut rooms: Vec<Option<Loaded>> = people.rooms.iter().map(|_| None).collect();
+        for (member, connection) in people.members.iter().zip(&connections) {
+            for room in &member.rooms {
+                let loaded = rooms[*room].get_or_insert_with(|| Loaded {
+                    id: people.rooms[*room].clone(),
+                    sender: Rc::clone(connection),
+                    members: 0,
+                });
+                loaded.members += 1;
+            }
+        }
+        let empty = Slot {
+            number: u64::MAX,
+            left: 0,
+        };
+        let load = Rc::new(Self {
+            rooms: rooms.into_iter().flatten().collect(),
+            slots: RefCell::new(vec![empty; SLOTS]),
+            next: Cell::new(0),
+            under_way: Cell::new(0),
+            done: Notify::new(),
+            deliveries: Cell::new(0),
+            messages: Cell::new(0),
+            refused: Cell::new(0),
+            stopping: Cell::new(false),
+        });
+        for connection in connections {
+            let load = Rc::clone(&load);
+            readers.spawn_local(async move {
+                loop {
+                    connection.read_some(|packet| load.saw(packet)).await?;
+                }
+            });
+        }
+        load
+    }
+
+    fn saw(&self, packet: Packet<'_>) {
+        match packet {
+            Packet::Event(event) if event.starts_with("[\"new_message\"") => {
+                if let Some(number) = number_after(event, "\"content\":\"") {
+                    self.heard(number);
+                }
+            }
+            Packet::Ack(answer) if !answer.contains("\"ok\":true") => add(&self.refused, 1),
+            _ => {}
+        }
+    }
+
+    fn heard(&self, number: u64) {
+        let mut slots = self.slots.borrow_mut();
+        let at = usize::try_from(number).unwrap_or_default() % SLOTS;
+        let slot = &mut slots[at];
+        if slot.number != number || slot.left == 0 {
+            return;
+        }
+        slot.left -= 1;
+        add(&self.deliveries, 1);
+        if slot.left == 0 {
+            add(&self.messages, 1);
+            self.under_way.set(self.under_way.get() - 1);
+            self.done.notify_one();
+        }
+    }
+
+    fn send(&self) -> Result<()> {
+        let number = self.next.get();
+        self.next.set(number + 1);
+        let at = usize::try_from(number)?;
+        let room = &self.rooms[at % self.rooms.len()];
+        self.slots.borrow_mut()[at % SLOTS] = Slot {
+            number,
+            left: room.members,
+        };
+        self.under_way.set(self.under_way.get() + 1);
+        let content = format!("{number}: the quick brown fox jumps over the lazy dog, and nobody is harmed");
+        let data = json!({ "conversation_id": room.id, "content": content });
+        room.sender.ask("send_message", &data.to_string())
+    }
+
+    async fn keep(&self, in_flight: usize) -> Result<()> {
+        while !self.stopping.get() {
+            if self.under_way.get() < in_flight {
+                self.send()?;
+            } else {
+                self.done.notified().await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps so many under way, and measures `windows` times `each`.
+    pub(crate) async fn measure(
+        self: &Rc<Self>,
+        server: &Server,
+        in_flight: usize,
+        (windows, each): (usize, Duration),
+    ) -> Result<Vec<Window>> {
+        let mut keeping = JoinSet::new();
+        let load = Rc::clone(self);
+        keeping.spawn_local(async move { load.keep(in_flight).await });
+        tokio::time::sleep(WARM_UP).await;
+        let mut measured = Vec::with_capacity(windows);
+        let mut before = self.look(server)?;
+        for _ in 0..windows {
+            tokio::time::sleep(each).await;
+            let now = self.look(server)?;
+            measured.push(Window {
+                messages: now.messages - before.messages,
+                deliveries: now.deliveries - before.deliveries,
+                server_cpu: now.server_cpu - before.server_cpu,
+                load_cpu: now.load_cpu - before.load_cpu,
+                took: (now.at - before.at).as_secs_f64(),
+            });
+            before = now;
+        }
+        self.stopping.set(true);
+        self.done.notify_one();
+        let deadline = Instant::now() + STRAGGLERS;
+        while self.under_way.get() > 0 && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        ensure!(
+            self.under_way.get() == 0,
+            "{} messages did not reach everybody",
+            self.under_way.get()
+        );
+        ensure!(self.refused.get() == 0, "{} messages were refused", self.refused.get());
+        Ok(measured)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "counts of a few seconds")]
+    fn look(&self, server: &Server) -> Result<Look> {
+        Ok(Look {
+            at: Instant::now(),
+            messages: self.messages.get() as f64,
+            deliveries: self.deliveries.get() as f64,
+            server_cpu: server.cpu()?,
+            load_cpu: own_cpu()?,
+        })
+    }
+}
+
+struct Look {
+    at: Instant,
+    messages: f64,
+    deliveries: f64,
+    server_cpu: f64,
+    load_cpu: f64,
+}

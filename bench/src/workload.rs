@@ -1,0 +1,204 @@
+//! The workloads that compare servers: what each is called, and how it is run.
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::fanout::{self, Plan};
+use crate::figures::Figures;
+use crate::servers::{Kind, Programs};
+use crate::{connects, post};
+
+/// One of them.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum Workload {
+    /// As many messages as go through, so many of them under way in each room
+    Fanout {
+        #[arg(long, default_value_t = 1)]
+        rooms: usize,
+        #[arg(long, default_value_t = 1000)]
+        members: usize,
+        #[arg(long, default_value_t = 16)]
+        in_flight: usize,
+        /// Every client of Rollcall sends receipts
+        #[arg(long)]
+        receipts: bool,
+    },
+    /// A few messages per second: what it costs, and how soon they are there
+    Calm {
+        #[arg(long, default_value_t = 10)]
+        rooms: usize,
+        #[arg(long, default_value_t = 100)]
+        members: usize,
+        #[arg(long, default_value_t = 13.0)]
+        per_second: f64,
+        /// Every client of Rollcall sends receipts
+        #[arg(long)]
+        receipts: bool,
+    },
+    /// Messages that are saved and sent: Rollcall with synchronous=FULL, Node with NORMAL
+    Saved {
+        #[arg(long, default_value_t = 10)]
+        rooms: usize,
+        #[arg(long, default_value_t = 20)]
+        members: usize,
+        #[arg(long, default_value_t = 16)]
+        in_flight: usize,
+    },
+    /// Messages by POST, saved and sent
+    Post,
+    /// Connect, authenticate, join; and the memory of a connection that only sits there
+    Connects {
+        #[arg(long, default_value_t = 8000)]
+        sockets: usize,
+    },
+}
+
+impl Workload {
+    /// All of them, as in the design's tables.
+    pub(crate) fn all() -> Vec<Self> {
+        let fanout = |rooms, members, in_flight, receipts| Self::Fanout {
+            rooms,
+            members,
+            in_flight,
+            receipts,
+        };
+        let (rooms, members) = (10, 20);
+        vec![
+            fanout(1, 1000, 1, false),
+            fanout(1, 1000, 16, false),
+            fanout(10, 100, 1, false),
+            fanout(10, 100, 16, false),
+            fanout(1, 1000, 1, true),
+            fanout(1, 1000, 16, true),
+            fanout(10, 100, 1, true),
+            fanout(10, 100, 16, true),
+            Self::Calm {
+                rooms: 10,
+                members: 100,
+                per_second: 13.0,
+                receipts: false,
+            },
+            Self::Calm {
+                rooms: 10,
+                members: 100,
+                per_second: 13.0,
+                receipts: true,
+            },
+            Self::Saved {
+                rooms,
+                members,
+                in_flight: 1,
+            },
+            Self::Saved {
+                rooms,
+                members,
+                in_flight: 16,
+            },
+            Self::Post,
+            Self::Connects { sockets: 8000 },
+        ]
+    }
+
+    /// What stands above its table.
+    pub(crate) fn title(&self) -> String {
+        let receipted = |receipts: &bool| {
+            if *receipts {
+                ", every client of Rollcall sends receipts"
+            } else {
+                ""
+            }
+        };
+        match self {
+            Self::Fanout {
+                rooms,
+                members,
+                in_flight,
+                receipts,
+            } => {
+                format!(
+                    "fan-out {rooms} × {members}, {in_flight} in flight{}",
+                    receipted(receipts)
+                )
+            }
+            Self::Calm {
+                rooms,
+                members,
+                per_second,
+                receipts,
+            } => {
+                format!(
+                    "calm {rooms} × {members}, {per_second} messages/s{}",
+                    receipted(receipts)
+                )
+            }
+            Self::Saved {
+                rooms,
+                members,
+                in_flight,
+            } => {
+                format!("saved and sent, {rooms} × {members}, {in_flight} in flight per room")
+            }
+            Self::Post => "POST to everyone's socket, 10 × 20, 16 at a time".to_owned(),
+            Self::Connects { sockets } => format!("{sockets} connects and joins, and idle memory"),
+        }
+    }
+
+    /// The bare server neither saves nor takes a POST.
+    pub(crate) fn takes(&self, kind: Kind) -> bool {
+        kind != Kind::Bare || !matches!(self, Self::Saved { .. } | Self::Post)
+    }
+
+    /// One run against one server.
+    pub(crate) async fn run(&self, kind: Kind, programs: &Programs, seconds: f64) -> Result<Figures> {
+        let plan = |rooms, members, in_flight| Plan {
+            rooms,
+            members,
+            in_flight,
+            pace: None,
+            receipts: false,
+            save: false,
+            seconds,
+        };
+        match *self {
+            Self::Fanout {
+                rooms,
+                members,
+                in_flight,
+                receipts,
+            } => {
+                let plan = Plan {
+                    receipts,
+                    ..plan(rooms, members, in_flight)
+                };
+                fanout::run(kind, programs, plan).await
+            }
+            Self::Calm {
+                rooms,
+                members,
+                per_second,
+                receipts,
+            } => {
+                let pace = Some(per_second);
+                let plan = Plan {
+                    pace,
+                    receipts,
+                    ..plan(rooms, members, 1)
+                };
+                fanout::run(kind, programs, plan).await
+            }
+            Self::Saved {
+                rooms,
+                members,
+                in_flight,
+            } => {
+                let plan = Plan {
+                    save: true,
+                    ..plan(rooms, members, in_flight)
+                };
+                fanout::run(kind, programs, plan).await
+            }
+            Self::Post => post::run(kind, programs, 10, 20, seconds).await,
+            Self::Connects { sockets } => connects::run(kind, programs, sockets).await,
+        }
+    }
+}
