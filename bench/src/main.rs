@@ -5,6 +5,7 @@
 //!
 //! `cargo build --release -p rollcall-server -p bench && (cd bench/baselines/node && npm ci) && target/release/bench all`
 
+mod admin;
 mod connects;
 mod fanout;
 mod figures;
@@ -104,7 +105,12 @@ enum Workload {
         #[arg(long, default_value_t = 8000)]
         sockets: usize,
     },
-    /// All of them, as in the design's tables
+    /// Every page of the admin, its JSON and the metrics, while so many are connected, each in a room of their own
+    Admin {
+        #[arg(long, default_value_t = 10_000)]
+        sockets: usize,
+    },
+    /// All of them but the admin's, as in the design's tables
     All,
 }
 
@@ -193,13 +199,18 @@ impl Workload {
             }
             Self::Post => "POST to everyone's socket, 10 × 20, 16 at a time".to_owned(),
             Self::Connects { sockets } => format!("{sockets} connects and joins, and idle memory"),
+            Self::Admin { sockets } => format!("the admin's pages at {sockets} sockets, each in a room of its own"),
             Self::All => "all".to_owned(),
         }
     }
 
-    /// The bare server neither saves nor takes a POST.
+    /// The bare server neither saves nor takes a POST, and only one has an admin.
     fn takes(&self, kind: Kind) -> bool {
-        kind != Kind::Bare || !matches!(self, Self::Saved { .. } | Self::Post)
+        match self {
+            Self::Admin { .. } => kind == Kind::Rollcall,
+            Self::Saved { .. } | Self::Post => kind != Kind::Bare,
+            _ => true,
+        }
     }
 
     async fn run(&self, kind: Kind, programs: &Programs, seconds: f64) -> Result<Figures> {
@@ -252,6 +263,7 @@ impl Workload {
             }
             Self::Post => post::run(kind, programs, 10, 20, seconds).await,
             Self::Connects { sockets } => connects::run(kind, programs, sockets).await,
+            Self::Admin { sockets } => admin::run(programs, sockets).await,
             Self::All => Ok(Figures::default()),
         }
     }

@@ -5,6 +5,7 @@
 //! emits or disconnects (clippy's `disallowed-methods` shuts the other ways).
 
 pub mod admins;
+pub mod glance;
 pub mod happenings;
 pub mod inspect;
 pub mod lane;
@@ -481,11 +482,7 @@ impl Hub {
         for (transport, count) in counts {
             self.metrics.connections.at((Namespace::Chat, transport)).set(count);
         }
-        let rooms = self.rooms_by_name();
-        let conversations = rooms
-            .keys()
-            .filter(|name| inspect::kind_of(name) == view::RoomKind::Conversation)
-            .count();
+        let conversations = self.conversation_rooms();
         self.metrics
             .rooms
             .at(Namespace::Chat)

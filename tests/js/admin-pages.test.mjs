@@ -258,6 +258,33 @@ it("a room is repaired in one step, and the overview names who gets nothing unti
   await peer.receives(group, 1);
 });
 
+it("a socket's page counts what went through it", async (t) => {
+  const [alice, bob] = await server.users("counted", "counting");
+  const group = await server.group(alice, bob);
+  const peer = await Peer.connect(t, server, alice);
+  const seen = () => admin(`sockets/${peer.session.sid}`);
+  // The first heartbeat comes at once.
+  const before = await until("the session is out and a heartbeat was answered", async () => {
+    const now = await seen();
+    return now.events_out >= 1 && now.round_trip_ms !== null && now;
+  });
+  assert.deepEqual([before.events_in, before.events_refused], [0, 0]);
+  assert.ok(before.round_trip_ms > 0 && before.round_trip_ms < 5_000 && before.round_trip_at <= new Date().toISOString(), JSON.stringify(before));
+  await peer.must("whoami", {});
+  await peer.send(group, "one");
+  await peer.receives(group, 1);
+  assert.equal((await peer.call("send_message", { conversation_id: group.id })).ok, false);
+  peer.socket.emit("jump", {});
+  await peer.must("whoami", {});
+  const after = await seen();
+  assert.deepEqual([after.events_in, after.events_refused], [5, 2], JSON.stringify(after));
+  const told = peer.log.length - (after.events_out - before.events_out);
+  assert.ok(after.events_out > before.events_out && told >= 0, JSON.stringify({ before, after }));
+  assert.ok(after.buffer_bytes < 10_000, JSON.stringify(after));
+  const page = await server.ask("GET", `/admin/sockets/${peer.session.sid}`, { token: await server.adminToken() });
+  assert.match(page, /<dt>Events in<\/dt><dd>5 .*2 refused/);
+});
+
 it("what belongs to operators is not for other sites' pages", async () => {
   const headers = { origin: "https://chat.example.org" };
   for (const where of ["/admin/api/overview", "/admin/login", "/metrics"]) {

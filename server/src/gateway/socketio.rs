@@ -335,6 +335,7 @@ impl Gateway {
 
     /// Says event `error`.
     pub(super) async fn say_refused(&self, socket: &Arc<LiveSocket>, event: &str, error: WireError) {
+        socket.event_refused();
         self.count_error(&error);
         self.chat.say_error(socket, event, error).await;
     }
