@@ -240,8 +240,27 @@ pub(crate) fn find(deps: &AdminDeps, sid: &str) -> Result<SocketView, Refusal> {
     })
 }
 
+/// That it was there once, whose it was and how it ended, if that is on record.
+async fn closed(deps: &AdminDeps, sid: &str) -> Result<Option<Refusal>, Refusal> {
+    let past = super::explain::past_of(deps, sid).await?;
+    let Some(newest) = past.first() else { return Ok(None) };
+    let account = super::user::find(deps, newest.user_id.as_str()).await?;
+    let words = super::explain::words_about(&past, &account.username);
+    Ok(Some(Refusal::not_found(
+        "open socket",
+        sid,
+        format!(
+            "{words} Type its SID into Explain for what happened to it, and whether a message would reach {} now.",
+            account.username
+        ),
+    )))
+}
+
 async fn gather(deps: &AdminDeps, sid: &str) -> Result<SocketDetail, Refusal> {
-    let socket = find(deps, sid)?;
+    let socket = match find(deps, sid) {
+        Ok(socket) => socket,
+        Err(refusal) => return Err(closed(deps, sid).await?.unwrap_or(refusal)),
+    };
     let from = socket.connected_at.plus_millis(-HISTORY_BEFORE_MS);
     let history = deps
         .deliveries
