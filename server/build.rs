@@ -1,5 +1,7 @@
 //! Fetches the one thing that the chat page takes from elsewhere, the official Socket.IO client, as `package-lock.json`
 //! pins it, into `OUT_DIR`, from where it goes into the binary. Again only when the lock file changes.
+//!
+//! A release also gets the commit that it is built from, for `rollcall_build_info`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,6 +16,35 @@ fn main() {
     if let Err(error) = bundle() {
         println!("cargo::error={error}");
     }
+    tell_commit();
+}
+
+/// What `ROLLCALL_COMMIT` says, else what git says; neither is no fault. Of a release only: whoever develops would compile the server
+/// again after each commit, for a label that nobody looks at.
+fn tell_commit() {
+    println!("cargo::rerun-if-env-changed=ROLLCALL_COMMIT");
+    if env::var_os("ROLLCALL_COMMIT").is_some() || env::var("PROFILE").as_deref() != Ok("release") {
+        return;
+    }
+    let Some(commit) = git(&["rev-parse", "--short=12", "HEAD"]) else {
+        return;
+    };
+    // An unpacked archive may lie in somebody else's repository.
+    let is_ours = git(&["rev-parse", "--show-prefix"]).is_some_and(|prefix| prefix == "server/");
+    if is_ours {
+        // Written at each commit and checkout; a file that is not there would mean to run at every build.
+        if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"]).filter(|log| Path::new(log).exists()) {
+            println!("cargo::rerun-if-changed={log}");
+        }
+        println!("cargo::rustc-env=ROLLCALL_COMMIT={commit}");
+    }
+}
+
+/// What git answers here, in the crate's folder; `None` without git, or without a repository.
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    (output.status.success() && !text.is_empty()).then_some(text)
 }
 
 fn bundle() -> Result<(), String> {

@@ -5,11 +5,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::Result;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::fanout::{enter, settle};
 use crate::figures::Figures;
-use crate::servers::{Kind, Programs, Server, own_cpu};
+use crate::servers::{Crowd, Kind, Programs, Server, own_cpu};
 
 /// Members of each conversation.
 const MEMBERS: usize = 10;
@@ -23,28 +24,7 @@ pub(crate) async fn run(kind: Kind, programs: &Programs, sockets: usize) -> Resu
     settle(&server).await?;
     let server = Rc::new(server);
     let (memory, server_cpu, load_cpu, began) = (server.memory_kib()?, server.cpu()?, own_cpu()?, Instant::now());
-    let next = Rc::new(Cell::new(0));
-    let mut opening = tokio::task::JoinSet::new();
-    let mut reading = tokio::task::JoinSet::new();
-    for _ in 0..AT_A_TIME {
-        let (server, crowd, next) = (Rc::clone(&server), Rc::clone(&crowd), Rc::clone(&next));
-        opening.spawn_local(async move {
-            let mut opened = Vec::new();
-            while next.get() < sockets {
-                let (room, member) = (next.get() / MEMBERS, next.get() % MEMBERS);
-                next.set(next.get() + 1);
-                let room = &crowd.rooms[room];
-                opened.push(enter(&server, room, &room.auths[member]).await?);
-            }
-            anyhow::Ok(opened)
-        });
-    }
-    while let Some(opened) = opening.join_next().await {
-        for connection in opened?? {
-            // They read on, as clients do: presence, heartbeats.
-            reading.spawn_local(async move { while connection.read_some(|_| ()).await.is_ok() {} });
-        }
-    }
+    let _reading = open_all(&server, &crowd, sockets, MEMBERS).await?;
     let (took, server_cpu, load_cpu) = (began.elapsed(), server.cpu()? - server_cpu, own_cpu()? - load_cpu);
     settle(&server).await?;
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -57,4 +37,36 @@ pub(crate) async fn run(kind: Kind, programs: &Programs, sockets: usize) -> Resu
     figures.set("memory per idle connection, KiB", grown / sockets);
     figures.set("load CPU, share of a core", load_cpu / took.as_secs_f64());
     Ok(figures)
+}
+
+/// Opens so many connections of the crowd, whose rooms have `members` each. They read on, as clients do (presence, heartbeats), until
+/// the set is dropped.
+pub(crate) async fn open_all(
+    server: &Rc<Server>,
+    crowd: &Rc<Crowd>,
+    sockets: usize,
+    members: usize,
+) -> Result<JoinSet<()>> {
+    let next = Rc::new(Cell::new(0));
+    let mut opening = JoinSet::new();
+    let mut reading = JoinSet::new();
+    for _ in 0..AT_A_TIME {
+        let (server, crowd, next) = (Rc::clone(server), Rc::clone(crowd), Rc::clone(&next));
+        opening.spawn_local(async move {
+            let mut opened = Vec::new();
+            while next.get() < sockets {
+                let (room, member) = (next.get() / members, next.get() % members);
+                next.set(next.get() + 1);
+                let room = &crowd.rooms[room];
+                opened.push(enter(&server, room, &room.auths[member]).await?);
+            }
+            anyhow::Ok(opened)
+        });
+    }
+    while let Some(opened) = opening.join_next().await {
+        for connection in opened?? {
+            reading.spawn_local(async move { while connection.read_some(|_| ()).await.is_ok() {} });
+        }
+    }
+    Ok(reading)
 }

@@ -5,6 +5,7 @@
 //!
 //! `cargo build --release -p rollcall-server -p bench && (cd bench/baselines/node && npm ci) && target/release/bench all`
 
+mod admin;
 mod capacity;
 mod churn;
 mod connects;

@@ -293,7 +293,7 @@ fn command(kind: Kind, programs: &Programs, folder: &Path, port: u16, save: bool
     command
 }
 
-/// A token of this user.
+/// A token that the measured servers take.
 pub(crate) fn token(id: &str, role: &str) -> Result<String> {
     let claims = json!({ "sub": id, "name": id, "role": role, "exp": 4_102_444_800_u64 });
     let key = EncodingKey::from_secret(SECRET.as_bytes());

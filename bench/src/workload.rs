@@ -6,7 +6,7 @@ use clap::Subcommand;
 use crate::fanout::{self, Plan};
 use crate::figures::Figures;
 use crate::servers::{Kind, Programs};
-use crate::{connects, post};
+use crate::{admin, connects, post};
 
 /// One of them.
 #[derive(Debug, Clone, Subcommand)]
@@ -49,6 +49,11 @@ pub(crate) enum Workload {
     /// Connect, authenticate, join; and the memory of a connection that only sits there
     Connects {
         #[arg(long, default_value_t = 8000)]
+        sockets: usize,
+    },
+    /// Every page of the admin, its JSON and the metrics, while so many are connected, each in a room of their own
+    Admin {
+        #[arg(long, default_value_t = 10_000)]
         sockets: usize,
     },
 }
@@ -140,12 +145,17 @@ impl Workload {
             }
             Self::Post => "POST to everyone's socket, 10 × 20, 16 at a time".to_owned(),
             Self::Connects { sockets } => format!("{sockets} connects and joins, and idle memory"),
+            Self::Admin { sockets } => format!("the admin's pages at {sockets} sockets, each in a room of its own"),
         }
     }
 
     /// The bare server neither saves nor takes a POST.
     pub(crate) fn takes(&self, kind: Kind) -> bool {
-        kind != Kind::Bare || !matches!(self, Self::Saved { .. } | Self::Post)
+        match self {
+            Self::Admin { .. } => kind == Kind::Rollcall,
+            Self::Saved { .. } | Self::Post => kind != Kind::Bare,
+            _ => true,
+        }
     }
 
     /// One run against one server.
@@ -199,6 +209,7 @@ impl Workload {
             }
             Self::Post => post::run(kind, programs, 10, 20, seconds).await,
             Self::Connects { sockets } => connects::run(kind, programs, sockets).await,
+            Self::Admin { sockets } => admin::run(programs, sockets).await,
         }
     }
 }

@@ -50,6 +50,12 @@ impl SearchWords {
             .all(|wanted| words(text).any(|(_, word)| word.to_lowercase() == wanted))
     }
 
+    /// Does this text hold, for every word, one that begins with it?
+    pub fn all_begin_in(&self, text: &str) -> bool {
+        self.iter()
+            .all(|wanted| words(text).any(|(_, word)| word.to_lowercase().starts_with(wanted)))
+    }
+
     /// A line of `content` around the first of the words, with an ellipsis where something was left out. Plain text: whoever shows
     /// it escapes it as any other. Line breaks and other control characters become spaces.
     pub fn snippet(&self, content: &str) -> String {

@@ -115,8 +115,9 @@ pub fn roll_call(deps: &AdminDeps, chat: Arc<Chat>) -> Router {
 
 /// What looks into live traffic, for the same people.
 pub fn instruments(deps: &AdminDeps, hub: Arc<Hub>) -> Router {
-    instruments::router(deps, hub)
-        .layer(from_fn_with_state(deps.clone(), viewer::guard_api))
+    let (api, pages) = instruments::routers(deps, hub);
+    api.layer(from_fn_with_state(deps.clone(), viewer::guard_api))
+        .merge(pages.layer(from_fn_with_state(deps.clone(), viewer::guard_pages)))
         .layer(map_response(headers::guarded))
 }
 

@@ -6,6 +6,7 @@
 
 pub mod adapter;
 pub mod admins;
+pub mod glance;
 pub mod happenings;
 pub mod inspect;
 pub mod lane;
@@ -19,7 +20,7 @@ pub mod tap;
 mod unseen;
 pub mod view;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -525,11 +526,7 @@ impl Hub {
         for (transport, count) in counts {
             self.metrics.connections.at((Namespace::Chat, transport)).set(count);
         }
-        let rooms = self.rooms_by_name();
-        let conversations = rooms
-            .keys()
-            .filter(|name| inspect::kind_of(name) == view::RoomKind::Conversation)
-            .count();
+        let conversations = self.conversation_rooms();
         self.metrics
             .rooms
             .at(Namespace::Chat)

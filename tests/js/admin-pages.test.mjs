@@ -258,6 +258,68 @@ it("a room is repaired in one step, and the overview names who gets nothing unti
   await peer.receives(group, 1);
 });
 
+it("a socket's page counts what went through it", async (t) => {
+  const [alice, bob] = await server.users("counted", "counting");
+  const group = await server.group(alice, bob);
+  const peer = await Peer.connect(t, server, alice);
+  const seen = () => admin(`sockets/${peer.session.sid}`);
+  // The first heartbeat comes at once.
+  const before = await until("the session is out and a heartbeat was answered", async () => {
+    const now = await seen();
+    return now.events_out >= 1 && now.round_trip_ms !== null && now;
+  });
+  assert.deepEqual([before.events_in, before.events_refused], [0, 0]);
+  assert.ok(before.round_trip_ms > 0 && before.round_trip_ms < 5_000 && before.round_trip_at <= new Date().toISOString(), JSON.stringify(before));
+  await peer.must("whoami", {});
+  await peer.send(group, "one");
+  await peer.receives(group, 1);
+  assert.equal((await peer.call("send_message", { conversation_id: group.id })).ok, false);
+  peer.socket.emit("jump", {});
+  await peer.must("whoami", {});
+  const after = await seen();
+  assert.deepEqual([after.events_in, after.events_refused], [5, 2], JSON.stringify(after));
+  const told = peer.log.length - (after.events_out - before.events_out);
+  assert.ok(after.events_out > before.events_out && told >= 0, JSON.stringify({ before, after }));
+  assert.ok(after.buffer_bytes < 10_000, JSON.stringify(after));
+  const page = await server.ask("GET", `/admin/sockets/${peer.session.sid}`, { token: await server.adminToken() });
+  assert.match(page, /<dt>Events in<\/dt><dd>5 .*2 refused/);
+});
+
+it("a SID that is closed leads to whose it was, how it ended, and what its user would get", async (t) => {
+  const [alice, bob] = await server.users("closed", "other");
+  const group = await server.group(alice, bob);
+  const peer = await Peer.connect(t, server, alice);
+  const { sid } = peer.session;
+  peer.socket.disconnect();
+  const token = await server.adminToken();
+  const page = async (where) => String((await server.rest("GET", where, { token })).body);
+  const seen = await until("its end is written down", async () => {
+    const html = await page(`/admin/explain?q=${sid}`);
+    return html.includes("closed at") && html;
+  });
+  assert.ok(seen.includes(`This socket of ${alice.username} closed at`) && /after \d+ s: client\./.test(seen), seen.slice(0, 4_000));
+  assert.ok(seen.includes("What happened to the socket") && seen.includes(`conversation_id=${group.id}`), "its way and the choices");
+  assert.match(seen, /offline/);
+  const socket = await server.rest("GET", `/admin/sockets/${sid}`, { token });
+  assert.equal(socket.status, 404);
+  assert.ok(String(socket.body).includes(`This socket of ${alice.username} closed at`));
+  assert.ok((await page(`/admin/explain?q=${group.id}&who=${sid}`)).includes(alice.username));
+  assert.equal((await server.rest("GET", "/admin/explain?q=AAAAAAAAAAAAAAAA", { token })).status, 404);
+});
+
+it("messages are found by the words of all of them", async () => {
+  const [alice, bob] = await server.users("writes", "reads");
+  const group = await server.group(alice, bob);
+  for (const text of ["the pagerduty roster", "nothing of it", "Roster, again"]) await server.post(alice, group, text);
+  const found = async (q, more = "") => (await admin(`messages?q=${encodeURIComponent(q)}&conversation=${group.id}${more}`)).items.map((one) => one.content);
+  assert.deepEqual(await found("ROST"), ["Roster, again", "the pagerduty roster"]);
+  assert.deepEqual(await found("roster pager"), ["the pagerduty roster"]);
+  assert.deepEqual(await found("erduty ros"), ["the pagerduty roster"], "within a word, as it stands");
+  assert.deepEqual(await found("roster", `&sender=${bob.username}`), []);
+  const page = String(await server.ask("GET", `/admin/messages?q=erduty&conversation=${group.id}`, { token: await server.adminToken() }));
+  assert.match(page, /No message has words that begin like this/);
+});
+
 it("what belongs to operators is not for other sites' pages", async () => {
   const headers = { origin: "https://chat.example.org" };
   for (const where of ["/admin/api/overview", "/admin/login", "/metrics"]) {

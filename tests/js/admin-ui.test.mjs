@@ -1,7 +1,8 @@
 // Namespace /admin with the official client: what the official Admin UI says and hears.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { after, before } from "node:test";
-import { PATIENCE, Server, freePort, it, until, within } from "./harness.mjs";
+import { PATIENCE, Server, binary, freePort, it, until, within } from "./harness.mjs";
 import { Peer, kinds, open, usual } from "./peer.mjs";
 import { PlainPeer } from "./plain.mjs";
 
@@ -18,10 +19,10 @@ after(() => Promise.all(Object.values(servers).map((server) => server.close())))
 
 /** An Admin UI, as far as the wire is concerned. `log` holds `{ event, args }` of everything that came, in order. */
 class Ui {
-  constructor(t, server, { kind = usual, auth = credentials, namespace = "/admin" } = {}) {
+  constructor(t, server, { kind = usual, auth = credentials, namespace = "/admin", ...options } = {}) {
     this.server = server;
     this.log = [];
-    this.socket = open(server, { kind, namespace, auth, withCredentials: true });
+    this.socket = open(server, { kind, namespace, auth, withCredentials: true, ...options });
     // As the official UI does it: it listens only once it is connected.
     this.socket.once("connect", () => this.socket.onAny((event, ...args) => this.log.push({ event, args })));
     this.socket.on("disconnect", (reason) => (this.gone = reason));
@@ -150,6 +151,73 @@ it("whoever is refused hears exactly `invalid credentials`", async (t) => {
     assert.equal(await Ui.refused(t, server, { auth }), "invalid credentials", JSON.stringify(auth));
   }
   assert.equal(await Ui.refused(t, servers.off, {}).then((message) => message.startsWith("not_found:")), true);
+});
+
+it("one that is pointed at the chat is told where it belongs, and so is whoever looks", async (t) => {
+  const server = servers.production;
+  for (const auth of [credentials, { sessionId: null }]) {
+    const message = await Ui.refused(t, server, { namespace: "/", auth });
+    assert.match(message, /^unauthorized: .*the namespace is \/admin/, JSON.stringify(auth));
+  }
+  const { items } = await server.ask("GET", "/admin/api/rejected", { token: await server.adminToken() });
+  const [newest] = items;
+  assert.deepEqual([newest.reason, newest.detail.includes("Admin UI")], ["namespace", true], JSON.stringify(newest));
+  assert.ok(newest.remedy.includes("/admin"));
+});
+
+it("an observer looks at everything and changes nothing", async (t) => {
+  const server = servers.development;
+  const auth = { username: "watcher", password: "the watcher's password" };
+  const args = ["user", "add", auth.username, "--role", "observer", "--password-stdin"];
+  execFileSync(binary(), args, { env: { ...process.env, ROLLCALL_DATA_DIR: server.dataDir }, input: auth.password });
+  const user = await server.user("user");
+  const peer = await Peer.connect(t, server, user);
+  const ui = await Ui.connect(t, server, { auth });
+  const [{ supportedFeatures }] = await ui.hears("config");
+  assert.deepEqual([...supportedFeatures].sort(), ["AGGREGATED_EVENTS", "ALL_EVENTS"]);
+  await ui.hears("all_sockets", (all) => all.some((socket) => socket.id === peer.session.sid));
+  for (const command of [["_disconnect", "/", true, peer.session.sid], ["join", "/", "lobby", peer.session.sid], ["leave", "/", peer.session.sid, peer.session.sid]]) {
+    const answer = await ui.call(...command);
+    assert.deepEqual([answer.ok, answer.error?.code], [false, "forbidden"], JSON.stringify(command));
+  }
+  assert.deepEqual((await peer.must("whoami", {})).rooms.sort(), [peer.session.sid, `user:${user.id}`].sort());
+  const { token } = await server.login(auth.username, auth.password);
+  const traffic = await fetch(`${server.url}/admin/api/traffic?sid=${peer.session.sid}`, { headers: { authorization: `Bearer ${token}` } });
+  assert.equal(traffic.status, 200);
+  await peer.must("whoami", {});
+  const reader = traffic.body.pipeThrough(new TextDecoderStream()).getReader();
+  t.after(() => reader.cancel());
+  let seen = "";
+  await until("the observer sees the event", async () => (seen += (await reader.read()).value ?? "").includes("whoami"));
+  for (const [what, body] of [[`sockets/${peer.session.sid}/disconnect`, {}], ["probe", { room: peer.session.sid }]]) {
+    assert.equal((await server.rest("POST", `/admin/api/${what}`, { token, body })).status, 403, what);
+  }
+});
+
+it("it comes back by itself after the server was started anew, and shows what is by then", async (t) => {
+  const server = await Server.start({ env: { ROLLCALL_ADMIN_UI: "development" } });
+  t.after(() => server.close());
+  const user = await server.user("user");
+  await Peer.connect(t, server, user);
+  // As the official UI does it once it was connected: it gives what was typed, again and again.
+  const ui = await Ui.connect(t, server, { reconnection: true, reconnectionDelay: 50, reconnectionDelayMax: 200 });
+  const [session] = await ui.hears("session");
+  await ui.hears("all_sockets");
+  await server.kill9();
+  await until("it noticed", () => ui.gone);
+  ui.log.length = 0;
+  await server.restart();
+  const peer = await Peer.connect(t, server, user);
+  await ui.hears("all_sockets");
+  const [again] = await ui.hears("session");
+  assert.notEqual(again, session);
+  await until("it shows who is there", () => {
+    const sids = [...ui.picture().sockets.values()].map((socket) => socket.id).sort();
+    return JSON.stringify(sids) === JSON.stringify([peer.session.sid, ui.socket.id].sort());
+  });
+  await ui.hears("server_stats", (stats) => stats.namespaces[0].socketsCount === 1);
+  // A page that was loaded anew has only the session, which ended with the process: it asks for the password.
+  assert.equal(await Ui.refused(t, server, { auth: { sessionId: session } }), "invalid credentials");
 });
 
 it("attempts to sign in are limited, sessions are not", async (t) => {

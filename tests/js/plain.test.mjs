@@ -72,6 +72,11 @@ it("the admin sees it among the sockets and rooms, can take it out, and the next
     [seen.transport, seen.user_id, seen.client, seen.user_agent, seen.receipts, seen.namespace],
     ["plain-websocket", bob.id, "mine/1.2", "plain/1", true, "/"],
   );
+  const pinged = await until("a heartbeat was answered", async () => {
+    const now = await admin("GET", `sockets/${plain.session.sid}`);
+    return now.round_trip_ms !== null && now;
+  });
+  assert.ok(pinged.round_trip_ms < 5_000 && pinged.events_out >= 1, JSON.stringify(pinged));
   const room = `conversation:${group.id}`;
   const there = async () => (await admin("GET", `rooms/%2F/${encodeURIComponent(room)}`)).members.map((member) => member.transport).sort();
   assert.deepEqual(await there(), ["plain-websocket", "websocket"]);

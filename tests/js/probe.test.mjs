@@ -108,6 +108,33 @@ it("waits no longer than told, and never longer than five seconds", async (t) =>
   assert.ok(long >= 4_900 && long < 9_000, `${long} ms`);
 });
 
+it("a browser without scripts is answered with a page", async (t) => {
+  const [alice, bob] = await server.users("alice", "bob");
+  const group = await server.group(alice, bob);
+  const room = `conversation:${group.id}`;
+  const [a, silent] = [answers(await Peer.connect(t, server, alice)), await Peer.connect(t, server, bob)];
+  const signedIn = await fetch(`${server.url}/admin/login`, {
+    method: "POST",
+    body: new URLSearchParams({ username: "admin", password: "admin-password" }),
+    redirect: "manual",
+  });
+  const headers = { cookie: signedIn.headers.get("set-cookie").split(";")[0] };
+  const form = String((await server.rest("GET", `/admin/probe?room=${encodeURIComponent(room)}`, { headers })).body);
+  const [action, csrf_token] = [form.match(/id="probe-form" method="post" action="([^"]*)"/)[1], form.match(/name="csrf_token" value="([^"]*)"/)[1]];
+  const send = (fields) => fetch(server.url + action, { method: "POST", headers, body: new URLSearchParams(fields), redirect: "manual" });
+  const answer = await send({ csrf_token, room, namespace: "/", timeout_ms: "500" });
+  const page = await answer.text();
+  assert.deepEqual([answer.status, answer.headers.get("content-type")], [200, "text/html; charset=utf-8"], page.slice(0, 500));
+  assert.match(page, /1 of 2 sockets answered, the slowest after /);
+  const rows = [...page.matchAll(/<td data-label="Result">.*?<\/tr>/gs)].map(([row]) => row);
+  assert.ok(rows[0].includes("no answer") && rows[0].includes(silent.session.sid), rows[0]);
+  assert.ok(rows[1].includes("> answered") && rows[1].includes(a.session.sid), rows[1]);
+  // What is wrong is a page too; and no other site's form gets this far.
+  const wrong = await send({ csrf_token, room: "nothing-like-it" });
+  assert.deepEqual([wrong.status, wrong.headers.get("content-type")], [404, "text/html; charset=utf-8"]);
+  assert.equal((await send({ room })).status, 403);
+});
+
 it("what is wrong is said, and only admins probe", async () => {
   const user = await server.user("user");
   for (const body of [{}, { room: "" }, { room: 7 }, { room: "x", timeout_ms: 0 }, { room: "x", timeout_ms: "soon" }, [], "{", { room: "x".repeat(300) }]) {

@@ -164,7 +164,7 @@ impl<'a> Case<'a> {
     fn first(&self, fate: Fate) -> Option<Judged<'a>> {
         let of_fate = self.sockets.iter().filter(|judged| judged.fate == fate);
         let when = |judged: &&Judged<'a>| {
-            let confirmed = judged.confirmed(&self.moment).map(|receipt| receipt.at);
+            let confirmed = judged.confirmed(&self.moment).and_then(|receipt| receipt.at);
             confirmed.or(judged.handed_at()).unwrap_or(judged.socket.connected_at)
         };
         of_fate.min_by_key(when).copied()

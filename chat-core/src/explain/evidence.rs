@@ -247,6 +247,6 @@ pub enum HandOverError {
 pub struct Confirmed {
     /// Everything up to here.
     pub seq: Seq,
-    /// When.
-    pub at: Timestamp,
+    /// When; `None`: so long ago that only the receipt is remembered, and not its time.
+    pub at: Option<Timestamp>,
 }

@@ -109,7 +109,7 @@ pub(super) fn judge<'a>(socket: &'a SocketEvidence, losses: &[NodeLoss], moment:
 impl<'a> Judged<'a> {
     /// The receipt of this socket that covers the message.
     pub(super) fn confirmed(&self, moment: &Moment) -> Option<Confirmed> {
-        let covers = |receipt: &Confirmed| receipt.seq >= moment.seq && receipt.at <= moment.until;
+        let covers = |receipt: &Confirmed| receipt.seq >= moment.seq && receipt.at.is_none_or(|at| at <= moment.until);
         self.socket.confirmed.filter(covers)
     }
 
@@ -277,7 +277,8 @@ impl<'a> Judged<'a> {
     /// As it is shown to the sender.
     pub(super) fn delivery(&self, moment: &Moment) -> SocketDelivery {
         let hand_over = self.socket.hand_over.as_ref();
-        let confirmed_at = self.confirmed(moment).map(|receipt| receipt.at);
+        let confirmed = self.confirmed(moment);
+        let confirmed_at = confirmed.and_then(|receipt| receipt.at);
         let handed_off_at = self.handed_at();
         SocketDelivery {
             sid: self.socket.sid.clone(),
@@ -291,6 +292,7 @@ impl<'a> Judged<'a> {
                 hand_over.attempts
             }),
             confirmed_at,
+            confirmed_earlier: confirmed.is_some() && confirmed_at.is_none(),
             latency_ms: confirmed_at.zip(handed_off_at).map(|(to, from)| to.millis_since(from)),
             error: self.error_words(),
         }

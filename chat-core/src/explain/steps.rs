@@ -300,7 +300,7 @@ impl<'a> Case<'a> {
         match self.finding {
             Finding::Read(_) | Finding::Delivered(_) => {
                 let receipts = self.sockets.iter().filter_map(|judged| judged.confirmed(&self.moment));
-                let first = receipts.map(|receipt| receipt.at).min();
+                let first = receipts.filter_map(|receipt| receipt.at).min();
                 (
                     StepStatus::Ok,
                     first,

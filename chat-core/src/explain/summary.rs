@@ -136,11 +136,13 @@ impl Case<'_> {
         let way = way.map_or_else(String::new, |hand_over| {
             format!(" (path {}, attempts: {})", hand_over.path.as_str(), hand_over.attempts)
         });
-        format!(
-            "{has}: {} confirmed it at {}{way}",
-            judged.name(),
-            self.clock(receipt.at)
-        )
+        match receipt.at {
+            Some(at) => format!("{has}: {} confirmed it at {}{way}", judged.name(), self.clock(at)),
+            None => format!(
+                "{has}: {} confirmed it (when is no longer on record){way}",
+                judged.name()
+            ),
+        }
     }
 
     fn sent(&self, socket: &Judged<'_>) -> String {

@@ -242,6 +242,11 @@ impl Path {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 /// What happened to a message at one socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SocketDelivery {
@@ -260,6 +265,9 @@ pub struct SocketDelivery {
     pub attempts: u32,
     /// When a receipt of this socket first covered it.
     pub confirmed_at: Option<Timestamp>,
+    /// A receipt of this socket covers it, which came so long ago that its time is not remembered.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub confirmed_earlier: bool,
     /// From the first hand-over to the receipt.
     pub latency_ms: Option<u64>,
     /// Why it did not arrive here.

@@ -6,11 +6,14 @@ use async_trait::async_trait;
 use serde::Serialize;
 
 use super::StoreError;
-use crate::delivery::DeliveryException;
-use crate::{ConversationId, ConversationKind, Message, Role, Seq, Timestamp, User, UserId};
+use crate::delivery::{ConnectionEvent, DeliveryException};
+use crate::{ConversationId, ConversationKind, Message, Role, Seq, Sid, Timestamp, User, UserId};
 
-/// Messages that one search looks at, the newest first: a search for a word reads each of them, and somebody waits for it.
+/// Messages that one search reads: somebody waits for it. Words are looked up in an index first, which knows all messages.
 pub const MESSAGES_LOOKED_AT_MAX: u32 = 50_000;
+
+/// Entries of connection histories that are looked through for a socket: they are kept by user, and a SID alone names none.
+pub const CONNECTIONS_LOOKED_THROUGH_MAX: u32 = 200_000;
 
 /// Which part of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +117,8 @@ pub struct MessageFilter {
     pub conversation_id: Option<ConversationId>,
     /// By this sender.
     pub sender_id: Option<UserId>,
-    /// With this in the text; ASCII letters match in either case.
+    /// With words that begin as each of these does, in either case; if there are none, with this in the text, the words of which may
+    /// then stand within others (see [`Sought`]).
     pub text: Option<String>,
     /// Committed at this time or later.
     pub from: Option<Timestamp>,
@@ -129,6 +133,19 @@ impl MessageFilter {
     }
 }
 
+/// How a text was looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sought {
+    /// Its words in the index of all messages; or there was no text.
+    Words,
+    /// It holds no word (letters or digits) that an index could know, so that messages were read.
+    NoWords,
+    /// No message has words that begin like this, so that messages were read.
+    WithinWords,
+    /// More than [`MESSAGES_LOOKED_AT_MAX`] messages have these words, so that the newest ones were read.
+    Common,
+}
+
 /// What a search for messages found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundMessages {
@@ -138,6 +155,8 @@ pub struct FoundMessages {
     pub total: u64,
     /// Older ones were not looked at: there are more than [`MESSAGES_LOOKED_AT_MAX`].
     pub cut: bool,
+    /// How the text was looked for.
+    pub sought: Sought,
 }
 
 /// Reading for operators.
@@ -158,6 +177,9 @@ pub trait OperatorReads: Send + Sync {
 
     /// What did not go by the book for a user, in any conversation, the newest first.
     async fn exceptions_of(&self, user: &UserId, limit: u32) -> Result<Vec<DeliveryException>, StoreError>;
+
+    /// What happened to a socket, open or closed, the newest first: of the newest [`CONNECTIONS_LOOKED_THROUGH_MAX`] entries of everybody.
+    async fn connections_of_socket(&self, sid: &Sid, limit: u32) -> Result<Vec<ConnectionEvent>, StoreError>;
 }
 
 /// A change that an operator made.

@@ -148,6 +148,22 @@ impl Paging {
         self.of(items, total)
     }
 
+    /// Cuts this page out of everything, which is brought into order only as far as the page's end. `compare` leaves no two rows
+    /// equal, or they would change places while somebody reads them.
+    pub(crate) fn cut_sorted<T>(self, mut all: Vec<T>, mut compare: impl FnMut(&T, &T) -> Ordering) -> Paged<T> {
+        let total = all.len();
+        let end = self.skip().saturating_add(self.page_size).min(total);
+        if self.skip() >= total {
+            return self.of(Vec::new(), total);
+        }
+        if end < total {
+            all.select_nth_unstable_by(end - 1, &mut compare);
+            all.truncate(end);
+        }
+        all.sort_unstable_by(compare);
+        self.of(all.into_iter().skip(self.skip()).collect(), total)
+    }
+
     /// A page that the store cut out.
     pub(crate) fn listed<T>(self, listed: Listed<T>) -> Paged<T> {
         self.of(listed.items, usize::try_from(listed.total).unwrap_or(usize::MAX))
@@ -307,6 +323,22 @@ mod tests {
             asked("/x?page=4294967295").paging().unwrap().cut(vec![1, 2]).items,
             [0; 0]
         );
+    }
+
+    #[test]
+    fn a_page_of_many_is_what_sorting_all_of_them_gives() {
+        let all: Vec<u32> = (0..1_000_u32).map(|n| n.wrapping_mul(7_919) % 1_009).collect();
+        let mut sorted = all.clone();
+        sorted.sort_unstable();
+        for page in [1, 2, 7, 20, 21, 4_000_000] {
+            let paging = asked(&format!("/x?page={page}")).paging().unwrap();
+            let cut = paging.cut_sorted(all.clone(), Ord::cmp);
+            assert_eq!(
+                (cut.items, cut.total),
+                (paging.cut(sorted.clone()).items, 1_000),
+                "{page}"
+            );
+        }
     }
 
     #[test]

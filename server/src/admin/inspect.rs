@@ -10,7 +10,8 @@ use chat_core::{NodeId, Timestamp, User, UserId};
 use serde::Serialize;
 use tokio::sync::watch;
 
-use crate::hub::view::{LaneView, NamespaceView, RoomDetail, RoomView, SocketView};
+use crate::hub::glance::Glance;
+use crate::hub::view::{ActivityView, LaneView, NamespaceView, RoomDetail, RoomView, SocketView};
 
 /// What the admin asks of the running server.
 #[async_trait]
@@ -18,7 +19,7 @@ pub trait Inspect: Send + Sync {
     /// Every namespace, those without sockets too.
     fn namespaces(&self) -> Vec<NamespaceView>;
 
-    /// Every live room of one namespace, or of all of them, of every kind.
+    /// Every live room of one namespace, or of all of them, of every kind, in no order.
     fn rooms(&self, namespace: Option<&str>) -> Vec<RoomView>;
 
     /// How many sockets a live room holds.
@@ -28,14 +29,20 @@ pub trait Inspect: Send + Sync {
     /// and empty.
     async fn room(&self, namespace: &str, room: &str) -> Result<Option<RoomDetail>, StoreError>;
 
-    /// Every live socket of every namespace, also those on other nodes.
-    fn sockets(&self) -> Vec<SocketView>;
+    /// How many conversations' rooms hold a socket.
+    fn conversation_rooms(&self) -> usize;
+
+    /// Every live socket of every namespace, also those on other nodes, in no order.
+    fn sockets(&self) -> Vec<Glance>;
 
     /// One socket.
     fn socket(&self, sid: &str) -> Option<SocketView>;
 
     /// What it was handed, conversation by conversation; empty when there is no such socket.
     fn lanes(&self, sid: &str) -> Vec<LaneView>;
+
+    /// What went through a chat socket; `None` when there is no such socket.
+    fn activity(&self, sid: &str) -> Option<ActivityView>;
 
     /// The accounts that have a live socket in chat, each once, and how many it has.
     fn users_online(&self) -> Vec<(Arc<User>, usize)>;

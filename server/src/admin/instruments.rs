@@ -1,6 +1,6 @@
 //! Looking into live traffic: the stream of events, and the probe.
 
-mod probe;
+pub(super) mod probe;
 mod traffic;
 
 use std::sync::Arc;
@@ -31,14 +31,20 @@ impl FromRef<Instruments> for AdminDeps {
     }
 }
 
-pub(super) fn router(deps: &AdminDeps, hub: Arc<Hub>) -> Router {
-    Router::new()
+/// What they answer to programs, and to the forms of pages.
+pub(super) fn routers(deps: &AdminDeps, hub: Arc<Hub>) -> (Router, Router) {
+    let instruments = Instruments {
+        deps: deps.clone(),
+        hub,
+        streams: Arc::new(Semaphore::new(TRAFFIC_STREAMS_MAX)),
+        probes: Arc::new(Semaphore::new(PROBES_MAX)),
+    };
+    let api = Router::new()
         .route("/admin/api/traffic", get(traffic::stream))
         .route("/admin/api/probe", post(probe::api))
-        .with_state(Instruments {
-            deps: deps.clone(),
-            hub,
-            streams: Arc::new(Semaphore::new(TRAFFIC_STREAMS_MAX)),
-            probes: Arc::new(Semaphore::new(PROBES_MAX)),
-        })
+        .with_state(instruments.clone());
+    let pages = Router::new()
+        .route("/admin/probe", post(probe::page))
+        .with_state(instruments);
+    (api, pages)
 }

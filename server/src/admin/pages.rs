@@ -132,6 +132,10 @@ mod tests {
             ),
             ("traffic", render(&|| traffic::sample(Role::Admin).render())),
             ("probe", render(&|| probe::sample(Role::Admin).render())),
+            (
+                "probe_answered",
+                render(&|| probe::sample_answered(Role::Admin).render()),
+            ),
             ("probe_observer", render(&|| probe::sample(Role::Observer).render())),
             ("rejected", render(&|| rejected::sample(Role::Admin).render())),
             ("nodes", render(&|| nodes::sample(Role::Admin).render())),

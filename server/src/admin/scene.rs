@@ -1,7 +1,7 @@
 //! What surrounds a page: who looks, when, at which tab; and whether the whole page is wanted or only its live parts.
 
 use askama::Template;
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRef, FromRequestParts};
 use axum::response::{Html, IntoResponse, Response};
 use chat_core::Timestamp;
 use http::request::Parts;
@@ -161,11 +161,14 @@ pub(crate) fn sample_time(seconds_ago: i64) -> Timestamp {
     now.plus_millis(-1_000 * seconds_ago)
 }
 
-impl FromRequestParts<AdminDeps> for Scene {
+impl<S: Sync> FromRequestParts<S> for Scene
+where
+    AdminDeps: FromRef<S>,
+{
     type Rejection = Refusal;
-    async fn from_request_parts(parts: &mut Parts, deps: &AdminDeps) -> Result<Self, Refusal> {
-        let viewer = Viewer::from_request_parts(parts, deps).await?;
-        Ok(Self::new(deps, viewer, parts))
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let viewer = Viewer::from_request_parts(parts, state).await?;
+        Ok(Self::new(&AdminDeps::from_ref(state), viewer, parts))
     }
 }
 

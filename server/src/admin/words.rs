@@ -186,6 +186,17 @@ pub(crate) fn millis(ms: f64) -> String {
     }
 }
 
+/// `0 bytes`, `812 bytes`, `68.8 KiB`, `1.2 MiB`.
+#[expect(clippy::cast_precision_loss, reason = "one decimal of a size")]
+pub(crate) fn bytes(bytes: u64) -> String {
+    match bytes {
+        1 => "1 byte".to_owned(),
+        0 | 2..1_024 => format!("{bytes} bytes"),
+        1_024..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1_024.0),
+        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+    }
+}
+
 /// `4 s`, `12 min`, `3 h 5 min`, `2 d 4 h`.
 pub(crate) fn span(ms: u64) -> String {
     let seconds = ms / 1_000;
@@ -269,6 +280,10 @@ mod tests {
             "one that is missing is not rounded away"
         );
         assert_eq!(share(3, 3), "100 %");
+        assert_eq!(
+            [bytes(0), bytes(1), bytes(70_400), bytes(3 << 20)],
+            ["0 bytes", "1 byte", "68.8 KiB", "3.0 MiB"]
+        );
         assert_eq!(millis(1.23), "1.2 ms");
         assert_eq!(millis(84.4), "84 ms");
         assert_eq!(millis(1_234.0), "1.2 s");

@@ -19,8 +19,9 @@ use super::Parts;
 use crate::admin::inspect::{Inspect, NodeView, OverviewFigures, Vital};
 use crate::canary::Health;
 use crate::hub::admins::ADMIN_NAMESPACE;
+use crate::hub::glance::Glance;
 use crate::hub::inspect::CHAT_NAMESPACE;
-use crate::hub::view::{LaneView, NamespaceView, RoomDetail, RoomKind, RoomView, SocketView};
+use crate::hub::view::{ActivityView, LaneView, NamespaceView, RoomDetail, RoomView, SocketView};
 use crate::hub::{CloseReason, LiveSocket};
 
 /// How often the database is tried, for the Overview and the list of nodes.
@@ -82,26 +83,17 @@ impl Inspector {
         }
     }
 
-    /// Counted not longer than a moment ago: several parts of one page ask.
-    fn conversation_rooms(&self) -> usize {
+    /// Conversations' rooms in use, counted not longer than a moment ago: several parts of one page ask.
+    fn rooms_lately(&self) -> usize {
         let mut counted = self.rooms_counted.lock();
         if let Some((at, count)) = *counted
             && at.elapsed() < FIGURES_KEPT
         {
             return count;
         }
-        let count = self.count_conversation_rooms();
+        let count = self.parts.hub.conversation_rooms();
         *counted = Some((Instant::now(), count));
         count
-    }
-
-    fn count_conversation_rooms(&self) -> usize {
-        self.parts
-            .hub
-            .rooms()
-            .iter()
-            .filter(|room| room.kind == RoomKind::Conversation)
-            .count()
     }
 }
 
@@ -162,8 +154,12 @@ impl Inspect for Inspector {
         }))
     }
 
-    fn sockets(&self) -> Vec<SocketView> {
-        self.parts.hub.socket_views()
+    fn conversation_rooms(&self) -> usize {
+        self.rooms_lately()
+    }
+
+    fn sockets(&self) -> Vec<Glance> {
+        self.parts.hub.glances()
     }
 
     fn socket(&self, sid: &str) -> Option<SocketView> {
@@ -176,6 +172,10 @@ impl Inspect for Inspector {
         self.live(sid)
             .map(|socket| self.parts.hub.lane_views(&socket))
             .unwrap_or_default()
+    }
+
+    fn activity(&self, sid: &str) -> Option<ActivityView> {
+        self.live(sid).map(|socket| self.parts.hub.activity_view(&socket))
     }
 
     fn users_online(&self) -> Vec<(Arc<User>, usize)> {
@@ -250,7 +250,7 @@ impl Inspect for Inspector {
             started_at: self.parts.hub.started_at(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             sockets: self.parts.hub.sockets_count(),
-            rooms: self.conversation_rooms(),
+            rooms: self.rooms_lately(),
             healthy: self.store_up.load(Ordering::Relaxed) && !self.parts.chat.is_closing(),
         }]
     }
@@ -282,7 +282,7 @@ impl Inspector {
         OverviewFigures {
             connections: sockets.len(),
             users_online: self.parts.hub.users_online(),
-            rooms: self.conversation_rooms(),
+            rooms: self.rooms_lately(),
             messages_total: totals.messages,
             handed_over_total: totals.handed_over,
             receipts_due_total: figures.confirmed + figures.unconfirmed as u64,

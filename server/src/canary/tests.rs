@@ -100,7 +100,7 @@ async fn it_flies_both_ways_and_is_seen_nowhere_else() {
     let changed: Vec<_> = after.symmetric_difference(&before).collect();
     assert!(changed.is_empty(), "it counts in no metric but its own: {changed:?}");
     assert_eq!((here.hub.users_online(), here.hub.sockets_count()), (0, 0));
-    assert!(here.hub.rooms().is_empty() && here.hub.socket_views().is_empty());
+    assert!(here.hub.rooms().is_empty() && here.hub.glances().is_empty());
 }
 
 #[tokio::test]

@@ -345,8 +345,8 @@ fn confirmed(lane: &Lane, about: Option<(Seq, Timestamp)>) -> Option<Confirmed> 
     let newest = lane.confirmations.back()?;
     let at = match about {
         // Of an older receipt than are remembered only the cursor tells; the newest one's time would be a false latency.
-        Some((seq, _)) if seq <= lane.confirmed => lane.confirmed_at(seq)?,
-        _ => newest.at,
+        Some((seq, _)) if seq <= lane.confirmed => lane.confirmed_at(seq),
+        _ => Some(newest.at),
     };
     Some(Confirmed {
         seq: lane.confirmed,

@@ -8,6 +8,7 @@
 //! In: a bound `TcpListener`. Out: streams for `axum::serve`, and a [`ConnInfo`] in the extensions of each request.
 //! Guarantees: no error of `accept` ends the listener; more connections than allowed wait in the kernel's backlog.
 
+mod heartbeat;
 mod line;
 mod stream;
 

@@ -153,14 +153,23 @@ impl Gateway {
             let error = WireError::new(ErrorCode::NotFound, "chat is not on this address");
             return Err(error.with_hint("it is on that of ROLLCALL_BIND; here is namespace /admin"));
         }
-        let hello = auth
-            .json()
+        let given = auth.json();
+        let looks_like_admin_ui = given.as_ref().is_ok_and(is_admin_ui);
+        let hello = given
             .and_then(Hello::decode)
             .inspect_err(|error| self.count_error(error))?;
         self.metrics.coerced_ids.increment(u64::from(hello.coerced_ids));
         let hello = hello.value;
         let parts = socket.req_parts();
         let token = presented_token(hello.token.as_deref(), &parts.headers, &parts.uri);
+        if token.is_none() && looks_like_admin_ui {
+            let error = WireError::new(ErrorCode::Unauthorized, Fault::AdminUi.detail());
+            let error = error.with_hint(Fault::AdminUi.remedy());
+            self.count_error(&error);
+            tracing::info!("the official Admin UI came to namespace / instead of /admin");
+            self.reject(parts, self.address(parts), Fault::AdminUi, None);
+            return Err(error);
+        }
         let identity = match &token {
             Some(token) => self.authority.authenticate(token).await,
             None => Err(AuthError::Missing),
@@ -333,6 +342,7 @@ impl Gateway {
 
     /// Says event `error`.
     pub(super) async fn say_refused(&self, socket: &Arc<LiveSocket>, event: &str, error: WireError) {
+        socket.event_refused();
         self.count_error(&error);
         self.chat.say_error(socket, event, error).await;
     }
@@ -360,6 +370,12 @@ impl Gateway {
     fn count_error(&self, error: &WireError) {
         self.metrics.event_errors.increment(labels::ErrorCode::from(error.code));
     }
+}
+
+/// Does this `auth` read as the official Admin UI sends it: a username and a password, or the id of a session?
+fn is_admin_ui(auth: &serde_json::Value) -> bool {
+    let is_text = |name: &str| auth.get(name).is_some_and(serde_json::Value::is_string);
+    auth.get("token").is_none() && ((is_text("username") && is_text("password")) || auth.get("sessionId").is_some())
 }
 
 /// The connection that a request came on.

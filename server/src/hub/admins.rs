@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use socketioxide::{SendError, SocketError, TransportType};
 
 use super::adapter::SocketRef;
+use super::glance::Seen as _;
 use super::inspect::kind_of;
 use super::view::{MemberView, NamespaceView, RoomDetail, RoomView, SocketView};
 use super::{EmitError, Hub};
@@ -278,23 +279,7 @@ impl Hub {
 
     /// One of them as an entry among the sockets.
     pub fn admin_view(&self, admin: &AdminLink) -> SocketView {
-        let caller = &admin.caller;
-        SocketView {
-            sid: admin.sid.clone(),
-            namespace: ADMIN_NAMESPACE.into(),
-            user_id: caller.user.id.clone(),
-            username: caller.user.username.clone(),
-            transport: admin.transport(),
-            node_id: self.node_id.clone(),
-            address: caller.address.clone(),
-            user_agent: caller.user_agent.clone(),
-            client: None,
-            connected_at: admin.connected_at,
-            rooms: admin.rooms(),
-            receipts: false,
-            lagging: false,
-            unconfirmed: 0,
-        }
+        admin.view(&self.node_id)
     }
 
     pub(super) fn refresh_admin_gauges(&self) {

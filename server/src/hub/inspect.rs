@@ -1,15 +1,17 @@
 //! Reading the live state for people: namespaces, rooms and sockets as they are at this moment in socketioxide itself.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chat_core::ids::{CONVERSATION_ROOM_PREFIX, USER_ROOM_PREFIX, conversation_room};
 use chat_core::{Conversation, ConversationId, Sid};
 
 use super::adapter::SocketRef;
+use super::glance::Seen as _;
 use super::lane::Mode;
 use super::similar::similar;
-use super::view::{LaneView, MemberView, MissingView, NamespaceView, RoomKind, RoomView, SocketView};
+use super::view::{ActivityView, LaneView, MemberView, MissingView, NamespaceView, RoomKind, RoomView, SocketView};
 use super::{Hub, LiveSocket};
 
 /// The namespace of chat.
@@ -28,15 +30,15 @@ pub fn kind_of(room: &str) -> RoomKind {
     }
 }
 
-fn room_view(name: &str, sockets: usize) -> RoomView {
+fn room_view(name: String, sockets: usize) -> RoomView {
     RoomView {
         namespace: CHAT_NAMESPACE.into(),
-        name: name.to_owned(),
-        kind: kind_of(name),
+        kind: kind_of(&name),
         sockets,
         conversation_id: name
             .strip_prefix(CONVERSATION_ROOM_PREFIX)
             .and_then(|id| ConversationId::parse(id).ok()),
+        name,
     }
 }
 
@@ -47,17 +49,29 @@ impl Hub {
     }
 
     /// Every live room of namespace `/` with the number of sockets in it.
-    pub(super) fn rooms_by_name(&self) -> BTreeMap<String, usize> {
-        let mut rooms = BTreeMap::new();
+    pub(super) fn rooms_by_name(&self) -> HashMap<Cow<'static, str>, usize> {
+        let mut rooms = HashMap::new();
         for link in self.links() {
             for room in link.rooms() {
-                *rooms.entry(room.into_owned()).or_insert(0) += 1;
+                *rooms.entry(room).or_insert(0) += 1;
             }
         }
         for (room, sockets) in self.plain_rooms.sizes() {
-            *rooms.entry(room).or_insert(0) += sockets;
+            *rooms.entry(Cow::Owned(room)).or_insert(0) += sockets;
         }
         rooms
+    }
+
+    /// How many conversations' rooms hold a socket.
+    pub fn conversation_rooms(&self) -> usize {
+        let is_conversation = |room: &Cow<'static, str>| room.starts_with(CONVERSATION_ROOM_PREFIX);
+        let mut rooms = HashSet::new();
+        for link in self.links() {
+            rooms.extend(link.rooms().into_iter().filter(is_conversation));
+        }
+        let plain = self.plain_rooms.sizes().into_iter();
+        rooms.extend(plain.map(|(room, _)| Cow::Owned(room)).filter(is_conversation));
+        rooms.len()
     }
 
     /// The namespaces and how much is in each.
@@ -71,17 +85,17 @@ impl Hub {
         vec![chat, self.admin_namespace()]
     }
 
-    /// Every live room, by name.
+    /// Every live room, in no order.
     pub fn rooms(&self) -> Vec<RoomView> {
         self.rooms_by_name()
             .into_iter()
-            .map(|(name, sockets)| room_view(&name, sockets))
+            .map(|(name, sockets)| room_view(name.into_owned(), sockets))
             .collect()
     }
 
     /// Names of live rooms that `name` may have meant, the likeliest first.
     pub fn similar_rooms(&self, name: &str) -> Vec<String> {
-        similar(name, self.rooms_by_name().keys().map(String::as_str))
+        similar(name, self.rooms_by_name().keys().map(AsRef::as_ref))
     }
 
     /// A room and who is in it now; a room that nobody is in does not exist.
@@ -107,7 +121,7 @@ impl Hub {
         let sockets = live.iter().filter_map(|sid| self.socket(sid.as_str()));
         let mut members: Vec<MemberView> = sockets.map(member).collect();
         members.sort_by(|a, b| (&a.username, &a.sid).cmp(&(&b.username, &b.sid)));
-        (room_view(room, members.len()), members)
+        (room_view(room.to_owned(), members.len()), members)
     }
 
     /// Participants of the conversation who are online with sockets that are not in its room, though they did not leave it.
@@ -133,34 +147,23 @@ impl Hub {
             .collect()
     }
 
-    /// Every live socket of every namespace, the newest first.
-    pub fn socket_views(&self) -> Vec<SocketView> {
-        let chat = self.sockets();
-        let chat = chat.iter().map(|socket| self.socket_view(socket));
-        let admins = self.admins();
-        let mut sockets: Vec<SocketView> = chat.chain(admins.iter().map(|admin| self.admin_view(admin))).collect();
-        sockets.sort_by(|a, b| (b.connected_at, &b.sid).cmp(&(a.connected_at, &a.sid)));
-        sockets
-    }
-
     /// One live socket.
     pub fn socket_view(&self, socket: &LiveSocket) -> SocketView {
-        let caller = socket.caller();
-        SocketView {
-            sid: socket.sid.clone(),
-            namespace: CHAT_NAMESPACE.into(),
-            user_id: socket.user_id().clone(),
-            username: socket.user().username.clone(),
-            transport: socket.transport(),
-            node_id: self.node_id.clone(),
-            address: caller.address.clone(),
-            user_agent: caller.user_agent.clone(),
-            client: caller.client.clone(),
-            connected_at: socket.connected_at,
-            rooms: socket.rooms(),
-            receipts: caller.receipts,
-            lagging: socket.is_lagging(),
-            unconfirmed: socket.given_up(),
+        socket.view(&self.node_id)
+    }
+
+    /// What went through a live socket.
+    pub fn activity_view(&self, socket: &LiveSocket) -> ActivityView {
+        let round_trip = socket.round_trip();
+        let ago = |ago: std::time::Duration| i64::try_from(ago.as_millis()).unwrap_or(i64::MAX);
+        ActivityView {
+            events_in: socket.events_in(),
+            events_out: socket.events_out(),
+            events_refused: socket.events_refused(),
+            // To the microsecond: more digits would say nothing.
+            round_trip_ms: round_trip.map(|(took, _)| (took.as_secs_f64() * 1e6).round() / 1e3),
+            round_trip_at: round_trip.map(|(_, since)| self.clock.now().plus_millis(-ago(since))),
+            buffer_bytes: socket.bytes_ahead(),
         }
     }
 

@@ -52,7 +52,7 @@ impl LiveSocket {
                 let Ok(answer) = link.emit_with_ack::<_, Value>(name::PROBE, probe) else {
                     return Probed::Failed;
                 };
-                self.tap().went_out(self, name::PROBE, &text);
+                self.went_out(name::PROBE, &text);
                 // Whatever it holds: that it came is the answer.
                 let answered = async { !matches!(answer.await, Err(AckError::Timeout | AckError::Socket(_))) };
                 tokio::time::timeout(patience, answered).await
@@ -61,7 +61,7 @@ impl LiveSocket {
                 let Ok(answer) = link.ask(name::PROBE, probe, &probe.probe_id) else {
                     return Probed::Failed;
                 };
-                self.tap().went_out(self, name::PROBE, &text);
+                self.went_out(name::PROBE, &text);
                 tokio::time::timeout(patience, async { answer.await.is_ok() }).await
             }
         };

@@ -4,6 +4,7 @@ mod ahead;
 mod lanes;
 mod opening;
 mod rooms;
+mod tally;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use self::ahead::Ahead;
 pub(crate) use self::opening::Beginning;
 use self::opening::Outbox;
 pub use self::opening::Wait;
+use self::tally::Tally;
 use super::adapter::EncodedEvent;
 use super::lane::Lane;
 use super::outlet::Outlet;
@@ -86,6 +88,7 @@ pub struct LiveSocket {
     /// Something waits in the outbox: whatever belongs behind it must wait too.
     waits: AtomicBool,
     ahead: Ahead,
+    tally: Tally,
     line: Mutex<Option<Arc<Line>>>,
     /// Why the server closed it, when it was the server.
     closing: Mutex<Option<super::CloseReason>>,
@@ -117,6 +120,7 @@ impl LiveSocket {
             outbox: Mutex::default(),
             waits: AtomicBool::new(false),
             ahead: Ahead::default(),
+            tally: Tally::default(),
             line: Mutex::new(line),
             closing: Mutex::new(None),
             faults: Faults::default(),
@@ -239,10 +243,6 @@ impl LiveSocket {
         self.outlet.request()
     }
 
-    pub(super) fn tap(&self) -> &Tap {
-        &self.tap
-    }
-
     pub(super) fn set_line(&self, line: Arc<Line>) {
         let mut of_socket = self.line.lock();
         self.ahead.starts_at(line.written());
@@ -271,17 +271,21 @@ impl LiveSocket {
     /// Says `event` once; an error is the caller's to deal with.
     pub(crate) fn emit(&self, event: &'static str, data: &RawValue) -> Result<(), EmitError> {
         self.outlet.emit(event, data)?;
-        self.ahead.said(event.len() + data.get().len());
-        self.tap.went_out(self, event, data.get());
+        self.went_out(event, data.get());
         Ok(())
     }
 
     /// Says an event that is encoded already, once.
     pub(crate) fn say_once(&self, event: &EncodedEvent) -> Result<(), EmitError> {
         self.outlet.hand(event)?;
-        self.ahead.said(event.event.len() + event.data.get().len());
-        self.tap.went_out(self, event.event, event.data.get());
+        self.went_out(event.event, event.data.get());
         Ok(())
+    }
+
+    /// It is in the buffer: counts it, and shows it to whoever watches.
+    pub(super) fn went_out(&self, event: &'static str, data: &str) {
+        self.ahead.said(event.len() + data.len());
+        self.tap.went_out(self, event, data);
     }
 
     /// Hands a message over. Full is also a socket that has too many bytes before it still: the heartbeat queues behind them, and a client

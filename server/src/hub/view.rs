@@ -2,6 +2,8 @@
 //!
 //! These are the shapes of the admin JSON (rooms, sockets, namespaces); pages and streams are made from them.
 
+use std::borrow::Cow;
+
 use chat_core::{ConversationId, NodeId, Seq, Sid, Timestamp, UserId};
 use serde::Serialize;
 
@@ -34,7 +36,7 @@ pub enum RoomKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RoomView {
     /// Its namespace.
-    pub namespace: String,
+    pub namespace: Cow<'static, str>,
     /// Its name.
     pub name: String,
     /// What it is for.
@@ -123,6 +125,23 @@ pub struct SocketView {
     pub lagging: bool,
     /// Messages that it was handed, that are no longer tried again, and that it has not confirmed.
     pub unconfirmed: usize,
+}
+
+/// What went through a live socket since it connected, and how its connection does.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ActivityView {
+    /// Events that its client sent.
+    pub events_in: u64,
+    /// Events that it was handed; answers to its own are not counted.
+    pub events_out: u64,
+    /// Those of its client's events that were refused.
+    pub events_refused: u64,
+    /// From the newest heartbeat to its answer, in milliseconds; `None` for long polling and before the first heartbeat.
+    pub round_trip_ms: Option<f64>,
+    /// When that answer came.
+    pub round_trip_at: Option<Timestamp>,
+    /// Bytes that were said to it and that the kernel has not taken, about; `None` for long polling.
+    pub buffer_bytes: Option<u64>,
 }
 
 /// What a live socket was handed of one conversation.

@@ -176,6 +176,8 @@ hold_all_to_the_contract! {
         conversations_are_listed_searched_and_sorted,
         messages_are_found_by_each_of_their_parts,
         a_users_exceptions_come_newest_first,
+        a_closed_socket_is_found_by_its_sid,
+        messages_are_found_by_words_and_within_them,
         the_audit_log_keeps_everything,
     },
     participants::{

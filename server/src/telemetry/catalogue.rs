@@ -220,7 +220,7 @@ pub struct BuildLabels;
 
 /// The version of this build.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// The commit of this build, as `ROLLCALL_COMMIT` said when it was built.
+/// The commit of this build, as `ROLLCALL_COMMIT` said when it was built, or, for a release, git.
 pub const COMMIT: &str = match option_env!("ROLLCALL_COMMIT") {
     Some(commit) => commit,
     None => "unknown",

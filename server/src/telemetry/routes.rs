@@ -115,7 +115,10 @@ pub(super) static TABLE: &[Row] = &[
     admin("/admin/messages/{id}", PAGE),
     admin("/admin/explain", PAGE),
     admin("/admin/traffic", PAGE),
-    admin("/admin/probe", PAGE),
+    admin(
+        "/admin/probe",
+        &[(Method::Get, &[200, 303]), (Method::Post, &[200, 303])],
+    ),
     admin("/admin/rejected", PAGE),
     admin("/admin/nodes", PAGE),
     admin("/admin/audit", PAGE),

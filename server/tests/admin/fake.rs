@@ -10,9 +10,10 @@ use chat_core::ports::{Clock, StoreError, StoreTrouble};
 use chat_core::{ConversationId, NodeId, Role, Seq, Sid, Timestamp, User, UserId};
 use rollcall_server::admin::inspect::{Inspect, NodeView, NotReached, OverviewFigures, Vital};
 use rollcall_server::clock::SystemClock;
+use rollcall_server::hub::glance::Glance;
 use rollcall_server::hub::inspect::kind_of;
 use rollcall_server::hub::view::{
-    LaneView, MemberView, MissingView, NamespaceView, RoomDetail, RoomKind, RoomView, SocketView,
+    ActivityView, LaneView, MemberView, MissingView, NamespaceView, RoomDetail, RoomKind, RoomView, SocketView,
 };
 use tokio::sync::watch;
 
@@ -94,11 +95,15 @@ impl FakeServer {
         changed
     }
 
+    fn live(&self) -> Vec<SocketView> {
+        self.sockets.lock().unwrap().values().cloned().collect()
+    }
+
     fn view(&self, namespace: &str, name: &str) -> RoomView {
         let sockets = self.sockets.lock().unwrap();
         let inside = sockets.values().filter(|socket| socket.namespace == namespace);
         RoomView {
-            namespace: namespace.to_owned(),
+            namespace: namespace.to_owned().into(),
             name: name.to_owned(),
             kind: if sockets.contains_key(name) {
                 RoomKind::Socket
@@ -119,7 +124,7 @@ impl FakeServer {
 impl Inspect for FakeServer {
     fn namespaces(&self) -> Vec<NamespaceView> {
         let of = |name: &str| {
-            let sockets = self.sockets().iter().filter(|socket| socket.namespace == name).count();
+            let sockets = self.live().iter().filter(|socket| socket.namespace == name).count();
             let rooms = self.rooms(Some(name)).len();
             NamespaceView {
                 name: name.to_owned(),
@@ -195,8 +200,13 @@ impl Inspect for FakeServer {
         }))
     }
 
-    fn sockets(&self) -> Vec<SocketView> {
-        self.sockets.lock().unwrap().values().cloned().collect()
+    fn conversation_rooms(&self) -> usize {
+        let rooms = self.rooms(Some("/"));
+        rooms.iter().filter(|room| room.kind == RoomKind::Conversation).count()
+    }
+
+    fn sockets(&self) -> Vec<Glance> {
+        self.live().into_iter().map(Glance::from).collect()
     }
 
     fn socket(&self, sid: &str) -> Option<SocketView> {
@@ -205,6 +215,17 @@ impl Inspect for FakeServer {
 
     fn sockets_in(&self, namespace: &str, room: &str) -> usize {
         self.view(namespace, room).sockets
+    }
+
+    fn activity(&self, sid: &str) -> Option<ActivityView> {
+        self.socket(sid).map(|_| ActivityView {
+            events_in: 41,
+            events_out: 1_207,
+            events_refused: 2,
+            round_trip_ms: Some(11.8),
+            round_trip_at: Some(SystemClock.now()),
+            buffer_bytes: Some(0),
+        })
     }
 
     fn lanes(&self, sid: &str) -> Vec<LaneView> {
@@ -227,7 +248,7 @@ impl Inspect for FakeServer {
 
     fn users_online(&self) -> Vec<(Arc<User>, usize)> {
         let mut users: BTreeMap<UserId, (Arc<User>, usize)> = BTreeMap::new();
-        for socket in self.sockets() {
+        for socket in self.live() {
             let user = User {
                 id: socket.user_id.clone(),
                 username: socket.username.clone(),
@@ -243,7 +264,7 @@ impl Inspect for FakeServer {
     }
 
     fn sockets_of(&self, user: &UserId) -> Vec<SocketView> {
-        let mut sockets = self.sockets();
+        let mut sockets = self.live();
         sockets.retain(|socket| socket.user_id == *user);
         sockets
     }
@@ -279,7 +300,7 @@ impl Inspect for FakeServer {
             node_id: NodeId::parse(NODE).unwrap(),
             started_at: self.started,
             version: "0.1.0".to_owned(),
-            sockets: self.sockets().len(),
+            sockets: self.live().len(),
             rooms: self
                 .rooms(Some("/"))
                 .iter()
@@ -294,7 +315,7 @@ impl Inspect for FakeServer {
     }
 
     fn overview(&self) -> OverviewFigures {
-        let sockets = self.sockets();
+        let sockets = self.live();
         let users: BTreeSet<&str> = sockets.iter().map(|socket| socket.username.as_str()).collect();
         let messages = self.messages.load(Ordering::Relaxed);
         let silent = users.contains("bob").then(|| NotReached {

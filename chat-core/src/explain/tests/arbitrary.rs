@@ -71,7 +71,7 @@ prop_compose! {
     fn socket()(
         sid in sids(), node_id in nodes(), client in option::of(".{0,9}"), receipts: bool, connected_at in time(),
         disconnected in end(), in_room: Option<bool>, times in [option::of(time()), option::of(time()), option::of(time()), option::of(time())],
-        lane in option::of((seq(), seq())), hand_over in hand_over(), confirmed in option::of((seq(), time())),
+        lane in option::of((seq(), seq())), hand_over in hand_over(), confirmed in option::of((seq(), option::of(time()))),
     ) -> SocketEvidence {
         let [left_by_itself_at, joined_room_at, lagging_since, last_alive_at] = times;
         SocketEvidence {

@@ -117,7 +117,7 @@ pub(super) fn socket(name: &str) -> SocketEvidence {
         hand_over: None,
         confirmed: Some(Confirmed {
             seq: Seq(811),
-            at: at(-1_000),
+            at: Some(at(-1_000)),
         }),
         lagging_since: None,
         last_alive_at: Some(at(55_000)),
@@ -152,8 +152,14 @@ impl SocketEvidence {
     pub(super) fn confirms(mut self, millis: i64) -> Self {
         self.confirmed = Some(Confirmed {
             seq: SEQ,
-            at: at(millis),
+            at: Some(at(millis)),
         });
+        self
+    }
+
+    /// It confirmed #812, so long ago that when is not remembered.
+    pub(super) fn confirmed_once(mut self) -> Self {
+        self.confirmed = Some(Confirmed { seq: SEQ, at: None });
         self
     }
 

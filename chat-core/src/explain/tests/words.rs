@@ -151,6 +151,24 @@ fn remedies_name_what_is_to_be_done() {
     }
 }
 
+/// The accusation "no receipt came" must not fall on somebody whose receipt is only too old to have its time remembered.
+#[test]
+fn a_receipt_whose_time_is_forgotten_is_a_receipt() {
+    let evidence = evidence().sockets([socket("Zt9_1").handed(8, Room).confirmed_once()]);
+    let delivery = status_of(&evidence);
+    assert_eq!((delivery.status, delivery.cause), (Status::Delivered, None));
+    let socket = &delivery.sockets[0];
+    assert_eq!(
+        (socket.confirmed_earlier, socket.confirmed_at, socket.error.as_deref()),
+        (true, None, None)
+    );
+    let summary = explain(&evidence).summary;
+    assert!(
+        summary.contains("confirmed it (when is no longer on record)"),
+        "{summary}"
+    );
+}
+
 /// A message that the scene's only socket confirmed, as both answers stand on the wire.
 #[test]
 fn both_answers_stand_on_the_wire_as_the_contract_says() {

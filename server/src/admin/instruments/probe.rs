@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use chat_core::{Sid, UserId};
 use rollcall_protocol::event::{Probe, name};
 use serde::Serialize;
@@ -11,8 +12,10 @@ use serde::Serialize;
 use super::Instruments;
 use crate::admin::actions::{Body, Order, bad_timeout};
 use crate::admin::audit::note;
+use crate::admin::pages;
 use crate::admin::pages::room::nothing;
 use crate::admin::refusal::Refusal;
+use crate::admin::scene::{Scene, html};
 use crate::admin::viewer::Viewer;
 use crate::hub::inspect::CHAT_NAMESPACE;
 use crate::hub::probe::Probed;
@@ -30,25 +33,25 @@ fn patience(body: &Body) -> Result<Duration, Refusal> {
 
 /// What one socket did.
 #[derive(Debug, Clone, Serialize)]
-struct Outcome {
-    sid: Sid,
-    user_id: UserId,
-    username: String,
-    result: &'static str,
+pub(crate) struct Outcome {
+    pub(crate) sid: Sid,
+    pub(crate) user_id: UserId,
+    pub(crate) username: String,
+    pub(crate) result: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ms: Option<f64>,
+    pub(crate) ms: Option<f64>,
 }
 
 /// Who answered.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Report {
-    probe_id: String,
-    room: String,
-    namespace: String,
-    results: Vec<Outcome>,
+pub(crate) struct Report {
+    pub(crate) probe_id: String,
+    pub(crate) room: String,
+    pub(crate) namespace: String,
+    pub(crate) results: Vec<Outcome>,
     /// Sockets of the room beyond the most that one probe asks.
     #[serde(skip_serializing_if = "is_zero")]
-    not_asked: usize,
+    pub(crate) not_asked: usize,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
@@ -57,10 +60,21 @@ fn is_zero(count: &usize) -> bool {
 }
 
 /// `POST /admin/api/probe`
-pub(super) async fn api(
+pub(super) async fn api(State(instruments): State<Instruments>, order: Order) -> Result<Json<Report>, Refusal> {
+    asked(&instruments, order).await.map(Json)
+}
+
+/// `POST /admin/probe`, from the form of a browser without scripts.
+pub(super) async fn page(
     State(instruments): State<Instruments>,
-    Order { viewer, body }: Order,
-) -> Result<Json<Report>, Refusal> {
+    scene: Scene,
+    order: Order,
+) -> Result<Response, Refusal> {
+    let report = asked(&instruments, order).await?;
+    html(&pages::probe::answered(&scene, &report))
+}
+
+async fn asked(instruments: &Instruments, Order { viewer, body }: Order) -> Result<Report, Refusal> {
     let (room, patience) = (body.room()?, patience(&body)?);
     let namespace = body
         .namespace
@@ -68,9 +82,7 @@ pub(super) async fn api(
         .filter(|name| !name.is_empty())
         .unwrap_or(CHAT_NAMESPACE);
     let _place = instruments.probes.try_acquire().map_err(|_| Refusal::TooManyProbes)?;
-    carry_out(&instruments, &viewer, (namespace, room), patience)
-        .await
-        .map(Json)
+    carry_out(instruments, &viewer, (namespace, room), patience).await
 }
 
 async fn carry_out(

@@ -15,7 +15,6 @@ use crate::admin::asked::{Asked, Column, FilterForm, Order, Paged, Pager};
 use crate::admin::refusal::Refusal;
 use crate::admin::scene::{Chrome, Scene, Tab, html};
 use crate::admin::words::{Id, Sentence, Stamp, Status, count, counted};
-use crate::hub::view::RoomKind;
 
 /// What conversations can be sorted by.
 const COLUMNS: [&str; 5] = ["active", "created_at", "title", "participants", "messages"];
@@ -146,11 +145,7 @@ fn sentence(total: usize, in_use: usize, filtered: bool) -> Sentence {
 /// `GET /admin/conversations`
 pub(crate) async fn page(State(deps): State<AdminDeps>, scene: Scene) -> Result<Response, Refusal> {
     let paged = gather(&deps, &scene.asked).await?;
-    let rooms = deps.inspect.rooms(Some("/"));
-    let in_use = rooms
-        .iter()
-        .filter(|room| room.kind == RoomKind::Conversation && room.sockets > 0);
-    html(&compose(&scene, &paged, in_use.count())?)
+    html(&compose(&scene, &paged, deps.inspect.conversation_rooms())?)
 }
 
 /// `GET /admin/api/conversations`

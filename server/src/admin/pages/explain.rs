@@ -1,15 +1,19 @@
 //! Explain: one box that takes a message, a socket, a user or a conversation, and leads to the answer.
 
 mod choices;
+mod closed;
 
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
+use chat_core::delivery::ConnectionEvent;
 use chat_core::explain::{Cause, Explanation, Step, StepName, StepStatus};
 use chat_core::ids::{CONVERSATION_ROOM_PREFIX, ClientMessageId, InvalidId, USER_ROOM_PREFIX};
 use chat_core::{ConversationId, MessageId, UserId};
 
 use self::choices::Choices;
+use self::closed::Past;
+pub(crate) use self::closed::{past_of, words_about};
 use super::user;
 use crate::admin::AdminDeps;
 use crate::admin::asked::Asked;
@@ -29,6 +33,8 @@ pub(crate) struct ExplainPage {
     cause: &'static str,
     steps: Vec<StepRow>,
     choices: Option<Choices>,
+    /// Of a socket that is closed.
+    past: Vec<Past>,
 }
 
 /// What stands in the box again.
@@ -72,6 +78,8 @@ enum Question {
     OfUser(UserId),
     /// Which of a conversation's participants is meant?
     OfConversation(ConversationId),
+    /// What was this socket, which is closed, and would a message reach its user now?
+    OfClosedSocket(Vec<ConnectionEvent>),
 }
 
 fn id<T: std::str::FromStr<Err = InvalidId>>(asked: &Asked, field: &str) -> Result<Option<T>, Refusal> {
@@ -114,8 +122,13 @@ async fn user_of(deps: &AdminDeps, text: &str) -> Result<UserId, Refusal> {
     if let Some(socket) = deps.inspect.socket(text) {
         return Ok(socket.user_id);
     }
-    let text = text.strip_prefix(USER_ROOM_PREFIX).unwrap_or(text);
-    Ok(user::find(deps, text).await?.id)
+    match user::find(deps, text.strip_prefix(USER_ROOM_PREFIX).unwrap_or(text)).await {
+        Ok(user) => Ok(user.id),
+        Err(refusal) => match past_of(deps, text).await?.first() {
+            Some(event) => Ok(event.user_id.clone()),
+            None => Err(refusal),
+        },
+    }
 }
 
 /// What the text in the box is: a message, a conversation, a SID, a user, in this order.
@@ -137,12 +150,18 @@ async fn meant(deps: &AdminDeps, text: &str, who: Option<UserId>) -> Result<Ques
             None => Question::OfConversation(id),
         });
     }
+    if deps.inspect.socket(text).is_none() {
+        let past = past_of(deps, text).await?;
+        if !past.is_empty() {
+            return Ok(Question::OfClosedSocket(past));
+        }
+    }
     match user_of(deps, text).await {
         Ok(user) => Ok(Question::OfUser(user)),
         Err(Refusal::NotFound { .. }) => Err(Refusal::not_found(
-            "message, conversation, open socket or user",
+            "message, conversation, socket or user",
             text,
-            "Ids are looked up as they are, usernames in small letters. The socket of a SID that is closed is found on its user's page; \
+            "Ids are looked up as they are, usernames in small letters. What happened to connections is kept for seven days; \
              a message that was refused has no id, only its sender's client_message_id: \
              /admin/explain?conversation_id=…&client_message_id=….",
         )),
@@ -192,6 +211,7 @@ fn page_of(scene: &Scene, sentence: Sentence) -> ExplainPage {
         cause: "",
         steps: Vec::new(),
         choices: None,
+        past: Vec::new(),
     }
 }
 
@@ -275,6 +295,7 @@ async fn compose(deps: &AdminDeps, scene: &Scene) -> Result<ExplainPage, Refusal
             let (sentence, choices) = choices::of_user(deps, &id).await?;
             choose(scene, sentence, choices)
         }
+        Question::OfClosedSocket(past) => closed::answer(deps, scene, &past).await?,
         Question::OfConversation(id) => {
             let (sentence, choices) = choices::of_conversation(deps, &id).await?;
             choose(scene, sentence, choices)
@@ -285,7 +306,9 @@ async fn compose(deps: &AdminDeps, scene: &Scene) -> Result<ExplainPage, Refusal
 /// `GET /admin/explain`: by `q` and `who` from the box, or by ids as in the JSON. A single choice is the answer.
 pub(crate) async fn page(State(deps): State<AdminDeps>, scene: Scene) -> Result<Response, Refusal> {
     let page = compose(&deps, &scene).await?;
-    if let Some([only]) = page.choices.as_ref().map(|choices| choices.rows.as_slice()) {
+    if page.past.is_empty()
+        && let Some([only]) = page.choices.as_ref().map(|choices| choices.rows.as_slice())
+    {
         return Ok(Redirect::to(&only.href).into_response());
     }
     html(&page)

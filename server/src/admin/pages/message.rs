@@ -71,6 +71,8 @@ struct Row {
     handed_at: String,
     confirmed: String,
     confirmed_at: String,
+    /// Confirmed so long ago that when is not remembered.
+    confirmed_earlier: bool,
     attempts: String,
     error: String,
 }
@@ -175,6 +177,7 @@ fn rows(report: &DeliveryReport, participant: &ParticipantReport) -> Vec<Row> {
             handed_at: String::new(),
             confirmed: String::new(),
             confirmed_at: String::new(),
+            confirmed_earlier: false,
             attempts: String::new(),
             error: String::new(),
         }];
@@ -199,6 +202,7 @@ fn socket_row(report: &DeliveryReport, key: &str, who: Option<Who>, socket: &Soc
         handed_at: whole(socket.handed_off_at),
         confirmed: after(socket.confirmed_at),
         confirmed_at: whole(socket.confirmed_at),
+        confirmed_earlier: socket.confirmed_earlier,
         attempts: if socket.attempts > 1 {
             format!("{} attempts", count(socket.attempts))
         } else {

@@ -5,7 +5,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use chat_core::ids::CONVERSATION_ROOM_PREFIX;
-use chat_core::ports::operators::{FoundMessages, MESSAGES_LOOKED_AT_MAX, MessageFilter};
+use chat_core::ports::operators::{FoundMessages, MESSAGES_LOOKED_AT_MAX, MessageFilter, Sought};
 use chat_core::{ConversationId, Message, MessageId, Timestamp};
 
 use super::conversation::{MessageRow, message_row};
@@ -75,13 +75,57 @@ async fn filter(deps: &AdminDeps, asked: &Asked) -> Result<Option<MessageFilter>
     }))
 }
 
-async fn gather(deps: &AdminDeps, asked: &Asked) -> Result<(Paged<Message>, bool), Refusal> {
+async fn gather(deps: &AdminDeps, asked: &Asked) -> Result<(Paged<Message>, Looked), Refusal> {
     let paging = asked.paging()?;
     let Some(filter) = filter(deps, asked).await? else {
-        return Ok((paging.of(Vec::new(), 0), false));
+        return Ok((paging.of(Vec::new(), 0), Looked::everywhere()));
     };
-    let FoundMessages { items, total, cut } = deps.reads.find_messages(&filter, paging.slice()).await?;
-    Ok((paging.of(items, usize::try_from(total).unwrap_or(usize::MAX)), cut))
+    let found: FoundMessages = deps.reads.find_messages(&filter, paging.slice()).await?;
+    let looked = Looked {
+        cut: found.cut,
+        sought: found.sought,
+    };
+    Ok((
+        paging.of(found.items, usize::try_from(found.total).unwrap_or(usize::MAX)),
+        looked,
+    ))
+}
+
+/// How it was looked for, and how far.
+#[derive(Debug, Clone, Copy)]
+struct Looked {
+    cut: bool,
+    sought: Sought,
+}
+
+impl Looked {
+    const fn everywhere() -> Self {
+        Self {
+            cut: false,
+            sought: Sought::Words,
+        }
+    }
+
+    /// What a reader must know of it.
+    fn words(self) -> String {
+        let how = match self.sought {
+            Sought::Words => "",
+            Sought::NoWords => "A text without letters or digits is in no index: messages were read. ",
+            Sought::WithinWords => {
+                "No message has words that begin like this: messages were read for it as it stands. "
+            }
+            Sought::Common => "Very many messages have these words: the newest were read for the text as it stands. ",
+        };
+        let far = if self.cut {
+            format!(
+                "Only the newest {} were looked at: name a conversation or a time to look further back.",
+                count(MESSAGES_LOOKED_AT_MAX)
+            )
+        } else {
+            String::new()
+        };
+        format!("{how}{far}").trim_end().to_owned()
+    }
 }
 
 /// The message that was meant, when what was typed is the id of one.
@@ -92,12 +136,12 @@ async fn by_id(deps: &AdminDeps, asked: &Asked) -> Result<Option<Message>, Refus
     Ok(deps.chat.message_for_operators(&id).await?)
 }
 
-fn compose(scene: &Scene, paged: &Paged<Message>, cut: bool) -> MessagesPage {
+fn compose(scene: &Scene, paged: &Paged<Message>, looked: Looked) -> MessagesPage {
     let asked = &scene.asked;
     let form = FilterForm::new(asked, &["q", "sender", "conversation", "from", "to"]);
     MessagesPage {
         chrome: scene.chrome(Some(Tab::Messages), "Messages"),
-        sentence: sentence(paged.total, cut, form.set),
+        sentence: sentence(paged.total, looked, form.set),
         messages: paged.items.iter().map(|message| message_row(scene, message)).collect(),
         pager: Pager::new(asked, paged),
         form,
@@ -108,15 +152,8 @@ fn compose(scene: &Scene, paged: &Paged<Message>, cut: bool) -> MessagesPage {
     }
 }
 
-fn sentence(total: usize, cut: bool, filtered: bool) -> Sentence {
-    let looked = if cut {
-        format!(
-            "Only the newest {} were looked at: name a conversation or a time to look further back.",
-            count(MESSAGES_LOOKED_AT_MAX)
-        )
-    } else {
-        String::new()
-    };
+fn sentence(total: usize, looked: Looked, filtered: bool) -> Sentence {
+    let looked = looked.words();
     match (total, filtered) {
         (0, false) => Sentence::new(Status::Offline, "Nothing was said yet."),
         (0, true) => Sentence::new(Status::Offline, "No message matches.").and(looked),
@@ -134,8 +171,8 @@ pub(crate) async fn page(State(deps): State<AdminDeps>, scene: Scene) -> Result<
     if let Some(message) = by_id(&deps, &scene.asked).await? {
         return Ok(Redirect::to(&super::message_href(&message.id)).into_response());
     }
-    let (paged, cut) = gather(&deps, &scene.asked).await?;
-    html(&compose(&scene, &paged, cut))
+    let (paged, looked) = gather(&deps, &scene.asked).await?;
+    html(&compose(&scene, &paged, looked))
 }
 
 /// `GET /admin/api/messages`: `q` may be an id as well.
@@ -153,7 +190,11 @@ pub(crate) fn sample(role: chat_core::Role) -> MessagesPage {
     let scene = Scene::sample("/admin/messages?q=script&page_size=2", role);
     let all = vec![message(812, HOSTILE), message(811, ""), message(810, "third")];
     let paged = scene.asked.paging().unwrap().cut(all);
-    compose(&scene, &paged, true)
+    let looked = Looked {
+        cut: true,
+        sought: Sought::WithinWords,
+    };
+    compose(&scene, &paged, looked)
 }
 
 #[cfg(test)]
@@ -177,8 +218,16 @@ mod tests {
 
     #[test]
     fn a_search_that_was_cut_says_so() {
-        assert!(sentence(0, true, true).rest.contains("50\u{202f}000"));
-        assert_eq!(sentence(3, false, true).lead, "3 messages match.");
-        assert_eq!(sentence(0, false, false).status, Status::Offline);
+        let cut = |sought| Looked { cut: true, sought };
+        assert!(sentence(0, cut(Sought::Common), true).rest.contains("50\u{202f}000"));
+        assert!(
+            sentence(0, cut(Sought::NoWords), true)
+                .rest
+                .starts_with("A text without letters")
+        );
+        let everywhere = Looked::everywhere();
+        assert_eq!(sentence(3, everywhere, true).lead, "3 messages match.");
+        assert_eq!(sentence(3, everywhere, true).rest, "");
+        assert_eq!(sentence(0, everywhere, false).status, Status::Offline);
     }
 }

@@ -145,7 +145,7 @@ fn compose(scene: &Scene, detail: RoomDetail) -> Result<RoomPage, Refusal> {
         chrome: scene.chrome(Some(Tab::Rooms), format!("Room {}", Id::new(&room.name).short)),
         sentence,
         id: Id::new(&room.name),
-        namespace: room.namespace.clone(),
+        namespace: room.namespace.to_string(),
         kind: kind_word(room.kind),
         sockets: count(room.sockets),
         is_conversation: room.kind == RoomKind::Conversation,
@@ -260,7 +260,7 @@ pub(crate) fn nothing(inspect: &dyn Inspect, namespace: &str, room: String) -> R
     let elsewhere: Vec<&str> = all
         .iter()
         .filter(|other| other.name == room && other.namespace != namespace)
-        .map(|other| other.namespace.as_str())
+        .map(|other| other.namespace.as_ref())
         .collect();
     let mut hint = format!("No socket of namespace {namespace} is in it, and it is no conversation's.");
     if !elsewhere.is_empty() {

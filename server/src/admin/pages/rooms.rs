@@ -50,13 +50,13 @@ pub(crate) fn kind_word(kind: RoomKind) -> &'static str {
     }
 }
 
-/// The rooms that were asked for, in the order that was asked for.
-fn select(mut rooms: Vec<RoomView>, asked: &Asked) -> Result<Vec<RoomView>, Refusal> {
-    let order = order(asked)?;
+/// The page of the rooms that were asked for, in the order that was asked for.
+fn select(mut rooms: Vec<RoomView>, asked: &Asked) -> Result<Paged<RoomView>, Refusal> {
+    let (order, paging) = (order(asked)?, asked.paging()?);
     if let Some(text) = asked.filter("q")? {
         rooms.retain(|room| room.name.to_lowercase().contains(&text));
     }
-    rooms.sort_by(|a, b| {
+    Ok(paging.cut_sorted(rooms, |a, b| {
         let by = match order.by {
             "namespace" => a.namespace.cmp(&b.namespace),
             "kind" => a.kind.cmp(&b.kind),
@@ -68,8 +68,7 @@ fn select(mut rooms: Vec<RoomView>, asked: &Asked) -> Result<Vec<RoomView>, Refu
             .apply(by)
             .then_with(|| a.name.cmp(&b.name))
             .then_with(|| a.namespace.cmp(&b.namespace))
-    });
-    Ok(rooms)
+    }))
 }
 
 fn order(asked: &Asked) -> Result<Order, Refusal> {
@@ -86,12 +85,12 @@ fn compose(scene: &Scene, namespaces: Vec<String>, rooms: Vec<RoomView>) -> Resu
     let hidden = rooms.iter().filter(|room| !is_usual(room)).count();
     let sentence = sentence(&rooms, if all { 0 } else { hidden });
     let shown = rooms.into_iter().filter(|room| all || is_usual(room)).collect();
-    let paged = asked.paging()?.cut(select(shown, asked)?);
+    let paged = select(shown, asked)?;
     let order = order(asked)?;
     let row = |room: &RoomView| Row {
         id: Id::new(&room.name),
         href: super::room_href(&room.namespace, &room.name),
-        namespace: room.namespace.clone(),
+        namespace: room.namespace.to_string(),
         kind: kind_word(room.kind),
         sockets: count(room.sockets),
         empty: room.sockets == 0,
@@ -170,7 +169,7 @@ pub(crate) async fn page(State(deps): State<AdminDeps>, scene: Scene) -> Result<
 /// `GET /admin/api/rooms`: of every kind, which each row names.
 pub(crate) async fn api(State(deps): State<AdminDeps>, asked: Asked) -> Result<Json<Paged<RoomView>>, Refusal> {
     let rooms = deps.inspect.rooms(asked.get("namespace"));
-    Ok(Json(asked.paging()?.cut(select(rooms, &asked)?)))
+    Ok(Json(select(rooms, &asked)?))
 }
 
 #[cfg(test)]
@@ -187,7 +186,7 @@ mod tests {
 
     pub(super) fn rooms() -> Vec<RoomView> {
         let room = |name: &str, kind, sockets| RoomView {
-            namespace: "/".to_owned(),
+            namespace: "/".into(),
             name: name.to_owned(),
             kind,
             sockets,
@@ -214,6 +213,7 @@ mod tests {
         let asked = Asked::of(&uri.parse().unwrap());
         select(rooms(), &asked)
             .unwrap()
+            .items
             .into_iter()
             .map(|room| room.name)
             .collect()

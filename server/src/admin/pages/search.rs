@@ -10,6 +10,7 @@ use crate::admin::AdminDeps;
 use crate::admin::asked::Asked;
 use crate::admin::refusal::Refusal;
 use crate::admin::viewer::Viewer;
+use crate::hub::glance::Glance;
 
 /// `GET /admin/search?q=`: leads to what is exactly this, else to the list that has a match.
 pub(crate) async fn page(State(deps): State<AdminDeps>, _viewer: Viewer, asked: Asked) -> Result<Redirect, Refusal> {
@@ -66,7 +67,7 @@ async fn list(deps: &AdminDeps, text: &str) -> Result<String, Refusal> {
     if !deps.accounts.search_users(text, 1).await?.items.is_empty() {
         return to("users");
     }
-    let of_socket = |socket: &crate::hub::view::SocketView| has(socket.sid.as_str()) || has(&socket.address);
+    let of_socket = |socket: &Glance| has(socket.seen.sid().as_str()) || has(socket.seen.address());
     if deps.inspect.sockets().iter().any(of_socket) {
         return to("sockets");
     }

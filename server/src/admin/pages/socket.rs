@@ -13,9 +13,9 @@ use super::user::rows::history_words;
 use crate::admin::AdminDeps;
 use crate::admin::refusal::Refusal;
 use crate::admin::scene::{Chrome, Scene, Tab, html};
-use crate::admin::words::{Id, Sentence, Stamp, Status, count, counted, visible};
+use crate::admin::words::{Id, Sentence, Stamp, Status, bytes, count, counted, millis, visible};
 use crate::hub::inspect::kind_of;
-use crate::hub::view::{LaneView, RoomKind, SocketView};
+use crate::hub::view::{ActivityView, LaneView, RoomKind, SocketView};
 
 /// Entries of the user's history that are looked through for this socket's.
 const HISTORY_LOOKED_AT: u32 = 500;
@@ -42,6 +42,7 @@ pub(crate) struct SocketPage {
     since: Stamp,
     receipts: bool,
     lagging: bool,
+    activity: Option<Activity>,
     rooms: Vec<Room>,
     lanes: Vec<Lane>,
     history: Vec<Event>,
@@ -53,6 +54,9 @@ pub(crate) struct SocketPage {
 pub(crate) struct SocketDetail {
     #[serde(flatten)]
     socket: SocketView,
+    /// What went through it; not there for a socket of namespace `/admin`.
+    #[serde(flatten)]
+    activity: Option<ActivityView>,
     /// What it was handed, conversation by conversation.
     conversations: Vec<LaneView>,
     /// What happened to it, the newest first.
@@ -70,6 +74,33 @@ struct Lane {
     confirmed: String,
     confirmed_at: Option<Stamp>,
     waiting: Option<(Status, String)>,
+}
+
+/// What went through it.
+#[derive(Debug)]
+struct Activity {
+    events_in: String,
+    events_out: String,
+    refused: Option<String>,
+    /// How long, and when that was.
+    round_trip: Option<(String, Stamp)>,
+    /// What waits; `None`: that cannot be told.
+    buffer: Option<String>,
+}
+
+impl Activity {
+    fn new(scene: &Scene, seen: &ActivityView) -> Self {
+        Self {
+            events_in: count(seen.events_in),
+            events_out: count(seen.events_out),
+            refused: (seen.events_refused > 0).then(|| count(seen.events_refused)),
+            round_trip: seen
+                .round_trip_ms
+                .zip(seen.round_trip_at)
+                .map(|(ms, at)| (millis(ms), scene.stamp(at))),
+            buffer: seen.buffer_bytes.map(bytes),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -138,6 +169,7 @@ fn compose(scene: &Scene, detail: &SocketDetail) -> SocketPage {
         chrome: scene.chrome(Some(Tab::Sockets), format!("Socket {}", Id::new(&socket.sid).short)),
         sentence,
         here: super::socket_href(socket.sid.as_str()),
+        activity: detail.activity.as_ref().map(|seen| Activity::new(scene, seen)),
         rooms: socket.rooms.iter().map(|name| room(socket, name)).collect(),
         lanes: detail
             .conversations
@@ -208,8 +240,27 @@ pub(crate) fn find(deps: &AdminDeps, sid: &str) -> Result<SocketView, Refusal> {
     })
 }
 
+/// That it was there once, whose it was and how it ended, if that is on record.
+async fn closed(deps: &AdminDeps, sid: &str) -> Result<Option<Refusal>, Refusal> {
+    let past = super::explain::past_of(deps, sid).await?;
+    let Some(newest) = past.first() else { return Ok(None) };
+    let account = super::user::find(deps, newest.user_id.as_str()).await?;
+    let words = super::explain::words_about(&past, &account.username);
+    Ok(Some(Refusal::not_found(
+        "open socket",
+        sid,
+        format!(
+            "{words} Type its SID into Explain for what happened to it, and whether a message would reach {} now.",
+            account.username
+        ),
+    )))
+}
+
 async fn gather(deps: &AdminDeps, sid: &str) -> Result<SocketDetail, Refusal> {
-    let socket = find(deps, sid)?;
+    let socket = match find(deps, sid) {
+        Ok(socket) => socket,
+        Err(refusal) => return Err(closed(deps, sid).await?.unwrap_or(refusal)),
+    };
     let from = socket.connected_at.plus_millis(-HISTORY_BEFORE_MS);
     let history = deps
         .deliveries
@@ -217,6 +268,7 @@ async fn gather(deps: &AdminDeps, sid: &str) -> Result<SocketDetail, Refusal> {
     let mut history = history.await?;
     history.retain(|event| event.sid.as_ref() == Some(&socket.sid));
     Ok(SocketDetail {
+        activity: deps.inspect.activity(sid),
         conversations: deps.inspect.lanes(sid),
         socket,
         history,
@@ -268,6 +320,14 @@ pub(crate) fn sample(role: chat_core::Role) -> SocketPage {
     };
     let detail = SocketDetail {
         socket,
+        activity: Some(ActivityView {
+            events_in: 41,
+            events_out: 1_207,
+            events_refused: 2,
+            round_trip_ms: Some(11.8),
+            round_trip_at: Some(now(9)),
+            buffer_bytes: Some(70_400),
+        }),
         conversations: vec![lane("42", true, 0), lane("43", false, 39)],
         history: vec![event],
     };

@@ -12,6 +12,7 @@ use crate::admin::asked::{Asked, Column, FilterForm, Order, Paged, Pager};
 use crate::admin::refusal::Refusal;
 use crate::admin::scene::{Chrome, Scene, Tab, html};
 use crate::admin::words::{Id, Sentence, Stamp, Status, count, counted, visible};
+use crate::hub::glance::{Glance, Seen};
 use crate::hub::view::SocketView;
 
 /// What sockets can be sorted by.
@@ -53,12 +54,8 @@ struct Row {
 const CLIENT_CHARS: usize = 36;
 
 /// What the client calls itself, or its browser.
-fn client_words(socket: &SocketView) -> String {
-    let words = socket
-        .client
-        .as_deref()
-        .or(socket.user_agent.as_deref())
-        .unwrap_or_default();
+fn client_words(socket: &dyn Seen) -> String {
+    let words = socket.client().or(socket.user_agent()).unwrap_or_default();
     visible(words).into_owned()
 }
 
@@ -69,17 +66,38 @@ fn cut(text: &str, chars: usize) -> String {
     text.chars().take(chars - 1).chain(['…']).collect()
 }
 
-/// The sockets that were asked for, in the order that was asked for.
-fn select(mut sockets: Vec<SocketView>, asked: &Asked) -> Result<Vec<SocketView>, Refusal> {
-    let order = order(asked)?;
+/// A socket and what it is sorted by, where that has to be made: once, and only when it is asked for.
+struct Keyed {
+    socket: Glance,
+    client: String,
+    rooms: usize,
+}
+
+impl Keyed {
+    fn new(socket: Glance, by: &str) -> Self {
+        Self {
+            client: if by == "client" {
+                client_words(socket.seen.as_ref())
+            } else {
+                String::new()
+            },
+            rooms: if by == "rooms" { socket.seen.count_rooms() } else { 0 },
+            socket,
+        }
+    }
+}
+
+/// The page of the sockets that were asked for, in the order that was asked for.
+fn select(mut sockets: Vec<Glance>, asked: &Asked) -> Result<Paged<SocketView>, Refusal> {
+    let (order, paging) = (order(asked)?, asked.paging()?);
     if let Some(namespace) = asked.get("namespace") {
-        sockets.retain(|socket| socket.namespace == namespace);
+        sockets.retain(|socket| socket.seen.namespace() == namespace);
     }
     match asked.get("state") {
         None => {}
-        Some("lagging") => sockets.retain(|socket| socket.lagging),
-        Some("unconfirmed") => sockets.retain(|socket| socket.unconfirmed > 0),
-        Some("silent") => sockets.retain(|socket| !socket.receipts),
+        Some("lagging") => sockets.retain(|socket| socket.seen.lagging()),
+        Some("unconfirmed") => sockets.retain(|socket| socket.seen.count_unconfirmed() > 0),
+        Some("silent") => sockets.retain(|socket| !socket.seen.receipts()),
         Some(_) => {
             return Err(Refusal::BadRequest(
                 "`state` is one of lagging, unconfirmed, silent".to_owned(),
@@ -89,18 +107,24 @@ fn select(mut sockets: Vec<SocketView>, asked: &Asked) -> Result<Vec<SocketView>
     if let Some(text) = asked.filter("q")? {
         sockets.retain(|socket| matches(socket, &text));
     }
-    sockets.sort_by(|a, b| {
+    let keyed = sockets.into_iter().map(|socket| Keyed::new(socket, order.by));
+    let paged = paging.cut_sorted(keyed.collect(), |one, other| {
+        let (a, b) = (&one.socket.seen, &other.socket.seen);
         let by = match order.by {
-            "username" => a.username.cmp(&b.username),
-            "transport" => a.transport.cmp(b.transport),
-            "client" => client_words(a).cmp(&client_words(b)),
-            "rooms" => a.rooms.len().cmp(&b.rooms.len()),
-            "node_id" => a.node_id.cmp(&b.node_id),
-            _ => a.connected_at.cmp(&b.connected_at),
+            "username" => a.username().cmp(b.username()),
+            "transport" => a.transport().cmp(b.transport()),
+            "client" => one.client.cmp(&other.client),
+            "rooms" => one.rooms.cmp(&other.rooms),
+            "node_id" => one.socket.node_id.cmp(&other.socket.node_id),
+            _ => a.connected_at().cmp(&b.connected_at()),
         };
-        order.apply(by).then_with(|| a.sid.cmp(&b.sid))
+        // One connection may be in two namespaces, with one id.
+        order
+            .apply(by)
+            .then_with(|| a.sid().cmp(b.sid()))
+            .then_with(|| a.namespace().cmp(b.namespace()))
     });
-    Ok(sockets)
+    Ok(paged.map(|keyed| keyed.socket.view()))
 }
 
 fn order(asked: &Asked) -> Result<Order, Refusal> {
@@ -108,24 +132,25 @@ fn order(asked: &Asked) -> Result<Order, Refusal> {
 }
 
 /// `text` is in lower case.
-fn matches(socket: &SocketView, text: &str) -> bool {
+fn matches(socket: &Glance, text: &str) -> bool {
+    let seen = &socket.seen;
     let fields = [
-        socket.sid.as_str(),
-        &socket.username,
-        socket.user_id.as_str(),
-        &socket.address,
-        socket.transport,
+        seen.sid().as_str(),
+        seen.username(),
+        seen.user_id().as_str(),
+        seen.address(),
+        seen.transport(),
         socket.node_id.as_str(),
-        socket.client.as_deref().unwrap_or_default(),
-        socket.user_agent.as_deref().unwrap_or_default(),
+        seen.client().unwrap_or_default(),
+        seen.user_agent().unwrap_or_default(),
     ];
     fields.iter().any(|field| field.to_lowercase().contains(text))
 }
 
-fn compose(scene: &Scene, sockets: Vec<SocketView>) -> Result<SocketsPage, Refusal> {
+fn compose(scene: &Scene, sockets: Vec<Glance>) -> Result<SocketsPage, Refusal> {
     let asked = &scene.asked;
     let sentence = sentence(&sockets);
-    let paged = asked.paging()?.cut(select(sockets, asked)?);
+    let paged = select(sockets, asked)?;
     let order = order(asked)?;
     let row = |socket: &SocketView| {
         let client_whole = client_words(socket);
@@ -170,11 +195,12 @@ fn compose(scene: &Scene, sockets: Vec<SocketView>) -> Result<SocketsPage, Refus
     })
 }
 
-fn sentence(sockets: &[SocketView]) -> Sentence {
-    let chat = || sockets.iter().filter(|socket| socket.namespace == "/");
-    let users: HashSet<&str> = chat().map(|socket| socket.user_id.as_str()).collect();
-    let lagging = chat().filter(|socket| socket.lagging).count();
-    let silent = chat().filter(|socket| !socket.receipts).count();
+fn sentence(sockets: &[Glance]) -> Sentence {
+    let seen = sockets.iter().map(|socket| socket.seen.as_ref());
+    let chat = || seen.clone().filter(|socket| socket.namespace() == "/");
+    let users: HashSet<&str> = chat().map(|socket| socket.user_id().as_str()).collect();
+    let lagging = chat().filter(|socket| socket.lagging()).count();
+    let silent = chat().filter(|socket| !socket.receipts()).count();
     let total = chat().count();
     if total == 0 {
         return Sentence::new(Status::Offline, "Nobody is connected.");
@@ -210,7 +236,7 @@ pub(crate) async fn page(State(deps): State<AdminDeps>, scene: Scene) -> Result<
 
 /// `GET /admin/api/sockets`
 pub(crate) async fn api(State(deps): State<AdminDeps>, asked: Asked) -> Result<Json<Paged<SocketView>>, Refusal> {
-    Ok(Json(asked.paging()?.cut(select(deps.inspect.sockets(), &asked)?)))
+    Ok(Json(select(deps.inspect.sockets(), &asked)?))
 }
 
 #[cfg(test)]
@@ -245,8 +271,8 @@ pub(crate) mod tests {
         }
     }
 
-    pub(super) fn sockets() -> Vec<SocketView> {
-        vec![
+    pub(super) fn sockets() -> Vec<Glance> {
+        let sockets = vec![
             socket("8JxAbCdEfGhIjKlMnOpQ", "alice", 722),
             SocketView {
                 lagging: true,
@@ -264,13 +290,15 @@ pub(crate) mod tests {
                 namespace: "/admin".to_owned(),
                 ..socket("Adminxxxxxxxxxxxxxx1", "admin", 4)
             },
-        ]
+        ];
+        sockets.into_iter().map(Glance::from).collect()
     }
 
     fn sids(uri: &str) -> Vec<String> {
         let asked = Asked::of(&uri.parse().unwrap());
         select(sockets(), &asked)
             .unwrap()
+            .items
             .into_iter()
             .map(|socket| socket.sid.to_string()[..3].to_owned())
             .collect()
@@ -283,6 +311,8 @@ pub(crate) mod tests {
         assert_eq!(sids("/x?q=zt9"), ["Zt9"]);
         assert_eq!(sids("/x?q=polling"), ["Zt9"]);
         assert_eq!(sids("/x?namespace=/admin"), ["Adm"]);
+        assert_eq!(sids("/x?sort=-client&page_size=2"), ["8Jx", "Adm"]);
+        assert_eq!(sids("/x?sort=username&page_size=3&page=2"), ["Zt9"]);
     }
 
     #[test]

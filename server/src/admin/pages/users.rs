@@ -121,14 +121,9 @@ async fn gather(deps: &AdminDeps, asked: &Asked) -> Result<(Paged<UserRow>, usiz
     let online = deps.inspect.users_online();
     let all_online = online.len();
     if asked.get("online").is_some() {
-        let row = |(user, sockets): (Arc<User>, usize)| UserRow::new(User::clone(&user), sockets);
-        let users = online.into_iter().map(row).collect();
-        return Ok((paging.cut(select(users, asked)?), all_online));
+        return Ok((select(online, asked)?, all_online));
     }
-    let sockets: HashMap<UserId, usize> = online
-        .into_iter()
-        .map(|(user, sockets)| (user.id.clone(), sockets))
-        .collect();
+    let sockets: HashMap<&UserId, usize> = online.iter().map(|(user, sockets)| (&user.id, *sockets)).collect();
     let listed = deps.reads.list_users(&filter(asked)?, paging.slice()).await?;
     let row = |user: User| {
         let sockets = sockets.get(&user.id).copied().unwrap_or(0);
@@ -137,15 +132,15 @@ async fn gather(deps: &AdminDeps, asked: &Asked) -> Result<(Paged<UserRow>, usiz
     Ok((paging.listed(listed).map(row), all_online))
 }
 
-/// The online ones that were asked for, in the order that was asked for.
-fn select(mut users: Vec<UserRow>, asked: &Asked) -> Result<Vec<UserRow>, Refusal> {
-    let (order, role) = (order(asked)?, role(asked)?);
+/// The page of the online ones that were asked for, in the order that was asked for.
+fn select(mut users: Vec<(Arc<User>, usize)>, asked: &Asked) -> Result<Paged<UserRow>, Refusal> {
+    let (order, role, paging) = (order(asked)?, role(asked)?, asked.paging()?);
     if let Some(text) = asked.filter("q")? {
         let has = |field: &str| field.to_lowercase().contains(&text);
-        users.retain(|user| has(&user.username) || has(&user.display_name) || has(user.id.as_str()));
+        users.retain(|(user, _)| has(&user.username) || has(&user.display_name) || has(user.id.as_str()));
     }
-    users.retain(|user| role.is_none_or(|role| role == user.role));
-    users.sort_by(|a, b| {
+    users.retain(|(user, _)| role.is_none_or(|role| role == user.role));
+    let paged = paging.cut_sorted(users, |(a, _), (b, _)| {
         let by = match order.by {
             "display_name" => a.display_name.to_lowercase().cmp(&b.display_name.to_lowercase()),
             "role" => a.role.as_str().cmp(b.role.as_str()),
@@ -155,7 +150,7 @@ fn select(mut users: Vec<UserRow>, asked: &Asked) -> Result<Vec<UserRow>, Refusa
         };
         order.apply(by).then_with(|| a.username.cmp(&b.username))
     });
-    Ok(users)
+    Ok(paged.map(|(user, sockets)| UserRow::new(User::clone(&user), sockets)))
 }
 
 fn compose(scene: &Scene, paged: &Paged<UserRow>, online: usize) -> Result<UsersPage, Refusal> {
@@ -228,6 +223,7 @@ pub(crate) async fn api(State(deps): State<AdminDeps>, asked: Asked) -> Result<J
 pub(crate) fn sample(role: Role) -> UsersPage {
     let scene = Scene::sample("/admin/users?page_size=2&q=a", role);
     let paged = scene.asked.paging().unwrap().cut(tests::users());
+    let paged = paged.map(|(user, sockets)| UserRow::new(User::clone(&user), sockets));
     compose(&scene, &paged, 1).unwrap()
 }
 
@@ -249,7 +245,7 @@ pub(crate) mod tests {
         }
     }
 
-    pub(super) fn users() -> Vec<UserRow> {
+    pub(super) fn users() -> Vec<(Arc<User>, usize)> {
         let gone = User {
             disabled_at: Some(sample_time(5)),
             last_seen: None,
@@ -257,9 +253,9 @@ pub(crate) mod tests {
             ..user("bob", "Bob")
         };
         vec![
-            UserRow::new(user("alice", HOSTILE), 2),
-            UserRow::new(gone, 0),
-            UserRow::new(user("carol", "Carol"), 0),
+            (Arc::new(user("alice", HOSTILE)), 2),
+            (Arc::new(gone), 0),
+            (Arc::new(user("carol", "Carol")), 0),
         ]
     }
 
@@ -267,6 +263,7 @@ pub(crate) mod tests {
         let asked = Asked::of(&uri.parse().unwrap());
         select(users(), &asked)
             .unwrap()
+            .items
             .into_iter()
             .map(|user| user.username)
             .collect()

@@ -9,6 +9,8 @@ use std::time::Duration;
 use futures_util::task::AtomicWaker;
 use tokio::time::Instant;
 
+use super::heartbeat::Heartbeat;
+
 /// One TCP connection, seen and held from outside.
 #[derive(Debug)]
 pub struct Line {
@@ -25,6 +27,7 @@ pub struct Line {
     writer: AtomicWaker,
     /// Where its bytes are counted, once it is known to carry Socket.IO.
     flow: OnceLock<Arc<Flow>>,
+    heartbeat: Heartbeat,
 }
 
 /// Bytes of all connections that carry Socket.IO.
@@ -62,6 +65,7 @@ impl Line {
             reader: AtomicWaker::new(),
             writer: AtomicWaker::new(),
             flow: OnceLock::new(),
+            heartbeat: Heartbeat::default(),
         })
     }
 
@@ -85,6 +89,12 @@ impl Line {
     pub fn stalled_for(&self) -> Option<Duration> {
         let at = self.stalled_at.load(Ordering::Relaxed);
         (at != NOT_STALLED).then(|| self.opened_at.elapsed().saturating_sub(Duration::from_nanos(at)))
+    }
+
+    /// How long the peer took to answer the newest heartbeat of a WebSocket, and how long ago that was; `None` before the first.
+    pub fn round_trip(&self) -> Option<(Duration, Duration)> {
+        let (took, at) = self.heartbeat.newest()?;
+        Some((took, self.opened_at.elapsed().saturating_sub(at)))
     }
 
     /// Whether the connection is gone: nothing holds its stream any more.
@@ -112,10 +122,16 @@ impl Line {
     }
 
     /// The peer sent `bytes`.
-    pub(super) fn came(&self, bytes: usize) {
+    pub(super) fn came(&self, bytes: &[u8]) {
+        self.heartbeat.read(bytes, || self.opened_at.elapsed());
         if let Some(flow) = self.flow.get() {
-            flow.received.fetch_add(bytes as u64, Ordering::Relaxed);
+            flow.received.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         }
+    }
+
+    /// The kernel took these, of which [`Line::took`] is told as well.
+    pub(super) fn wrote(&self, bytes: &[u8]) {
+        self.heartbeat.wrote(bytes, || self.opened_at.elapsed());
     }
 
     /// The half waits: whoever cuts must wake it. The caller asks [`Line::is_cut`] again afterwards, since the cut may

@@ -79,7 +79,7 @@ impl AsyncRead for LineStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let outcome = self.unless_cut(Half::Read, cx, |tcp, cx| tcp.poll_read(cx, buf));
-        self.line.came(buf.filled().len() - before);
+        self.line.came(&buf.filled()[before..]);
         outcome
     }
 }
@@ -88,6 +88,9 @@ impl AsyncWrite for LineStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let outcome = self.unless_cut(Half::Write, cx, |tcp, cx| tcp.poll_write(cx, buf));
         self.note(&outcome);
+        if let Poll::Ready(Ok(bytes)) = &outcome {
+            self.line.wrote(&buf[..*bytes]);
+        }
         outcome
     }
 

@@ -225,6 +225,23 @@ async fn a_request_knows_its_line() {
     serving.abort();
 }
 
+#[tokio::test]
+async fn a_heartbeat_that_is_answered_tells_the_round_trip() {
+    let (mut stream, mut peer) = pair().await;
+    let line = Arc::clone(stream.line());
+    stream.write_all(b"\x81\x0442[]").await.unwrap();
+    stream.write_all(&[0x81, 0x01, b'2']).await.unwrap();
+    assert_eq!(line.round_trip(), None);
+    peer.write_all(&[0x81, 0x81, 1, 2, 3, 4, b'3' ^ 1]).await.unwrap();
+    let mut came = [0; 7];
+    stream.read_exact(&mut came).await.unwrap();
+    let (took, ago) = line.round_trip().expect("measured");
+    assert!(
+        took < Duration::from_secs(5) && ago < Duration::from_secs(5),
+        "{took:?}, {ago:?}"
+    );
+}
+
 const FEW_FILES: &str = "ROLLCALL_TEST_FEW_FILES";
 
 /// The limit on descriptors is a process's own, so the part that runs out of them is this test again in a process of its

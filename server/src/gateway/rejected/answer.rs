@@ -56,7 +56,7 @@ fn standard(fault: &Fault) -> (StatusCode, u8, &'static str) {
     match fault {
         Fault::Transport(_) => (StatusCode::BAD_REQUEST, 0, "Transport unknown"),
         Fault::UpgradeMissing => (StatusCode::BAD_REQUEST, 3, "Bad request"),
-        Fault::Path(_) | Fault::Namespace(_) => (StatusCode::NOT_FOUND, 3, "Bad request"),
+        Fault::Path(_) | Fault::Namespace(_) | Fault::AdminUi => (StatusCode::NOT_FOUND, 3, "Bad request"),
         Fault::ProtocolMissing | Fault::Protocol(_) => (StatusCode::BAD_REQUEST, 5, "Unsupported protocol version"),
         Fault::Origin(_) | Fault::UserDisabled => (StatusCode::FORBIDDEN, 4, "Forbidden"),
         Fault::TokenMissing | Fault::TokenInvalid(_) | Fault::TokenExpired | Fault::UserUnknown => {

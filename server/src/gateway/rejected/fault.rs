@@ -33,6 +33,8 @@ pub enum Fault {
     UpgradeMissing,
     /// A namespace that does not exist.
     Namespace(String),
+    /// The official Admin UI, which is for namespace `/admin`, in that of chat.
+    AdminUi,
     /// Too many connections of an address.
     Rate(Duration),
 }
@@ -51,7 +53,7 @@ impl Fault {
             Self::ProtocolMissing | Self::Protocol(_) | Self::Transport(_) | Self::UpgradeMissing => {
                 RejectReason::Protocol
             }
-            Self::Namespace(_) => RejectReason::Namespace,
+            Self::Namespace(_) | Self::AdminUi => RejectReason::Namespace,
             Self::Rate(_) => RejectReason::Rate,
         }
     }
@@ -84,6 +86,11 @@ impl Fault {
                 "transport=websocket came without the header Upgrade: websocket, which opens a WebSocket".to_owned()
             }
             Self::Namespace(name) => format!("the namespace is {}; there is only /", shown(name)),
+            Self::AdminUi => {
+                "a username and a password came instead of a token, as the official Admin UI sends them; this is \
+                 namespace /, the chat"
+                    .to_owned()
+            }
             Self::Rate(after) => format!(
                 "too many connections from this address (ROLLCALL_RATE_CONNECTS); the next is allowed in {} ms",
                 after.as_millis()
@@ -131,6 +138,10 @@ impl Fault {
             Self::Namespace(_) => {
                 "connect to / for the chat: io(url) without a path behind the host; conversations are rooms and not \
                  namespaces"
+            }
+            Self::AdminUi => {
+                "for the Admin UI the namespace is /admin: enter it below the advanced options, or behind the server's \
+                 address; a chat client signs in at POST /api/v1/auth/login and passes the token"
             }
             Self::Rate(_) => "wait as retry-after says and reconnect with a growing, randomised delay",
         }

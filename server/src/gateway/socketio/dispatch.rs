@@ -106,6 +106,7 @@ impl Gateway {
     /// Plain WebSockets are programs that people write themselves: one that is refused a hundred times in ten seconds is told to
     /// stop, and its author reads why.
     fn note_refusal(&self, socket: &LiveSocket) {
+        socket.event_refused();
         if socket.plain().is_some_and(|plain| plain.refused()) {
             tracing::info!(sid = %socket.sid, user.id = %socket.user_id(), "closed: too many of its events were refused");
             self.hub.disconnect(socket, CloseReason::Flood);
@@ -138,6 +139,7 @@ impl Gateway {
             place,
         } = flood;
         if let Some(socket) = inbox.socket() {
+            socket.event_came();
             self.note_refusal(&socket);
         }
         if answer.is_wanted() {
@@ -175,6 +177,7 @@ impl Gateway {
         let bytes = event.bytes();
         let ReadEvent { name, data, answer } = event.read();
         self.metrics.received(&name);
+        socket.event_came();
         self.hub.tap().came_in(&socket, &name, bytes, data.as_ref().ok());
         let actor = self.chat.actor(&socket);
         let turn = Turn {

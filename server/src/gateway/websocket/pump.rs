@@ -9,7 +9,7 @@ use rollcall_protocol::reply::{Done, Nothing, Refused};
 use rollcall_protocol::request::Hello;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, timeout};
+use tokio::time::{MissedTickBehavior, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -235,7 +235,8 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut closing = link.closing();
-    let mut pings = tokio::time::interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
+    // The first at once: its answer tells the round trip.
+    let mut pings = tokio::time::interval(PING_INTERVAL);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let writing = async {
         loop {

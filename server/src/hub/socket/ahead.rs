@@ -9,12 +9,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(super) struct Ahead {
     /// Bytes said, as a position on the scale of what the connection has written.
     said: AtomicU64,
+    events: AtomicU64,
 }
 
 impl Ahead {
-    /// So many bytes more were said.
+    /// One event more was said, of so many bytes.
     pub(super) fn said(&self, bytes: usize) {
         self.said.fetch_add((bytes + ENVELOPE_BYTES) as u64, Ordering::Relaxed);
+        self.events.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Events said since the start.
+    pub(super) fn events(&self) -> u64 {
+        self.events.load(Ordering::Relaxed)
     }
 
     /// Another connection takes over, which has written so many bytes.
@@ -46,6 +53,6 @@ mod tests {
         ahead.said(1_000 - ENVELOPE_BYTES);
         assert_eq!(ahead.bytes(5_000), 1_000);
         ahead.starts_at(200);
-        assert_eq!(ahead.bytes(200), 0);
+        assert_eq!((ahead.bytes(200), ahead.events()), (0, 2));
     }
 }

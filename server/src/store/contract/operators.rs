@@ -1,8 +1,8 @@
 //! What operators are shown.
 
-use chat_core::delivery::{DeliveryException, ExceptionKind};
+use chat_core::delivery::{ConnectionEvent, ConnectionEventKind, DeliveryException, ExceptionKind};
 use chat_core::ports::operators::{
-    AuditEntry, AuditLog as _, ConversationFilter, ConversationOrder, MessageFilter, OperatorReads as _, Slice,
+    AuditEntry, AuditLog as _, ConversationFilter, ConversationOrder, MessageFilter, OperatorReads as _, Slice, Sought,
     UserFilter, UserOrder,
 };
 use chat_core::ports::{Accounts as _, Conversations as _, DeliveryLog as _};
@@ -185,6 +185,70 @@ pub(super) async fn messages_are_found_by_each_of_their_parts<P: Place>() {
     assert_eq!(texts(nobody, slice(0, 9)).await, is("", 0));
 }
 
+pub(super) async fn messages_are_found_by_words_and_within_them<P: Place>() {
+    let place = P::new().await;
+    let store = place.store();
+    make_users(&**store, &["alice", "bob"]).await;
+    make_group(&**store, "a", &["alice", "bob"]).await;
+    make_group(&**store, "b", &["alice", "bob"]).await;
+    for (n, (conversation, sender, content)) in (1_i64..).zip([
+        ("a", "alice", "the Pager duty"),
+        ("b", "bob", "pagers, at night"),
+        ("a", "bob", "who has DUTY? \u{1f4df}"),
+        ("b", "alice", "pager"),
+    ]) {
+        say_at(&**store, conversation, sender, content, n * 1_000).await;
+    }
+    let found = async |filter: &MessageFilter, part: Slice| {
+        let found = store.find_messages(filter, part).await.unwrap();
+        let texts: Vec<String> = found.items.iter().map(|message| message.content.to_string()).collect();
+        assert!(!found.cut);
+        (texts.join("|"), found.total, found.sought)
+    };
+    let with = |text: &str| MessageFilter {
+        text: Some(text.to_owned()),
+        ..MessageFilter::default()
+    };
+    let is = |texts: &str, total, sought| (texts.to_owned(), total, sought);
+    for (text, texts, total, sought) in [
+        ("PAGER", "pager|pagers, at night|the Pager duty", 3, Sought::Words),
+        ("duty pag", "the Pager duty", 1, Sought::Words),
+        ("night, pagers!", "pagers, at night", 1, Sought::Words),
+        // Within a word, and no word at all.
+        ("ager d", "the Pager duty", 1, Sought::WithinWords),
+        ("? \u{1f4df}", "who has DUTY? \u{1f4df}", 1, Sought::NoWords),
+        ("zebra", "", 0, Sought::WithinWords),
+    ] {
+        assert_eq!(
+            found(&with(text), slice(0, 9)).await,
+            is(texts, total, sought),
+            "{text}"
+        );
+    }
+    assert_eq!(
+        found(&with("pager"), slice(1, 1)).await,
+        is("pagers, at night", 3, Sought::Words)
+    );
+    let by_alice = MessageFilter {
+        sender_id: Some(uid("alice")),
+        ..with("pager")
+    };
+    assert_eq!(
+        found(&by_alice, slice(0, 9)).await,
+        is("pager|the Pager duty", 2, Sought::Words)
+    );
+    let in_a = MessageFilter {
+        conversation_id: Some(cid("a")),
+        ..with("pager")
+    };
+    assert_eq!(found(&in_a, slice(0, 9)).await, is("the Pager duty", 1, Sought::Words));
+    let early = MessageFilter {
+        to: Some(at(2_000)),
+        ..with("pager")
+    };
+    assert_eq!(found(&early, slice(0, 9)).await, is("the Pager duty", 1, Sought::Words));
+}
+
 pub(super) async fn a_users_exceptions_come_newest_first<P: Place>() {
     let place = P::new().await;
     let store = place.store();
@@ -210,6 +274,31 @@ pub(super) async fn a_users_exceptions_come_newest_first<P: Place>() {
     store.note_exceptions(&all).await.unwrap();
     let found = store.exceptions_of(&uid("bob"), 2).await.unwrap();
     assert_eq!(found, [all[1].clone(), all[0].clone()]);
+}
+
+pub(super) async fn a_closed_socket_is_found_by_its_sid<P: Place>() {
+    let place = P::new().await;
+    let store = place.store();
+    make_users(&**store, &["alice", "bob"]).await;
+    let event = |user: &str, sid: Option<&str>, kind, millis| ConnectionEvent {
+        user_id: uid(user),
+        at: at(millis),
+        kind,
+        sid: sid.map(|sid| Sid::parse(sid).unwrap()),
+        node_id: NodeId::parse("node").unwrap(),
+        detail: String::new(),
+    };
+    let all = [
+        event("bob", Some("sid-1"), ConnectionEventKind::Connected, 1),
+        event("alice", Some("sid-2"), ConnectionEventKind::Connected, 2),
+        event("bob", None, ConnectionEventKind::Rejected, 3),
+        event("bob", Some("sid-1"), ConnectionEventKind::Disconnected, 4),
+    ];
+    store.note_connections(&all).await.unwrap();
+    let of = async |sid: &str, limit| store.connections_of_socket(&Sid::parse(sid).unwrap(), limit).await;
+    assert_eq!(of("sid-1", 9).await.unwrap(), [all[3].clone(), all[0].clone()]);
+    assert_eq!(of("sid-1", 1).await.unwrap(), [all[3].clone()]);
+    assert_eq!(of("sid-3", 9).await.unwrap(), []);
 }
 
 pub(super) async fn the_audit_log_keeps_everything<P: Place>() {

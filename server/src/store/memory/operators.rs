@@ -1,10 +1,12 @@
 //! What operators ask, in memory.
 
 use super::*;
+use chat_core::Sid;
 use chat_core::ports::operators::{
     AuditEntry, AuditLog, ConversationFilter, ConversationOrder, ConversationSummary, FoundMessages, Listed,
-    MESSAGES_LOOKED_AT_MAX, MessageFilter, OperatorReads, Slice, UserFilter, UserOrder,
+    MESSAGES_LOOKED_AT_MAX, MessageFilter, OperatorReads, Slice, Sought, UserFilter, UserOrder,
 };
+use chat_core::search::SearchWords;
 use std::cmp::Ordering;
 
 fn has(text: &str, part: &str) -> bool {
@@ -108,20 +110,40 @@ impl OperatorReads for MemoryStore {
     async fn find_messages(&self, filter: &MessageFilter, slice: Slice) -> Result<FoundMessages, StoreError> {
         let state = self.state.lock();
         state.ready()?;
+        let messages = || state.conversations.values().flat_map(|held| &held.messages);
+        let of = |message: &Message| {
+            let in_it = |id: &ConversationId| message.conversation_id == *id;
+            filter.conversation_id.as_ref().is_none_or(in_it)
+        };
+        let words = filter.text.as_deref().map(SearchWords::parse);
+        let sought = match &words {
+            None => Sought::Words,
+            Some(Ok(words)) if messages().any(|m| of(m) && words.all_begin_in(&m.content)) => Sought::Words,
+            Some(Ok(_)) => Sought::WithinWords,
+            Some(Err(_)) => Sought::NoWords,
+        };
+        let holds = |content: &str| match (&filter.text, &words, sought) {
+            (Some(_), Some(Ok(words)), Sought::Words) => words.all_begin_in(content),
+            (Some(text), ..) => has(content, text),
+            (None, ..) => true,
+        };
         let wanted = |message: &&Message| {
-            let of = |id: &ConversationId| message.conversation_id == *id;
-            filter.conversation_id.as_ref().is_none_or(of)
+            of(message)
                 && filter.sender_id.as_ref().is_none_or(|id| message.sender_id == *id)
-                && filter.text.as_ref().is_none_or(|text| has(&message.content, text))
+                && holds(&message.content)
                 && filter.from.is_none_or(|from| message.created_at >= from)
                 && filter.to.is_none_or(|to| message.created_at < to)
         };
-        let all = state.conversations.values().flat_map(|held| &held.messages);
-        let mut found: Vec<Message> = all.filter(wanted).map(|message| state.shown(message)).collect();
+        let mut found: Vec<Message> = messages().filter(wanted).map(|message| state.shown(message)).collect();
         found.sort_by(|a, b| b.id.cmp(&a.id));
         let Listed { items, total } = sliced(found, slice);
         let cut = filter.looks_inside() && total > u64::from(MESSAGES_LOOKED_AT_MAX);
-        Ok(FoundMessages { items, total, cut })
+        Ok(FoundMessages {
+            items,
+            total,
+            cut,
+            sought,
+        })
     }
 
     async fn exceptions_of(&self, user: &UserId, limit: u32) -> Result<Vec<DeliveryException>, StoreError> {
@@ -136,6 +158,14 @@ impl OperatorReads for MemoryStore {
         own.sort_by_key(|exception| std::cmp::Reverse(exception.at));
         own.truncate(limit as usize);
         Ok(own)
+    }
+
+    async fn connections_of_socket(&self, sid: &Sid, limit: u32) -> Result<Vec<ConnectionEvent>, StoreError> {
+        let state = self.state.lock();
+        state.ready()?;
+        let of_socket = |event: &&ConnectionEvent| event.sid.as_ref() == Some(sid);
+        let newest = state.connections.iter().rev().filter(of_socket);
+        Ok(newest.take(limit as usize).cloned().collect())
     }
 }
 

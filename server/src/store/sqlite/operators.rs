@@ -2,20 +2,22 @@
 //!
 //! Statements are put together from fixed parts; whatever somebody typed is only ever bound.
 
+mod messages;
+
 use async_trait::async_trait;
-use chat_core::delivery::DeliveryException;
+use chat_core::delivery::{ConnectionEvent, DeliveryException};
 use chat_core::ports::StoreError;
 use chat_core::ports::operators::{
-    ConversationFilter, ConversationOrder, ConversationSummary, FoundMessages, Listed, MESSAGES_LOOKED_AT_MAX,
+    CONNECTIONS_LOOKED_THROUGH_MAX, ConversationFilter, ConversationOrder, ConversationSummary, FoundMessages, Listed,
     MessageFilter, OperatorReads, Slice, UserFilter, UserOrder,
 };
-use chat_core::{Timestamp, User, UserId};
+use chat_core::{Sid, User, UserId};
+use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
 
 use super::SqliteStore;
 use super::errors::unavailable;
-use super::rows::{self, Columns, message_columns, user_columns};
+use super::rows::{self, Columns, user_columns};
 
 const USERS_WANTED: &str = " FROM users AS u WHERE (?1 IS NULL OR instr(lower(u.username), ?1) > 0
     OR instr(lower(u.display_name), ?1) > 0 OR instr(lower(u.id), ?1) > 0) AND (?2 IS NULL OR u.role = ?2)";
@@ -25,21 +27,18 @@ const CONVERSATIONS_WANTED: &str = " FROM conversations AS c WHERE (?1 IS NULL O
         SELECT p.conversation_key FROM users AS u JOIN participants AS p USING (user_key) WHERE u.username = ?1
     )) AND (?2 IS NULL OR c.kind = ?2)";
 
-// The newest ones, whose ids are the largest; what is older than the bound is not looked at.
-const LOOKED_AT_ALL: &str = "SELECT * FROM messages WHERE ?1 IS NULL AND (?6 IS NULL OR id >= ?6)
-    AND (?7 IS NULL OR id < ?7) ORDER BY id DESC LIMIT ?8";
-const LOOKED_AT_ONE: &str = "SELECT * FROM messages
-    WHERE conversation_key = (SELECT conversation_key FROM conversations WHERE id = ?1)
-      AND (?6 IS NULL OR id >= ?6) AND (?7 IS NULL OR id < ?7) ORDER BY seq DESC LIMIT ?8";
-const MESSAGES_WANTED: &str = "(?2 IS NULL OR m.sender_key = (SELECT user_key FROM users WHERE id = ?2))
-    AND (?3 IS NULL OR instr(lower(m.content), ?3) > 0) AND (?4 IS NULL OR m.created_at >= ?4)
-    AND (?5 IS NULL OR m.created_at < ?5)";
-
 pub(super) const EXCEPTIONS_OF_USER: &str = "
     SELECT c.id, e.first_seq, e.last_seq, u.id, e.sid, e.node_id, e.kind, e.at, e.detail
     FROM users AS u CROSS JOIN delivery_exceptions AS e USING (user_key)
     CROSS JOIN conversations AS c USING (conversation_key)
     WHERE u.id = ?1 ORDER BY e.at DESC, e.delivery_exception_key DESC LIMIT ?2";
+
+// Without an index of its own: each entry of every connection would pay for a question that is seldom asked.
+pub(super) const CONNECTIONS_OF_SOCKET: &str = "
+    SELECT u.id, e.at, e.kind, e.sid, e.node_id, e.detail
+    FROM (SELECT * FROM (SELECT * FROM connection_events ORDER BY connection_event_key DESC LIMIT ?2)
+          WHERE sid = ?1 LIMIT ?3) AS e JOIN users AS u USING (user_key)
+    ORDER BY e.at DESC, e.connection_event_key DESC";
 
 fn direction(falling: bool) -> &'static str {
     if falling { "DESC" } else { "ASC" }
@@ -102,81 +101,6 @@ fn summary(row: &SqliteRow) -> Result<ConversationSummary, StoreError> {
             .take::<Option<&str>>()?
             .map(|names| names.split(',').map(str::to_owned).collect())
             .unwrap_or_default(),
-    })
-}
-
-/// The ids that the server made at `at` are not smaller: a `UUIDv7` begins with its milliseconds.
-fn least_id(at: Timestamp) -> String {
-    let millis = u64::try_from(at.as_millis()).unwrap_or(0);
-    format!("{:08x}-{:04x}", millis >> 16, millis & 0xffff)
-}
-
-/// The id is made just before the time is taken.
-const ID_BEFORE_TIME_MS: i64 = 1_000;
-
-/// Binds what a statement about messages takes.
-macro_rules! bound {
-    ($query:expr, $filter:expr, $bound:expr) => {
-        $query
-            .bind($filter.conversation_id.as_ref().map(chat_core::ConversationId::as_str))
-            .bind($filter.sender_id.as_ref().map(UserId::as_str))
-            .bind($filter.text.as_ref().map(|text| text.to_ascii_lowercase()))
-            .bind($filter.from.map(Timestamp::as_millis))
-            .bind($filter.to.map(Timestamp::as_millis))
-            .bind($filter.from.map(|at| least_id(at.plus_millis(-ID_BEFORE_TIME_MS))))
-            .bind($filter.to.map(|at| least_id(at.plus_millis(1))))
-            .bind(i64::from($bound))
-    };
-}
-
-async fn messages_page(
-    db: &mut SqliteConnection,
-    filter: &MessageFilter,
-    slice: Slice,
-    bound: u32,
-) -> Result<FoundMessages, StoreError> {
-    let looked_at = if filter.conversation_id.is_some() {
-        LOOKED_AT_ONE
-    } else {
-        LOOKED_AT_ALL
-    };
-    let columns = message_columns!();
-    let page = format!(
-        "SELECT {columns} FROM ({looked_at}) AS m JOIN conversations AS c USING (conversation_key)
-         JOIN users AS s ON s.user_key = m.sender_key WHERE {MESSAGES_WANTED} LIMIT ?9 OFFSET ?10"
-    );
-    let (limit, skip) = limits(slice);
-    let found = bound!(sqlx::query(AssertSqlSafe(page)), filter, bound)
-        .bind(limit)
-        .bind(skip)
-        .fetch_all(&mut *db)
-        .await
-        .map_err(|error| unavailable(&error))?;
-    let items = found
-        .iter()
-        .map(|row| rows::message(&mut Columns::of(row, "messages")))
-        .collect::<Result<Vec<_>, _>>()?;
-    let (total, cut) = if filter.looks_inside() {
-        let count = format!("SELECT count(*) FILTER (WHERE {MESSAGES_WANTED}), count(*) FROM ({looked_at}) AS m");
-        let (total, looked_at): (i64, i64) = bound!(sqlx::query_as(AssertSqlSafe(count)), filter, bound)
-            .fetch_one(&mut *db)
-            .await
-            .map_err(|error| unavailable(&error))?;
-        (total, looked_at >= i64::from(bound))
-    } else {
-        // Seqs have no gaps: a conversation has as many messages as its last one says.
-        let total =
-            sqlx::query_scalar("SELECT coalesce(sum(last_seq), 0) FROM conversations WHERE ?1 IS NULL OR id = ?1")
-                .bind(filter.conversation_id.as_ref().map(chat_core::ConversationId::as_str))
-                .fetch_one(&mut *db)
-                .await
-                .map_err(|error| unavailable(&error))?;
-        (total, false)
-    };
-    Ok(FoundMessages {
-        items,
-        total: counted_rows(total),
-        cut,
     })
 }
 
@@ -243,19 +167,7 @@ impl OperatorReads for SqliteStore {
     }
 
     async fn find_messages(&self, filter: &MessageFilter, slice: Slice) -> Result<FoundMessages, StoreError> {
-        // What is not looked inside is only walked up to the end of the page.
-        let bound = if filter.looks_inside() {
-            MESSAGES_LOOKED_AT_MAX
-        } else {
-            u32::try_from(slice.skip.saturating_add(u64::from(slice.limit))).unwrap_or(u32::MAX)
-        };
-        self.counted(async {
-            let mut db = self.reader().await?;
-            // Two statements, one snapshot.
-            let mut db = db.begin().await.map_err(|error| unavailable(&error))?;
-            messages_page(&mut db, filter, slice, bound).await
-        })
-        .await
+        self.counted(messages::find(self, filter, slice)).await
     }
 
     async fn exceptions_of(&self, user: &UserId, limit: u32) -> Result<Vec<DeliveryException>, StoreError> {
@@ -268,6 +180,21 @@ impl OperatorReads for SqliteStore {
                 .await
                 .map_err(|error| unavailable(&error))?;
             found.iter().map(rows::exception).collect()
+        })
+        .await
+    }
+
+    async fn connections_of_socket(&self, sid: &Sid, limit: u32) -> Result<Vec<ConnectionEvent>, StoreError> {
+        self.counted(async {
+            let mut db = self.reader().await?;
+            let found = sqlx::query(CONNECTIONS_OF_SOCKET)
+                .bind(sid.as_str())
+                .bind(i64::from(CONNECTIONS_LOOKED_THROUGH_MAX))
+                .bind(i64::from(limit))
+                .fetch_all(&mut *db)
+                .await
+                .map_err(|error| unavailable(&error))?;
+            found.iter().map(rows::connection_event).collect()
         })
         .await
     }

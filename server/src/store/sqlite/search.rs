@@ -133,6 +133,25 @@ fn fts_query(words: &SearchWords) -> String {
     quoted.join(" AND ")
 }
 
+/// The same for words that are only begun.
+pub(super) fn fts_query_of_beginnings(words: &SearchWords) -> String {
+    let quoted: Vec<String> = words
+        .iter()
+        .map(|word| format!("\"{}\" *", word.replace('"', "\"\"")))
+        .collect();
+    quoted.join(" AND ")
+}
+
+/// Indexes what is missing, or as much of it as somebody who waits has time for.
+pub(super) async fn catch_up(store: &SqliteStore) {
+    for _ in 0..BITES_PER_SEARCH {
+        // A database that takes no writes can still be searched.
+        if !index_some(store).await.unwrap_or(false) {
+            break;
+        }
+    }
+}
+
 async fn places(db: &mut SqliteConnection, reach: &Reach) -> Result<Vec<(i64, Timestamp)>, sqlx::Error> {
     let (sql, user, conversation) = match reach {
         Reach::OfUser(user) => (OF_USER, Some(user), None),
@@ -151,12 +170,7 @@ async fn places(db: &mut SqliteConnection, reach: &Reach) -> Result<Vec<(i64, Ti
 /// See [`chat_core::ports::MessageLog::search`].
 pub(super) async fn search(store: &SqliteStore, query: &SearchQuery) -> Result<Page<Message>, StoreError> {
     let _turn = store.searches.acquire().await.map_err(|_| closed())?;
-    for _ in 0..BITES_PER_SEARCH {
-        // A database that takes no writes can still be searched.
-        if !index_some(store).await.unwrap_or(false) {
-            break;
-        }
-    }
+    catch_up(store).await;
     let words = fts_query(&query.words);
     let below = query.before.map_or(1 << 32, rows::stored);
     let kept = usize::try_from(query.limit).unwrap_or(usize::MAX);

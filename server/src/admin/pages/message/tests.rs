@@ -18,6 +18,7 @@ pub(crate) fn report() -> DeliveryReport {
         handed_off_at: Some(saved.plus_millis(handed)),
         attempts: if confirmed.is_some() { 1 } else { 4 },
         confirmed_at: confirmed.map(|ms| saved.plus_millis(ms)),
+        confirmed_earlier: false,
         latency_ms: confirmed.map(i64::unsigned_abs),
         error: confirmed.is_none().then(|| HOSTILE.to_owned()),
     };

@@ -44,6 +44,8 @@ pub(crate) struct Line {
     pub(crate) to: String,
     /// Where a receipt came; a line without one ends open.
     pub(crate) confirmed: Option<String>,
+    /// One came, and when is not remembered.
+    pub(crate) earlier: bool,
 }
 
 impl Timeline {
@@ -81,6 +83,7 @@ impl Timeline {
                 from: format!("{handed:.1}"),
                 to: format!("{:.1}", socket.confirmed_at.map_or(LEFT + WIDTH, x).max(handed)),
                 confirmed: socket.confirmed_at.map(|at| format!("{:.1}", x(at))),
+                earlier: socket.confirmed_earlier,
             }
         });
         let lines: Vec<Line> = lines.collect();

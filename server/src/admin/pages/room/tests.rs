@@ -19,7 +19,7 @@ pub(crate) fn detail() -> RoomDetail {
     };
     RoomDetail {
         room: RoomView {
-            namespace: "/".to_owned(),
+            namespace: "/".into(),
             name: "conversation:42".to_owned(),
             kind: RoomKind::Conversation,
             sockets: 3,
