@@ -30,7 +30,7 @@ pub const WEBHOOK_PAUSE_FIRST: Duration = Duration::from_millis(500);
 /// … up to this.
 pub const WEBHOOK_PAUSE_MAX: Duration = Duration::from_mins(1);
 
-/// Finished traces that wait for their export: some 3 MB. Beyond it they are lost, and counted.
+/// Finished traces that wait for their export: some 2 MB. Beyond it they are lost, and counted.
 pub const TRACES_WAITING_MAX: usize = 4_096;
 /// Traces of one request to the collector: some 2,500 spans, about 1 MB.
 pub const TRACE_BATCH_MAX: usize = 512;
