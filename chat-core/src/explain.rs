@@ -69,6 +69,7 @@ pub fn explain(evidence: &Evidence) -> Explanation {
         summary: case.summary(),
         steps: case.steps(),
         remedy: case.remedy(),
+        trace_id: evidence.trace_id().cloned(),
     }
 }
 

@@ -119,6 +119,11 @@ id_type! {
     Epoch
 }
 
+id_type! {
+    /// One trace in the tracing backend that the operator runs: 32 hexadecimal digits.
+    TraceId
+}
+
 /// A conversation's message number: 1, 2, 3 … without gaps, given when the message is committed. 0 means "none yet".
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]

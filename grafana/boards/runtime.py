@@ -206,7 +206,7 @@ def _nodes():
 
 def _scrape():
     return [
-        row("Starts and scrapes"),
+        row("Starts, scrapes and traces"),
         series(
             "Uptime",
             "Since when does each node run? Teeth that the deploys do not explain are crashes: look at the end of the "
@@ -227,6 +227,14 @@ def _scrape():
             "How many series does a node have? Constant, whatever users do. Growth is a defect: report it.",
             "short",
             target("max by (instance) (scrape_samples_scraped{@})", "{{instance}}"),
+            width=8,
+        ),
+        series(
+            "Spans of traces",
+            "Does the collector take what it is told? 0 where nothing is traced. `failed`: it does not answer, the log says "
+            "why. `dropped`: it is too slow; trace a smaller share.",
+            "ops",
+            target("sum by (result) (rate(rollcall_trace_spans_total{@}[$i]))", "{{result}}"),
             width=8,
         ),
     ]

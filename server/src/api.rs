@@ -15,6 +15,7 @@ use rollcall_protocol::Fields;
 use crate::chat::Chat;
 use crate::identity::{Authority, RateLimits};
 use crate::settings::{AllowedOrigins, TrustedProxies};
+use crate::telemetry::traces::Tracer;
 use crate::telemetry::{GatewayMetrics, HttpMetrics};
 
 mod accounts;
@@ -111,7 +112,7 @@ pub fn routes(api: Api) -> Router {
 /// The routes in their frame, complete.
 pub fn router(api: Api) -> Router {
     let (origins, http) = (api.origins.clone(), api.metrics.http.clone());
-    framed(routes(api), origins, http)
+    framed(routes(api), origins, http, Tracer::off())
 }
 
 #[cfg(test)]

@@ -48,6 +48,7 @@ use crate::limits::{
 use crate::settings::{DataDirError, Database, Secret, Settings, jwt_secret, open_data_dir};
 use crate::store::{OpenError, SqliteStore};
 use crate::telemetry::Metrics;
+use crate::telemetry::traces::{TraceError, Tracer};
 use crate::webhook::Webhook;
 
 /// Why the server could not start. One line each; the operator's to mend.
@@ -83,6 +84,9 @@ pub enum StartError {
         /// The system's word.
         reason: std::io::Error,
     },
+    /// The export of traces.
+    #[error("OTEL_EXPORTER_OTLP_ENDPOINT: traces cannot be exported: {0}")]
+    Traces(TraceError),
     /// What the last process left.
     #[error("what the last process saved and never announced cannot be looked for: {0}")]
     LeftBehind(StoreError),
@@ -117,6 +121,8 @@ pub struct Parts {
     pub gateway: Arc<Gateway>,
     /// Connections that were refused.
     pub rejected: Arc<RejectedRing>,
+    /// Follows messages and requests, where that is asked for.
+    pub tracer: Tracer,
     /// Whether this node takes work.
     pub readiness: Arc<Readiness>,
     /// The Overview's last minutes.
@@ -269,12 +275,14 @@ async fn build(settings: &Settings, metrics: Metrics, io: &Io) -> Result<Parts, 
     } = assembled;
     take_over(&settings.storage.data_dir, &store, &roll_call, &hub, &clock).await?;
     let rejected = Arc::new(RejectedRing::new(Arc::clone(&clock), &metrics.gateway));
+    let tracer = tracer(settings, &hub, &metrics)?;
     let gateway = Gateway::new(crate::gateway::socketio::Parts {
         chat: Arc::clone(&chat),
         authority: Arc::clone(&authority),
         rejected: Arc::clone(&rejected),
         proxies: settings.trusted_proxies.clone(),
         metrics: metrics.gateway.clone(),
+        tracer: tracer.clone(),
     });
     let gateway = Arc::new(gateway);
     Arc::clone(&gateway)
@@ -298,6 +306,7 @@ async fn build(settings: &Settings, metrics: Metrics, io: &Io) -> Result<Parts, 
         roll_call,
         gateway,
         rejected,
+        tracer,
         readiness,
         history: Arc::default(),
         flow: Arc::default(),
@@ -398,6 +407,17 @@ fn authority(
         tokens,
         policy,
     ))
+}
+
+/// The tracer, with its export under way; beside everything else that stops, since what is finished last is exported too.
+fn tracer(settings: &Settings, hub: &Hub, metrics: &Metrics) -> Result<Tracer, StartError> {
+    let Some(asked) = &settings.traces else {
+        return Ok(Tracer::off());
+    };
+    let node = hub.node_id().as_str();
+    let (tracer, exporting) = Tracer::start(asked, node, metrics.traces.clone()).map_err(StartError::Traces)?;
+    tokio::spawn(exporting.run());
+    Ok(tracer)
 }
 
 fn admin_ui(

@@ -31,6 +31,7 @@ use chat_core::{ConversationId, Role, UserId};
 use rollcall_protocol::event::ConversationView;
 use rollcall_protocol::{ErrorCode, UserView, WireError};
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 use self::directory::{Directory, Entry};
 use self::receipts::MovedCursors;
@@ -251,7 +252,8 @@ where
     T: Send + 'static,
     F: Future<Output = Result<T, WireError>> + Send + 'static,
 {
-    tokio::spawn(operation).await.unwrap_or_else(|error| {
+    // Its lines still say whose request it was.
+    tokio::spawn(operation.in_current_span()).await.unwrap_or_else(|error| {
         tracing::error!(%error, "an operation failed inside the server");
         Err(WireError::new(
             ErrorCode::Internal,

@@ -279,6 +279,7 @@ impl Fanout {
                 self.hub.similar_rooms(room)
             },
             delivery,
+            trace: None,
         };
         self.roll_call.announced(&message.conversation_id, broadcast);
     }

@@ -30,6 +30,17 @@ pub const WEBHOOK_PAUSE_FIRST: Duration = Duration::from_millis(500);
 /// … up to this.
 pub const WEBHOOK_PAUSE_MAX: Duration = Duration::from_mins(1);
 
+/// Finished traces that wait for their export: some 2 MB. Beyond it they are lost, and counted.
+pub const TRACES_WAITING_MAX: usize = 4_096;
+/// Traces of one request to the collector: some 2,500 spans, about 1 MB.
+pub const TRACE_BATCH_MAX: usize = 512;
+/// How long finished traces wait for company: a fifth of the time in which the queue fills at 4,000 messages a second.
+pub const TRACE_LINGER: Duration = Duration::from_millis(200);
+/// How long the collector may take for a batch, repetitions included.
+pub const TRACE_EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
+/// What is read of the collector's answer.
+pub const TRACE_ANSWER_BYTES_MAX: usize = 64 << 10;
+
 /// A plain WebSocket's `hello` comes within this, or there is none: the contract's 1 s.
 pub const HELLO_WITHIN: Duration = Duration::from_secs(1);
 /// So many refused events of a plain WebSocket …

@@ -16,6 +16,7 @@ mod listen;
 mod origins;
 mod proxies;
 mod secrets;
+mod traces;
 mod values;
 mod webhook;
 
@@ -29,12 +30,14 @@ pub use origins::{AllowedOrigins, Origin};
 pub use proxies::{TrustedProxies, client_address};
 pub(crate) use secrets::hex;
 pub use secrets::{DataDirError, JWT_SECRET_FILE, Secret, jwt_secret, open_data_dir};
+pub(crate) use traces::otlp_headers;
 pub use values::{AdminUi, AdminUiMode, Per, Rate, Rates, Registration};
 
 use arguments::Setting;
 
 use crate::faults::Faults;
 use crate::telemetry::logs::LogFormat;
+use crate::telemetry::traces::TraceSettings;
 use crate::webhook::WebhookSettings;
 
 /// Everything that the operator decides.
@@ -72,6 +75,8 @@ pub struct Settings {
     pub webhook: Option<WebhookSettings>,
     /// After this a message's content is emptied; `None`: never.
     pub retention: Option<std::time::Duration>,
+    /// A collector that is told the ways of messages; `None`: nothing is traced.
+    pub traces: Option<TraceSettings>,
     /// The filter of the log, as `tracing` reads it.
     pub log: String,
     /// How a line of the log looks.
@@ -153,6 +158,7 @@ impl Settings {
             max_message_bytes: args.max_message_bytes().parse(values::message_bytes)?,
             webhook: webhook::from_args(args)?,
             retention: args.retention_days().parse_if_set(values::days)?,
+            traces: traces::from_args(args)?,
             log: args.log().parse(values::log_filter)?,
             log_format: args
                 .log_format()

@@ -1,4 +1,4 @@
-//! What the server says about itself: metrics ([`Metrics`], served by [`endpoint`]) and logs ([`logs`]).
+//! What the server says about itself: metrics ([`Metrics`], served by [`endpoint`]), logs ([`logs`]) and traces ([`traces`]).
 //!
 //! Every metric is declared once, in the [`catalogue`]: name, help, kind, unit, the closed sets of its label values and,
 //! for histograms, the buckets with their reason. From it come the handles that the stages count with ([`handles`]),
@@ -19,9 +19,11 @@ mod metrics;
 pub mod process;
 mod registrar;
 pub mod routes;
+pub mod traces;
 
 pub use handles::{
-    BusMetrics, CanaryMetrics, ChatMetrics, DeliveryMetrics, FanoutMetrics, GatewayMetrics, HubMetrics, WebhookMetrics,
+    BusMetrics, CanaryMetrics, ChatMetrics, DeliveryMetrics, FanoutMetrics, GatewayMetrics, HubMetrics, TraceMetrics,
+    WebhookMetrics,
 };
 pub use http::HttpMetrics;
 pub use metrics::Metrics;

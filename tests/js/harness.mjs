@@ -96,7 +96,7 @@ export class Server {
     // Nothing of the caller's own settings reaches the server under test.
     const clean = Object.fromEntries(
       Object.entries(process.env).filter(
-        ([name]) => name === "ROLLCALL_TEST_RUN" || !/^(ROLLCALL_|PORT$|DATABASE_URL$|REDIS_URL$|JWT_|ALLOWED_ORIGINS$)/.test(name),
+        ([name]) => name === "ROLLCALL_TEST_RUN" || !/^(ROLLCALL_|OTEL_|PORT$|DATABASE_URL$|REDIS_URL$|JWT_|ALLOWED_ORIGINS$)/.test(name),
       ),
     );
     const log = openSync(this.logFile, "a");

@@ -20,7 +20,7 @@ def saved_messages(server):
 @pytest.fixture(scope="session")
 def watched():
     """A server that was watched through an ordinary day and a power cut; Prometheus remembers all of it."""
-    server = Server()
+    server = Server(ROLLCALL_CANARY="on")
     prometheus = load = None
     try:
         start = time.time()
@@ -32,6 +32,9 @@ def watched():
         while time.monotonic() < ends:
             load.round()
         load.late_confirms()
+        # It flies at once and then every 10 s: the second time is seen as a change, whenever the first scrape was.
+        flights = "sum(rollcall_canary_seconds_count)"
+        until("the canary has flown twice", lambda: (prometheus.value(flights) or 0) >= 2, 20)
         load.round()
         sent = saved_messages(server)
         until("the last round is scraped", lambda: (prometheus.value(f"sum({SAVED})") or 0) >= sent)

@@ -65,7 +65,7 @@ def test_compose_fits_together():
     for name, service in services.items():
         assert all(port.startswith("127.0.0.1:") for port in service["ports"]), f"{name} is open to the world"
         assert "build" in service or re.search(r":v?\d+\.\d+\.\d+$", service["image"]), f"{name} is not pinned"
-        for volume in service["volumes"]:
+        for volume in service.get("volumes", []):
             source, target, *_ = volume.split(":")
             assert (DEPLOY / source).exists() if source.startswith(".") else source in COMPOSE["volumes"], volume
             mounted[target] = source

@@ -46,7 +46,7 @@ def binary():
 class Server:
     """A server on a free port with a data folder of its own."""
 
-    SETTINGS_OF_A_CALLER = ("ROLLCALL_", "DATABASE_URL", "REDIS_URL", "JWT_", "ALLOWED_ORIGINS", "PORT")
+    SETTINGS_OF_A_CALLER = ("ROLLCALL_", "OTEL_", "DATABASE_URL", "REDIS_URL", "JWT_", "ALLOWED_ORIGINS", "PORT")
 
     def __init__(self, **settings):
         """`settings` are environment variables, over those of the tests."""

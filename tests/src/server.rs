@@ -259,7 +259,8 @@ fn is_setting(name: &str) -> bool {
     if name == "ROLLCALL_TEST_RUN" {
         return false;
     }
-    name.starts_with("ROLLCALL_")
-        || name.starts_with("JWT_")
+    ["ROLLCALL_", "JWT_", "OTEL_"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
         || ["PORT", "DATABASE_URL", "REDIS_URL", "ALLOWED_ORIGINS"].contains(&name)
 }

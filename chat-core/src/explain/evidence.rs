@@ -3,7 +3,7 @@
 
 use crate::explain::connection::{Connection, End, NodeLoss, Rejected};
 use crate::explain::verdict::Path;
-use crate::ids::{ClientMessageId, conversation_room};
+use crate::ids::{ClientMessageId, TraceId, conversation_room};
 use crate::{ConversationId, MessageId, NodeId, Seq, Sid, Timestamp, UserId};
 
 /// What is known about one message (or one that would be sent now) and one user.
@@ -55,6 +55,17 @@ pub enum Subject {
     },
 }
 
+impl Evidence {
+    /// The trace of the message's way, as far as it came.
+    pub fn trace_id(&self) -> Option<&TraceId> {
+        match (&self.subject, &self.broadcast) {
+            (Subject::Refused(refusal), _) => refusal.trace_id.as_ref(),
+            (Subject::Saved(_), Broadcast::Made(record)) => record.trace_id.as_ref(),
+            (Subject::Saved(_) | Subject::Now { .. }, _) => None,
+        }
+    }
+}
+
 impl Subject {
     /// The conversation that it is about.
     pub fn conversation_id(&self) -> &ConversationId {
@@ -103,6 +114,8 @@ pub struct Refusal {
     pub message: String,
     /// Its hint: the best remedy there is.
     pub hint: Option<String>,
+    /// The trace of its way so far, if it was traced.
+    pub trace_id: Option<TraceId>,
 }
 
 /// A time during which the user was in the conversation. Messages after `joined_seq` up to `left_seq` were meant for them.
@@ -167,6 +180,9 @@ pub struct BroadcastRecord {
     pub similar_rooms: Vec<String>,
     /// How many nodes took part.
     pub nodes: u32,
+    /// The trace of the message's way, if it was traced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<TraceId>,
 }
 
 /// One socket of the user in `/`.

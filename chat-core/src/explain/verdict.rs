@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ids::TraceId;
 use crate::{NodeId, Sid, Timestamp};
 
 /// What became of a message for one participant.
@@ -214,6 +215,9 @@ pub struct Explanation {
     pub steps: Vec<Step>,
     /// What to do; there for every cause.
     pub remedy: Option<String>,
+    /// The trace of the message's way through the server, while that is on record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<TraceId>,
 }
 
 /// How a message came to a socket.

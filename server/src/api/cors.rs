@@ -14,7 +14,8 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use crate::settings::AllowedOrigins;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PATCH, DELETE");
-const HEADERS: HeaderValue = HeaderValue::from_static("authorization, content-type, x-request-id, x-csrf-token");
+const HEADERS: HeaderValue =
+    HeaderValue::from_static("authorization, content-type, x-request-id, x-csrf-token, traceparent, tracestate");
 const EXPOSED: HeaderValue = HeaderValue::from_static("x-request-id, retry-after");
 /// Two hours, the most that Chromium keeps.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");

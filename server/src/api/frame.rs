@@ -5,7 +5,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
@@ -15,13 +15,14 @@ use rollcall_protocol::ErrorCode;
 use tower::Layer;
 use tower::util::MapRequestLayer;
 use tower_http::catch_panic::CatchPanicLayer;
-use tracing::Instrument;
+use tracing::{Instrument, field};
 
 use super::cors::cors;
 use super::problem::Problem;
 use crate::limits::{HTTP_ANSWER_TIMEOUT, HTTP_BODY_BYTES_MAX};
 use crate::settings::{AllowedOrigins, hex};
 use crate::telemetry::http::{HttpMetrics, track};
+use crate::telemetry::traces::{RequestSpan, Tracer};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest incoming request id that is kept; a UUID has 36.
@@ -32,14 +33,14 @@ const REQUEST_ID_CHARS_MAX: usize = 64;
 pub struct RequestId(pub Arc<str>);
 
 /// Puts the frame around `router`. Once, around everything that this listener serves.
-pub fn framed(router: Router, origins: AllowedOrigins, metrics: HttpMetrics) -> Router {
+pub fn framed(router: Router, origins: AllowedOrigins, metrics: HttpMetrics, tracer: Tracer) -> Router {
     let router = router
         .fallback(no_such_route)
         .layer(DefaultBodyLimit::max(HTTP_BODY_BYTES_MAX))
         .layer(from_fn(in_time))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(origins, cors))
-        .layer(from_fn(identified))
+        .layer(from_fn_with_state(tracer, identified))
         .layer(from_fn_with_state(metrics, track));
     // Before the router looks at the path, hence around it.
     Router::new().fallback_service(MapRequestLayer::new(without_trailing_slash).layer(router))
@@ -67,14 +68,20 @@ fn without_trailing_slash<B>(mut request: http::Request<B>) -> http::Request<B> 
 }
 
 /// Gives the request its id, and puts it on the answer.
-async fn identified(mut request: Request, next: Next) -> Response {
+async fn identified(State(tracer): State<Tracer>, mut request: Request, next: Next) -> Response {
     let id = request.headers().get(X_REQUEST_ID).and_then(sane_id);
     let id = RequestId(id.unwrap_or_else(|| Arc::from(hex(&rand::random::<[u8; 16]>()))));
     request.extensions_mut().insert(id.clone());
     let method = request.method().clone();
-    let span = tracing::info_span!("api.request", request.id = %id.0, http.method = %method);
+    let span = tracing::info_span!("api.request", request.id = %id.0, http.method = %method, trace.id = field::Empty);
+    let traced = traced(&tracer, &mut request);
+    let trace = traced
+        .as_ref()
+        .and_then(RequestSpan::trace)
+        .map(|trace| trace.to_string());
+    span.record("trace.id", trace.as_deref());
     let response = next.run(request).instrument(span.clone()).await;
-    let mut response = readable(response, &method, &id);
+    let mut response = readable(response, &method, &id, trace.as_deref());
     let status = response.status().as_u16();
     span.in_scope(|| {
         if response.status().is_server_error() {
@@ -90,7 +97,26 @@ async fn identified(mut request: Request, next: Next) -> Response {
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert(X_REQUEST_ID, value);
     }
+    if let Some(traced) = traced {
+        traced.answered(response.status());
+    }
     response
+}
+
+/// Begins the span of a request of the API, if it is sampled, for what hangs below it. What looks in again and again (health, metrics,
+/// pages and their files) is no business that anybody follows, nor are connections, which last.
+fn traced(tracer: &Tracer, request: &mut Request) -> Option<RequestSpan> {
+    let path = request.uri().path();
+    if !path.starts_with("/api/v1/") || path.starts_with("/api/v1/ws/") {
+        return None;
+    }
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let route = route.as_ref().map(MatchedPath::as_str);
+    let traced = tracer.request(request.headers(), request.method(), route)?;
+    if let Some(ongoing) = traced.ongoing() {
+        request.extensions_mut().insert(ongoing);
+    }
+    Some(traced)
 }
 
 /// Tokens and messages are for who asked, now: no cache on the way keeps them.
@@ -112,8 +138,8 @@ fn sane_id(value: &HeaderValue) -> Option<Arc<str>> {
     (fits && plain).then(|| Arc::from(text))
 }
 
-/// Renders a problem with the request's id; an error without any body becomes a problem.
-fn readable(mut response: Response, method: &Method, id: &RequestId) -> Response {
+/// Renders a problem with the ids of the request and of its trace; an error without any body becomes a problem.
+fn readable(mut response: Response, method: &Method, id: &RequestId, trace: Option<&str>) -> Response {
     let status = response.status();
     let problem = response.extensions_mut().remove::<Problem>();
     let is_bare =
@@ -125,7 +151,7 @@ fn readable(mut response: Response, method: &Method, id: &RequestId) -> Response
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.remove(CONTENT_LENGTH);
     if *method != Method::HEAD {
-        *response.body_mut() = problem.body(Some(&id.0));
+        *response.body_mut() = problem.body(Some(&id.0), trace);
     }
     response
 }

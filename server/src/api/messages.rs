@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use chat_core::{Message, UserId};
 use http::StatusCode;
 use rollcall_protocol::reply::Delivery;
@@ -15,8 +15,9 @@ use super::ApiMetrics;
 use super::caller::Caller;
 use super::problem::Problem;
 use super::read::{JsonFields, PathIds, QueryFields};
-use crate::chat::Chat;
 use crate::chat::explain::DeliveryReport;
+use crate::chat::{Actor, Chat};
+use crate::telemetry::traces::{Ongoing, Step, Way};
 
 /// How long a sender may wait for receipts at most: below every proxy's patience.
 const WAIT_MAX: Duration = Duration::from_secs(20);
@@ -44,6 +45,7 @@ pub(super) async fn send(
     State(chat): State<Arc<Chat>>,
     State(metrics): State<ApiMetrics>,
     Caller(identity): Caller,
+    ongoing: Option<Extension<Ongoing>>,
     query: QueryFields,
     JsonFields(mut fields): JsonFields,
 ) -> Result<(StatusCode, Json<Answer>), Problem> {
@@ -52,7 +54,13 @@ pub(super) async fn send(
         .map(|millis| Duration::from_millis(millis).min(WAIT_MAX));
     let request = SendMessage::read(&mut fields)?;
     metrics.read_ids(&fields);
-    let sent = chat.send(&identity.into(), request).await?;
+    let (actor, mut way) = (
+        Actor::from(identity),
+        ongoing.map_or_else(Way::default, |Extension(ongoing)| ongoing.message()),
+    );
+    way.sender(actor.id(), actor.via, None);
+    way.through(Step::Receive);
+    let sent = chat.send(&actor, request, way).await?;
     let waited = match wait {
         Some(wait) => Some(chat.confirmations(&sent.message, wait).await?),
         None => None,

@@ -33,6 +33,8 @@ struct Rendered<'a> {
     retry_after_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<&'a str>,
     #[serde(flatten)]
     extra: &'a Map<String, Value>,
 }
@@ -98,8 +100,8 @@ impl Problem {
         &self.error
     }
 
-    /// The body, with the id of the request that it answers.
-    pub(super) fn body(&self, request_id: Option<&str>) -> Body {
+    /// The body, with the ids of the request that it answers and of its trace.
+    pub(super) fn body(&self, request_id: Option<&str>, trace_id: Option<&str>) -> Body {
         let rendered = Rendered {
             kind: format!("urn:rollcall:error:{}", self.error.code),
             title: title_of(self.error.code),
@@ -109,6 +111,7 @@ impl Problem {
             hint: self.error.hint.as_deref(),
             retry_after_ms: self.error.retry_after_ms,
             request_id,
+            trace_id,
             extra: &self.extra,
         };
         serde_json::to_vec(&rendered).map_or_else(|_| Body::empty(), Body::from)
@@ -139,7 +142,7 @@ impl From<AuthError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = Response::new(self.body(None));
+        let mut response = Response::new(self.body(None, None));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

@@ -165,7 +165,7 @@ fn server_with(policy: AccountPolicy, origins: &str, logins: &str) -> Server {
         .route("/panics", get(|| async { panic!("as asked") as &'static str }))
         .route("/hangs", get(std::future::pending::<&'static str>));
     let (origins, http) = (api.origins.clone(), metrics.http.clone());
-    let router = framed(routes(api).merge(panics), origins, http);
+    let router = framed(routes(api).merge(panics), origins, http, Tracer::off());
     Server {
         router,
         store,

@@ -30,6 +30,7 @@ use crate::limits::CONNECTIONS_MAX;
 use crate::settings::{Registration, Settings, client_address};
 use crate::telemetry::endpoint::{self, MetricsToken};
 use crate::telemetry::label::Label as _;
+use crate::telemetry::traces::Tracer;
 use crate::web::{PageSettings, Web};
 
 /// A listener, and what it serves.
@@ -62,7 +63,8 @@ pub fn main(
         .merge(crate::gateway::websocket::routes(plain_door(parts, settings)))
         .merge(crate::web::routes(web(parts, settings)))
         .merge(operators);
-    let router = framed(router, settings.allowed_origins.clone(), parts.metrics.http.clone());
+    let origins = settings.allowed_origins.clone();
+    let router = framed(router, origins, parts.metrics.http.clone(), parts.tracer.clone());
     // In front of axum's router, not inside it: a connection keeps what the layers around it attach.
     let service = AdmissionLayer::new(admission(parts, settings, false)).layer(socket_io.layer(router));
     let listener = LineListener::new(listener, CONNECTIONS_MAX, parts.metrics.gateway.accept_errors.clone());
@@ -80,7 +82,8 @@ pub fn admin(
     socket_io: &SocketIoLayer<RoomsAdapter>,
     operators: Router,
 ) -> Listening {
-    let router = framed(operators, settings.allowed_origins.clone(), parts.metrics.http.clone());
+    let origins = settings.allowed_origins.clone();
+    let router = framed(operators, origins, parts.metrics.http.clone(), Tracer::off());
     let service = AdmissionLayer::new(admission(parts, settings, true)).layer(socket_io.layer(router));
     let listener = LineListener::new(listener, CONNECTIONS_MAX, parts.metrics.gateway.accept_errors.clone());
     Listening {

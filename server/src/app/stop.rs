@@ -60,8 +60,9 @@ pub(super) async fn serve_until(app: App, until: impl Future<Output = ()> + Send
     .await;
     in_time(SHUTDOWN_CLOSE, "cursors and evidence", parts.chat.write_down()).await;
     parts.roll_call.announcements.close();
-    in_time(SHUTDOWN_CLOSE, "requests", async {
+    in_time(SHUTDOWN_CLOSE, "requests and traces", async {
         while serving.join_next().await.is_some() {}
+        parts.tracer.flush().await;
     })
     .await;
     if let Err(error) = parts.store.close().await {

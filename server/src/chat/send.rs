@@ -17,6 +17,7 @@ use super::directory::Entry;
 use super::{Actor, Chat, refusal, to_its_end};
 use crate::delivery::notices::{Notice, NoticeKind};
 use crate::telemetry::labels::{Limit, MessageResult, Via};
+use crate::telemetry::traces::{self, Step, Way};
 
 /// A message that passed the rules and only needs to be committed.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ pub struct Prepared {
     entry: Arc<Entry>,
     draft: Draft,
     via: Via,
+    way: Way,
 }
 
 /// A message that has its place in the store's queue.
@@ -33,6 +35,7 @@ pub struct Queued {
     sender: (UserId, Option<ClientMessageId>),
     via: Via,
     began: Instant,
+    way: Way,
     appending: Appending,
     _in_flight: TaskTrackerToken,
 }
@@ -40,8 +43,8 @@ pub struct Queued {
 impl Chat {
     /// Checks `send` and commits it. Commit and announcement run to their end even if the caller goes away: an HTTP client
     /// that hangs up in between must not leave a message that is saved and never sent.
-    pub async fn send(self: &Arc<Self>, actor: &Actor, send: SendMessage) -> Result<Sent, WireError> {
-        let prepared = self.prepare(actor, send).await?;
+    pub async fn send(self: &Arc<Self>, actor: &Actor, send: SendMessage, way: Way) -> Result<Sent, WireError> {
+        let prepared = self.prepare(actor, send, way).await?;
         let chat = Arc::clone(self);
         to_its_end(async move {
             let queued = chat.queue(prepared).await;
@@ -51,11 +54,13 @@ impl Chat {
     }
 
     /// The rules: who may say what where, and how often.
-    pub async fn prepare(&self, actor: &Actor, send: SendMessage) -> Result<Prepared, WireError> {
+    pub async fn prepare(&self, actor: &Actor, send: SendMessage, mut way: Way) -> Result<Prepared, WireError> {
         let asked = (send.conversation_id.clone(), send.client_message_id.clone());
-        let prepared = self.authorise(actor, send).await;
-        if let Err(error) = &prepared {
-            self.note_refusal(actor.id(), &actor.user.username, asked, error);
+        way.conversation(&send.conversation_id);
+        let authorised = self.authorise(actor, send).await;
+        way.through(Step::Validate);
+        if let Err(error) = &authorised {
+            self.note_refusal(actor.id(), &actor.user.username, asked, error, &mut way);
             let failed = matches!(error.code, ErrorCode::StorageUnavailable | ErrorCode::Internal);
             let result = if failed {
                 MessageResult::Failed
@@ -64,7 +69,12 @@ impl Chat {
             };
             self.metrics.messages.increment((actor.via, result));
         }
-        prepared
+        authorised.map(|(entry, draft)| Prepared {
+            entry,
+            draft,
+            via: actor.via,
+            way,
+        })
     }
 
     /// Remembers why a message was not saved, if its sender gave it an id to ask for.
@@ -74,7 +84,9 @@ impl Chat {
         username: &str,
         (conversation_id, client_message_id): (ConversationId, Option<ClientMessageId>),
         error: &WireError,
+        way: &mut Way,
     ) {
+        way.refused(error.code);
         if client_message_id.is_none() {
             return;
         }
@@ -89,10 +101,11 @@ impl Chat {
             code: error.code.as_str().to_owned(),
             message: error.message.clone(),
             hint: error.hint.clone(),
+            trace_id: way.trace().and_then(traces::shown),
         });
     }
 
-    async fn authorise(&self, actor: &Actor, send: SendMessage) -> Result<Prepared, WireError> {
+    async fn authorise(&self, actor: &Actor, send: SendMessage) -> Result<(Arc<Entry>, Draft), WireError> {
         self.refuse_when_closing()?;
         check_content(&send.content, self.message_bytes_max).map_err(|refused| content_refused(&refused))?;
         let sender_id = sender(actor, send.sender_id)?;
@@ -118,11 +131,7 @@ impl Chat {
             reply_to: send.reply_to,
             at: self.ports.clock.now(),
         };
-        Ok(Prepared {
-            entry,
-            draft,
-            via: actor.via,
-        })
+        Ok((entry, draft))
     }
 
     fn take_rate(&self, sender: &UserId) -> Result<(), WireError> {
@@ -141,13 +150,14 @@ impl Chat {
     /// Gives the message its place in the store's queue: messages that are queued one after the other are committed in
     /// that order.
     pub async fn queue(&self, prepared: Prepared) -> Queued {
-        let Prepared { entry, draft, via } = prepared;
+        let Prepared { entry, draft, via, way } = prepared;
         Queued {
             entry,
             conversation_id: draft.conversation_id.clone(),
             sender: (draft.sender_id.clone(), draft.client_message_id.clone()),
             via,
             began: Instant::now(),
+            way,
             _in_flight: self.in_flight.token(),
             appending: self.ports.log.queue(draft).await,
         }
@@ -161,10 +171,12 @@ impl Chat {
             sender,
             via,
             began,
+            mut way,
             appending,
             _in_flight,
         } = queued;
         let appended = appending.await;
+        way.through(Step::Commit);
         self.metrics.message_persist_seconds.record(began.elapsed());
         match appended {
             Ok(Appended::New(message)) => {
@@ -172,6 +184,10 @@ impl Chat {
                 self.metrics.messages.increment((via, MessageResult::Saved));
                 self.typing_ended(&entry, &message.sender_id);
                 let delivery = self.fanout.publish(&entry, message.clone()).await;
+                if let Some(trace) = way.trace() {
+                    way.announced(&message, delivery);
+                    self.roll_call.ledger.traced(&conversation_id, message.seq, trace);
+                }
                 self.notice(NoticeKind::Message, || Notice::Message {
                     message: message.clone(),
                     delivery,
@@ -184,6 +200,7 @@ impl Chat {
             }
             Ok(Appended::Repeat(message)) => {
                 self.metrics.messages.increment((via, MessageResult::Duplicate));
+                way.repeated(&message);
                 let delivery = self.fanout.census(&entry.conversation(), None);
                 Ok(Sent {
                     message,
@@ -203,7 +220,7 @@ impl Chat {
                 let (sender, client_message_id) = sender;
                 let username = entry.conversation().participant(&sender).map(|p| p.username.clone());
                 let asked = (conversation_id, client_message_id);
-                self.note_refusal(&sender, &username.unwrap_or_default(), asked, &refused);
+                self.note_refusal(&sender, &username.unwrap_or_default(), asked, &refused, &mut way);
                 Err(refused)
             }
         }

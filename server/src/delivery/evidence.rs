@@ -21,6 +21,7 @@ use super::remembered::{self, end_reason};
 use crate::hub::inspect::CHAT_NAMESPACE;
 use crate::hub::lane::{self, Lane};
 use crate::hub::{Hub, LiveSocket};
+use crate::telemetry::traces;
 
 /// Collects evidence.
 pub struct Collector {
@@ -88,6 +89,7 @@ impl Collector {
                 rooms_in_namespace: broadcast.rooms_in_namespace as u64,
                 similar_rooms: broadcast.similar_rooms.clone(),
                 nodes: 1,
+                trace_id: broadcast.trace.as_deref().copied().and_then(traces::shown),
             }));
         }
         if message.seq > head {

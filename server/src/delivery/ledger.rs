@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use chat_core::{ConversationId, MessageId, Seq, Timestamp};
+use opentelemetry::trace::TraceId;
 use parking_lot::Mutex;
 use rollcall_protocol::reply::Delivery;
 
@@ -27,6 +28,8 @@ pub struct Broadcast {
     pub similar_rooms: Vec<String>,
     /// Where it went.
     pub delivery: Delivery,
+    /// The trace of its way, if it was traced: few are, so the others pay for no more than the pointer.
+    pub trace: Option<Box<TraceId>>,
 }
 
 impl Broadcast {
@@ -38,7 +41,8 @@ impl Broadcast {
             .map(|name| name.len() + size_of::<String>())
             .sum();
         // The reference in the conversation's queue and the one in the order, and the id's own allocation.
-        size_of::<Self>() + self.message_id.as_str().len() + names + 64
+        let trace = if self.trace.is_some() { size_of::<TraceId>() } else { 0 };
+        size_of::<Self>() + self.message_id.as_str().len() + names + trace + 64
     }
 }
 
@@ -104,6 +108,21 @@ impl Ledger {
         self.metrics.ledger_evicted.increment(evicted);
     }
 
+    /// Notes the trace of a message's way, if its broadcast is still held.
+    pub fn traced(&self, conversation: &ConversationId, seq: Seq, trace: TraceId) {
+        let mut held = self.held.lock();
+        let queue = held.by_conversation.get_mut(conversation);
+        let broadcast = queue.and_then(|queue| {
+            let at = queue.binary_search_by(|broadcast| broadcast.seq.cmp(&seq)).ok()?;
+            queue.get_mut(at)
+        });
+        if let Some(broadcast) = broadcast {
+            // A copy only if somebody is looking at it in this moment.
+            Arc::make_mut(broadcast).trace = Some(Box::new(trace));
+            held.bytes += size_of::<TraceId>();
+        }
+    }
+
     /// The broadcast of message `seq`, if it is still held.
     pub fn broadcast(&self, conversation: &ConversationId, seq: Seq) -> Option<Arc<Broadcast>> {
         let held = self.held.lock();
@@ -128,6 +147,7 @@ mod tests {
             rooms_in_namespace: 1,
             similar_rooms: Vec::new(),
             delivery: Delivery::default(),
+            trace: None,
         }
     }
 

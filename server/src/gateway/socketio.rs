@@ -35,6 +35,7 @@ use crate::settings::{TrustedProxies, client_address};
 use crate::telemetry::GatewayMetrics;
 use crate::telemetry::label::Label as _;
 use crate::telemetry::labels;
+use crate::telemetry::traces::Tracer;
 
 /// Admits connections and carries out their events.
 pub struct Gateway {
@@ -44,6 +45,7 @@ pub struct Gateway {
     rejected: Arc<RejectedRing>,
     proxies: TrustedProxies,
     metrics: GatewayMetrics,
+    tracer: Tracer,
 }
 
 impl fmt::Debug for Gateway {
@@ -65,6 +67,8 @@ pub struct Parts {
     pub proxies: TrustedProxies,
     /// What the gateway counts.
     pub metrics: GatewayMetrics,
+    /// Follows messages.
+    pub tracer: Tracer,
 }
 
 /// What `connect_error` says: it begins with the code.
@@ -99,6 +103,7 @@ impl Gateway {
             rejected: parts.rejected,
             proxies: parts.proxies,
             metrics: parts.metrics,
+            tracer: parts.tracer,
         }
     }
 

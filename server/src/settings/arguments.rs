@@ -320,6 +320,12 @@ settings! {
         webhook_url: "ROLLCALL_WEBHOOK_URL", "webhook-url", "URL";
         /// What it is told
         webhook_events: "ROLLCALL_WEBHOOK_EVENTS", "webhook-events", "KINDS", default "message,message_updated,receipts,presence,undelivered";
+        /// Traces are sent to this collector by OTLP over HTTP, to /v1/traces below it [default: none are made]
+        otlp_endpoint: "OTEL_EXPORTER_OTLP_ENDPOINT", "otlp-endpoint", "URL";
+        /// The share of messages that is traced, 0 to 1; a request with a `traceparent` is as that says
+        trace_ratio: "OTEL_TRACES_SAMPLER_ARG", "trace-ratio", "RATIO", default "1";
+        /// The name of this service among the traces
+        trace_service: "OTEL_SERVICE_NAME", "trace-service", "NAME", default "rollcall";
         /// What is logged, as in `info` or `rollcall_server=debug,info`
         log: "ROLLCALL_LOG", "log", "FILTER", default "info";
         /// How a line of the log looks [default: pretty on a terminal, else json]
@@ -330,6 +336,8 @@ settings! {
         admin_password: "ROLLCALL_ADMIN_PASSWORD", "admin-password";
         /// The bearer token that /metrics asks for
         metrics_token: "ROLLCALL_METRICS_TOKEN", "metrics-token";
+        /// Headers of the requests to the collector, as in api-key=…,other=…
+        otlp_headers: "OTEL_EXPORTER_OTLP_HEADERS", "otlp-headers";
         /// What requests of the webhook are signed with, at least 16 bytes
         webhook_secret: "ROLLCALL_WEBHOOK_SECRET", "webhook-secret";
     }

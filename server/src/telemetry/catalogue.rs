@@ -11,7 +11,7 @@ pub use entry::{Entry, Kind, Metric, Unit};
 
 use super::labels::{
     BusKind, DeliveryOutcome, Direction, DisconnectReason, ErrorCode, Event, GapResult, JoinResult, Limit,
-    MessageResult, Namespace, RejectReason, RetryResult, StoreErrorKind, Transport, Via, WebhookResult,
+    MessageResult, Namespace, RejectReason, RetryResult, SpanResult, StoreErrorKind, Transport, Via, WebhookResult,
 };
 use super::routes::{RouteMethod, RouteMethodStatus};
 
@@ -212,6 +212,11 @@ pub static WEBHOOK_REQUESTS: Metric<WebhookResult> = Metric::counter(
 );
 /// `webhook_queue`
 pub static WEBHOOK_QUEUE: Metric<()> = Metric::gauge("rollcall_webhook_queue", "Notices that wait for the webhook");
+/// `trace_spans_total`
+pub static TRACE_SPANS: Metric<SpanResult> = Metric::counter(
+    "rollcall_trace_spans_total",
+    "Spans of traces: taken by the collector, refused by it or lost on the way to it, or dropped since too many waited",
+);
 /// `build_info`
 pub static BUILD_INFO: Metric<BuildLabels> = Metric::gauge("rollcall_build_info", "1; the labels say what is running");
 
@@ -280,6 +285,7 @@ pub static ALL: &[&Entry] = &[
     &CANARY_SECONDS.entry,
     &WEBHOOK_REQUESTS.entry,
     &WEBHOOK_QUEUE.entry,
+    &TRACE_SPANS.entry,
     &BUILD_INFO.entry,
 ];
 

@@ -6,8 +6,8 @@ use metrics::{Counter, Gauge, Histogram};
 use super::catalogue as c;
 use super::labels::{
     BusKind, ClientEvent, DeliveryOutcome, Direction, DisconnectReason, ErrorCode, Event, GapResult, JoinResult, Limit,
-    MessageResult, Namespace, RejectReason, RetryResult, ServerEvent, StoreErrorKind, Transport, Via, WebhookResult,
-    find,
+    MessageResult, Namespace, RejectReason, RetryResult, ServerEvent, SpanResult, StoreErrorKind, Transport, Via,
+    WebhookResult, find,
 };
 use super::registrar::{CounterBy, GaugeBy, Registrar};
 use crate::store::StoreMetrics;
@@ -214,6 +214,21 @@ impl WebhookMetrics {
         Self {
             requests: registrar.counters(&c::WEBHOOK_REQUESTS),
             queued: registrar.gauge(&c::WEBHOOK_QUEUE),
+        }
+    }
+}
+
+/// What the export of traces reports.
+#[derive(Debug, Clone)]
+pub struct TraceMetrics {
+    /// Spans.
+    pub spans: CounterBy<SpanResult>,
+}
+
+impl TraceMetrics {
+    pub(super) fn register(registrar: &Registrar) -> Self {
+        Self {
+            spans: registrar.counters(&c::TRACE_SPANS),
         }
     }
 }

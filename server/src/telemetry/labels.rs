@@ -34,6 +34,12 @@ labels! {
         Retried = "retried",
         Failed = "failed",
     }
+    /// What became of a span.
+    SpanResult as "result" {
+        Exported = "exported",
+        Failed = "failed",
+        Dropped = "dropped",
+    }
     /// Why a connection was refused.
     RejectReason as "reason" {
         Token = "token",

@@ -7,8 +7,8 @@ use metrics_exporter_prometheus::{BuildError, PrometheusHandle};
 
 use super::catalogue::{BUILD_INFO, COMMIT, VERSION};
 use super::handles::{
-    BusMetrics, CanaryMetrics, ChatMetrics, DeliveryMetrics, FanoutMetrics, GatewayMetrics, HubMetrics, WebhookMetrics,
-    store_metrics,
+    BusMetrics, CanaryMetrics, ChatMetrics, DeliveryMetrics, FanoutMetrics, GatewayMetrics, HubMetrics, TraceMetrics,
+    WebhookMetrics, store_metrics,
 };
 use super::http::HttpMetrics;
 use super::process;
@@ -41,6 +41,8 @@ pub struct Metrics {
     pub canary: CanaryMetrics,
     /// Telling another server.
     pub webhook: WebhookMetrics,
+    /// Exporting traces.
+    pub traces: TraceMetrics,
     /// HTTP.
     pub http: HttpMetrics,
     exporter: PrometheusHandle,
@@ -65,6 +67,7 @@ impl Metrics {
             bus: BusMetrics::register(&registrar),
             canary: CanaryMetrics::register(&registrar),
             webhook: WebhookMetrics::register(&registrar),
+            traces: TraceMetrics::register(&registrar),
             http: HttpMetrics::register(&registrar),
             exporter: registrar.exporter(),
         })

@@ -56,6 +56,7 @@ pub(super) fn refusal() -> Refusal {
         code: "storage_unavailable".to_owned(),
         message: "the store takes no writes".to_owned(),
         hint: None,
+        trace_id: None,
     }
 }
 
@@ -79,6 +80,7 @@ pub(super) fn record() -> BroadcastRecord {
         rooms_in_namespace: 31,
         similar_rooms: vec!["conversation:421".to_owned(), "Conversation:42".to_owned()],
         nodes: 1,
+        trace_id: None,
     }
 }
 

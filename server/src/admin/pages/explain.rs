@@ -19,7 +19,7 @@ use crate::admin::AdminDeps;
 use crate::admin::asked::Asked;
 use crate::admin::refusal::Refusal;
 use crate::admin::scene::{Chrome, Scene, Tab, html};
-use crate::admin::words::{Sentence, Stamp, Status, visible};
+use crate::admin::words::{Id, Sentence, Stamp, Status, visible};
 
 /// The page.
 #[derive(Debug, Template)]
@@ -30,6 +30,7 @@ pub(crate) struct ExplainPage {
     asked: Typed,
     subject: Vec<Link>,
     remedy: Option<String>,
+    trace: Option<Id>,
     cause: &'static str,
     steps: Vec<StepRow>,
     choices: Option<Choices>,
@@ -208,6 +209,7 @@ fn page_of(scene: &Scene, sentence: Sentence) -> ExplainPage {
         },
         subject: Vec::new(),
         remedy: None,
+        trace: None,
         cause: "",
         steps: Vec::new(),
         choices: None,
@@ -225,6 +227,7 @@ fn answer(scene: &Scene, subject: Vec<Link>, explained: &Explanation) -> Explain
     ExplainPage {
         subject,
         remedy: explained.remedy.as_deref().map(|remedy| visible(remedy).into_owned()),
+        trace: explained.trace_id.as_ref().map(Id::new),
         cause: explained.cause.map(Cause::as_str).unwrap_or_default(),
         steps: explained.steps.iter().map(|step| step_row(scene, step)).collect(),
         ..page_of(scene, Sentence::new(status, visible(&explained.summary)))
@@ -247,7 +250,7 @@ fn nothing_asked(scene: &Scene) -> ExplainPage {
 fn message_link(id: &MessageId) -> Link {
     Link {
         kind: "message",
-        name: crate::admin::words::Id::new(id).short,
+        name: Id::new(id).short,
         href: super::message_href(id),
     }
 }
@@ -255,7 +258,7 @@ fn message_link(id: &MessageId) -> Link {
 fn conversation_link(id: &ConversationId) -> Link {
     Link {
         kind: "conversation",
-        name: crate::admin::words::Id::new(id).short,
+        name: Id::new(id).short,
         href: super::conversation_href(id),
     }
 }
@@ -327,6 +330,8 @@ pub(crate) fn sample_choices(role: chat_core::Role) -> ExplainPage {
 
 #[cfg(test)]
 pub(crate) fn sample(role: chat_core::Role) -> ExplainPage {
+    use chat_core::ids::TraceId;
+
     use super::tests::HOSTILE;
     use crate::admin::scene::sample_time;
     let step = |step, status, detail: &str| Step {
@@ -351,6 +356,7 @@ pub(crate) fn sample(role: chat_core::Role) -> ExplainPage {
             step(StepName::Read, StepStatus::Skipped, "not reached"),
         ],
         remedy: Some("Look whether the client listens for new_message and sends receipt.".to_owned()),
+        trace_id: TraceId::parse("4bf92f3577b34da6a3ce929d0e0e4736").ok(),
     };
     let subject = vec![message_link(&MessageId::parse("m812").unwrap())];
     answer(

@@ -37,6 +37,7 @@ pub(crate) struct MessagePage {
     content: String,
     deleted: bool,
     broadcast: Option<Broadcast>,
+    trace: Option<Id>,
     totals: Vec<Total>,
     rows: Vec<Row>,
     rows_cut: Option<String>,
@@ -104,6 +105,11 @@ fn compose(scene: &Scene, report: &DeliveryReport) -> MessagePage {
         content: excerpt(&message.content, CONTENT_CHARS),
         deleted: message.deleted_at.is_some(),
         broadcast: broadcast(report),
+        trace: report
+            .broadcast
+            .as_ref()
+            .and_then(|record| record.trace_id.as_ref())
+            .map(Id::new),
         totals: totals(report),
         rows: shown.flat_map(|participant| rows(report, participant)).collect(),
         rows_cut: (cut > 0).then(|| format!("{} more participants are in the JSON.", count(cut))),

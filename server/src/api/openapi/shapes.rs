@@ -207,6 +207,7 @@ fn told() -> Map<String, Value> {
                 ("hint?", text()),
                 ("retry_after_ms?", number()),
                 ("request_id?", text()),
+                ("trace_id?", text()),
             ]),
         ),
         ("Anything", json!({ "type": "object" })),

@@ -15,6 +15,7 @@ impl fmt::Display for Shown<'_> {
             summary,
             steps,
             remedy,
+            trace_id,
         } = self.0;
         f.write_str(verdict.as_str())?;
         if let Some(cause) = cause.filter(|cause| cause.as_str() != verdict.as_str()) {
@@ -28,9 +29,10 @@ impl fmt::Display for Shown<'_> {
             writeln!(f, "{}", line.trim_end())?;
         }
         match remedy {
-            Some(remedy) => write!(f, "\nWhat to do: {remedy}"),
-            None => f.write_str("\nNothing to do."),
+            Some(remedy) => write!(f, "\nWhat to do: {remedy}")?,
+            None => f.write_str("\nNothing to do.")?,
         }
+        trace_id.iter().try_for_each(|trace| write!(f, "\nTrace: {trace}"))
     }
 }
 
@@ -47,6 +49,7 @@ fn sign(status: StepStatus) -> char {
 mod tests {
     use chat_core::Timestamp;
     use chat_core::explain::{Cause, Status, Step, StepName};
+    use chat_core::ids::TraceId;
 
     use super::*;
 
@@ -72,6 +75,7 @@ mod tests {
                 step(StepName::Read, StepStatus::Skipped, None, ""),
             ],
             remedy: Some("Look at the listener.".to_owned()),
+            trace_id: TraceId::parse("4bf92f3577b34da6a3ce929d0e0e4736").ok(),
         };
         insta::assert_snapshot!(Shown(&told), @"
         unconfirmed: no_receipt
@@ -83,6 +87,7 @@ mod tests {
           – read
 
         What to do: Look at the listener.
+        Trace: 4bf92f3577b34da6a3ce929d0e0e4736
         ");
         let fine = Explanation {
             verdict: Status::Offline,
@@ -90,6 +95,7 @@ mod tests {
             summary: String::new(),
             steps: Vec::new(),
             remedy: None,
+            trace_id: None,
         };
         assert_eq!(Shown(&fine).to_string(), "offline\n\n\n\nNothing to do.");
     }

@@ -14,6 +14,8 @@ use rollcall_protocol::request::SendMessage;
 use rollcall_protocol::{Request, WireError};
 use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::Gateway;
 use super::inbox::{Inbox, Put};
@@ -23,6 +25,7 @@ use crate::chat::directory::Unchanging;
 use crate::hub::{CloseReason, LiveSocket};
 use crate::limits::SENDS_IN_FLIGHT_MAX;
 use crate::telemetry::labels::Limit;
+use crate::telemetry::traces::Step;
 
 /// Messages that are queued with the store and not answered yet.
 type InFlight = FuturesUnordered<BoxFuture<'static, ()>>;
@@ -75,7 +78,8 @@ struct Turn {
 
 impl Gateway {
     /// Puts an event into its inbox.
-    pub(in crate::gateway) fn receive(&self, inbox: &Inbox, event: RawEvent) -> Received {
+    pub(in crate::gateway) fn receive(&self, inbox: &Inbox, mut event: RawEvent) -> Received {
+        event.arrived = self.tracer.arrival();
         match inbox.put(event) {
             Put::Waits | Put::Closed => Received::Waits,
             Put::Run => Received::Run,
@@ -174,7 +178,7 @@ impl Gateway {
     }
 
     async fn carry_out(self: &Arc<Self>, socket: Arc<LiveSocket>, event: RawEvent, in_flight: &mut InFlight) {
-        let bytes = event.bytes();
+        let (bytes, arrived) = (event.bytes(), event.arrived);
         let ReadEvent { name, data, answer } = event.read();
         self.metrics.received(&name);
         socket.event_came();
@@ -199,7 +203,7 @@ impl Gateway {
             }
         };
         match request {
-            Request::SendMessage(send) => self.queue(turn, send, in_flight).await,
+            Request::SendMessage(send) => self.queue(turn, send, arrived, in_flight).await,
             other => {
                 while in_flight.next().await.is_some() {}
                 self.act(&turn, other).await;
@@ -208,11 +212,21 @@ impl Gateway {
     }
 
     /// Queues a message with the store, and leaves the rest of its way to the flight.
-    async fn queue(self: &Arc<Self>, turn: Turn, send: SendMessage, in_flight: &mut InFlight) {
+    async fn queue(
+        self: &Arc<Self>,
+        turn: Turn,
+        send: SendMessage,
+        arrived: Option<Instant>,
+        in_flight: &mut InFlight,
+    ) {
         while in_flight.len() >= SENDS_IN_FLIGHT_MAX {
             in_flight.next().await;
         }
-        let prepared = match self.chat.prepare(&turn.actor, send).await {
+        let mut way = self.tracer.message(arrived);
+        way.sender(turn.actor.id(), turn.actor.via, Some(&turn.socket.sid));
+        way.through(Step::Receive);
+        let span = way.log_span();
+        let prepared = match self.chat.prepare(&turn.actor, send, way).instrument(span.clone()).await {
             Ok(prepared) => prepared,
             Err(error) => {
                 while in_flight.next().await.is_some() {}
@@ -220,13 +234,13 @@ impl Gateway {
             }
         };
         // Waited for here: its place in the queue is behind the one before it.
-        let queued = self.chat.queue(prepared).await;
+        let queued = self.chat.queue(prepared).instrument(span.clone()).await;
         let gateway = Arc::clone(self);
         let flight = async move {
             let sent = gateway.chat.settle(queued).await;
             gateway.answer::<Sent>(&turn, sent).await;
         };
-        in_flight.push(survive("settling a message", flight).boxed());
+        in_flight.push(survive("settling a message", flight.instrument(span)).boxed());
     }
 
     async fn act(self: &Arc<Self>, turn: &Turn, request: Request) {

@@ -11,6 +11,7 @@ use socketioxide::extract::AckSender;
 use socketioxide::handler::{FromConnectParts, FromMessageParts};
 use socketioxide::socket::Socket;
 use socketioxide::{SendError, SocketError};
+use tokio::time::Instant;
 
 use crate::hub::adapter::RoomsAdapter;
 use crate::hub::plain::PlainLink;
@@ -53,6 +54,8 @@ pub struct RawEvent {
     body: Body,
     /// Where its answer goes.
     pub answer: Answer,
+    /// When it came, where somebody will ask.
+    pub arrived: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -84,7 +87,11 @@ impl FromMessageParts<RoomsAdapter> for RawEvent {
             ack_id: *ack_id,
         });
         let body = Body::Packet { text, binary };
-        Ok(Self { body, answer })
+        Ok(Self {
+            body,
+            answer,
+            arrived: None,
+        })
     }
 }
 
@@ -103,7 +110,11 @@ impl RawEvent {
     /// Of a plain WebSocket.
     pub fn of_frame(name: String, data: Result<Value, WireError>, bytes: usize, answer: Answer) -> Self {
         let body = Body::Frame { name, data, bytes };
-        Self { body, answer }
+        Self {
+            body,
+            answer,
+            arrived: None,
+        }
     }
 
     /// Its size, in bytes.

@@ -27,6 +27,7 @@ use crate::settings::{Rate, Rates};
 use crate::store::memory::MemoryStore;
 use crate::telemetry::Metrics;
 use crate::telemetry::labels::Via;
+use crate::telemetry::traces::{Tracer, Way};
 
 mod gated;
 mod moments;
@@ -102,6 +103,7 @@ impl Here {
             rejected: Arc::new(RejectedRing::new(clock, &metrics.gateway)),
             proxies: TrustedProxies::default(),
             metrics: metrics.gateway.clone(),
+            tracer: Tracer::off(),
         });
         Arc::new(gateway).open(&io.socket_io).unwrap();
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -155,7 +157,10 @@ impl Here {
     }
 
     async fn say(&self, who: &Somebody, group: &ConversationId) -> rollcall_protocol::reply::Sent {
-        self.chat.send(&who.actor, saying(group, "x")).await.unwrap()
+        self.chat
+            .send(&who.actor, saying(group, "x"), Way::default())
+            .await
+            .unwrap()
     }
 
     async fn add(&self, owner: &Somebody, group: &ConversationId, who: &Somebody) {

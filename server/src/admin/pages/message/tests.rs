@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use chat_core::explain::{BroadcastRecord, Cause, Path};
+use chat_core::ids::TraceId;
 use chat_core::{NodeId, Sid, UserId};
 
 use super::super::conversation::tests::message;
@@ -43,6 +44,7 @@ pub(crate) fn report() -> DeliveryReport {
             rooms_in_namespace: 4,
             similar_rooms: Vec::new(),
             nodes: 1,
+            trace_id: TraceId::parse("4bf92f3577b34da6a3ce929d0e0e4736").ok(),
         }),
         totals,
         participants: vec![

@@ -329,7 +329,10 @@ async fn who_reads_nothing_is_cut_before_its_heartbeat_could_tell() {
     while !stalls() {
         said += 1;
         assert!(said < 500, "the kernel takes everything");
-        here.chat.send(&alice.actor, saying(&group, &big)).await.unwrap();
+        here.chat
+            .send(&alice.actor, saying(&group, &big), Way::default())
+            .await
+            .unwrap();
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     assert!(!socket.is_lagging());
@@ -391,7 +394,10 @@ async fn little_waits_before_the_heartbeat_of_a_slow_reader() {
     let socket = here.live(&peer);
     let big = "y".repeat(16_000);
     for _ in 0..120 {
-        here.chat.send(&alice.actor, saying(&group, &big)).await.unwrap();
+        here.chat
+            .send(&alice.actor, saying(&group, &big), Way::default())
+            .await
+            .unwrap();
     }
     eventually("it lags", || socket.is_lagging()).await;
     let handed = socket.handed(&group).unwrap().0 * 16_000;
