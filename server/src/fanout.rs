@@ -17,7 +17,7 @@ use std::sync::atomic::Ordering;
 use chat_core::delivery::ExceptionKind;
 use chat_core::ids::conversation_room;
 use chat_core::ports::Clock;
-use chat_core::{Conversation, Message, Seq, Timestamp};
+use chat_core::{Conversation, ConversationId, Message, Seq, Timestamp};
 use rollcall_protocol::event::{Session, name};
 use rollcall_protocol::reply::Delivery;
 use serde::Serialize;
@@ -184,25 +184,30 @@ impl Fanout {
         }
         let room = conversation_room(&conversation.id);
         let in_room = self.hub.room(&room);
-        let (sockets, online) = self
-            .hub
-            .live_sockets(conversation.participants.iter().map(|p| &p.user_id));
+        let roster = self.hub.roster(&conversation, &entry.roster);
         let mut delivery = Delivery {
             participants: conversation.participants.len(),
-            online,
-            sockets: sockets.len(),
+            online: roster.online,
+            sockets: roster.sockets.len(),
             ..Delivery::default()
         };
         // Nearly always the room holds exactly those who should be in it, and nobody need be looked up in it.
-        let as_it_should_be = in_room.is_exactly(sockets.iter().map(|socket| socket.room_key()));
+        let as_it_should_be = in_room.holds_exactly(&roster);
         let room_now = RoomNow {
             name: &room,
             differs: (!as_it_should_be).then(|| in_room.to_set()),
         };
         let at = self.clock.now();
         let payload = self.hub.encode(name::NEW_MESSAGE, payload);
-        for socket in &sockets {
-            self.hand_over(socket, message, &payload, &room_now, at, &mut delivery);
+        for socket in &roster.sockets {
+            self.hand_over(
+                socket,
+                (&conversation.id, message),
+                &payload,
+                &room_now,
+                at,
+                &mut delivery,
+            );
         }
         // The canary looks at its own delivery; nobody else's figures know of it.
         if !entry.is_unseen() {
@@ -215,13 +220,13 @@ impl Fanout {
     fn hand_over(
         &self,
         socket: &Arc<LiveSocket>,
-        message: &Message,
+        // The id as lanes have it: the same in memory, so that it is found without a look at its letters.
+        (conversation, message): (&ConversationId, &Message),
         payload: &EncodedEvent,
         room: &RoomNow<'_>,
         at: Timestamp,
         delivery: &mut Delivery,
     ) {
-        let conversation = &message.conversation_id;
         // The look at the room is older than this moment: who is not in it is asked again, before their lane is. A leaving
         // client's lane ends before its place in the room does, so that a leave is never taken for a fault.
         let outside = room.lacks(socket) && !socket.is_in(room.name);
@@ -344,15 +349,15 @@ impl Fanout {
 
     /// The numbers of now, with nothing handed over: what a repeated `client_message_id` is answered.
     pub fn census(&self, conversation: &Conversation, handed: Option<Seq>) -> Delivery {
-        let (sockets, online) = self
+        let of_users = self
             .hub
-            .live_sockets(conversation.participants.iter().map(|p| &p.user_id));
+            .sockets_of_all(conversation.participants.iter().map(|p| &p.user_id));
         let has_it = |socket: &&Arc<LiveSocket>| handed.is_some_and(|seq| socket.handed(&conversation.id) >= Some(seq));
         Delivery {
             participants: conversation.participants.len(),
-            online,
-            sockets: sockets.len(),
-            handed_off: sockets.iter().filter(has_it).count(),
+            online: of_users.len(),
+            sockets: of_users.iter().map(Vec::len).sum(),
+            handed_off: of_users.iter().flatten().filter(has_it).count(),
             ..Delivery::default()
         }
     }

@@ -14,6 +14,7 @@ pub mod live_room;
 mod outlet;
 pub mod plain;
 pub mod probe;
+pub mod roster;
 pub mod similar;
 pub mod socket;
 pub mod tap;
@@ -93,6 +94,8 @@ pub struct Hub {
     plain_rooms: Arc<PlainRooms>,
     // Guards the two maps together: a user is in `users` exactly while one of their sockets is in `sockets`.
     registry: RwLock<Registry>,
+    /// How often a socket came or went, the canary's too. Counted while the registry is locked.
+    comings_and_goings: AtomicU64,
     changes: watch::Sender<u64>,
     presence: PresenceChanges,
     faults: Faults,
@@ -171,6 +174,7 @@ impl Hub {
             live_rooms: io.rooms,
             plain_rooms: Arc::default(),
             registry: RwLock::default(),
+            comings_and_goings: AtomicU64::new(0),
             changes: watch::Sender::new(0),
             presence: PresenceChanges::default(),
             faults: Faults::default(),
@@ -261,6 +265,7 @@ impl Hub {
         let noted = (self.clock.now(), Arc::clone(&self.tap));
         let socket = LiveSocket::new(outlet, sid.clone(), caller, line, noted);
         let socket = Arc::new(socket.with_faults(self.faults.clone()));
+        self.comings_and_goings.fetch_add(1, Ordering::AcqRel);
         registry.sockets.insert(sid, Arc::clone(&socket));
         let of_user = registry.users.entry(socket.user_id().clone()).or_default();
         of_user.push(Arc::clone(&socket));
@@ -280,6 +285,7 @@ impl Hub {
         let mut registry = self.registry.write();
         registry.early_lines.remove(sid);
         let socket = registry.sockets.remove(sid)?;
+        self.comings_and_goings.fetch_add(1, Ordering::AcqRel);
         if let Some(of_user) = registry.users.get_mut(socket.user_id()) {
             of_user.retain(|other| other.sid != *sid);
             if of_user.is_empty() {
@@ -464,21 +470,6 @@ impl Hub {
     /// A user's live sockets.
     pub fn sockets_of(&self, user: &UserId) -> Vec<Arc<LiveSocket>> {
         self.registry.read().users.get(user).cloned().unwrap_or_default()
-    }
-
-    /// The live sockets of several users, under one look and in one list, and how many of the users have any.
-    pub fn live_sockets<'a>(&self, users: impl ExactSizeIterator<Item = &'a UserId>) -> (Vec<Arc<LiveSocket>>, usize) {
-        // Most have one, some have none, a few have more.
-        let mut sockets = Vec::with_capacity(users.len());
-        let mut online = 0;
-        let registry = self.registry.read();
-        for user in users {
-            if let Some(of_user) = registry.users.get(user).or_else(|| registry.unseen.get(user)) {
-                online += 1;
-                sockets.extend_from_slice(of_user);
-            }
-        }
-        (sockets, online)
     }
 
     /// The live sockets of several users, under one look; users without any are left out.

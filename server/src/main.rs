@@ -12,6 +12,10 @@ use rollcall_server::telemetry::logs;
 /// The exit status of `explain` when there is no verdict, as of a command line that cannot be read.
 const COULD_NOT_ASK: u8 = 2;
 
+/// Measured against the system's: a message costs about a tenth less, an idle connection a tenth more memory (docs/performance.md).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 #[expect(
     clippy::print_stdout,

@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
 use crate::fanout::sequencer::Sequencer;
+use crate::hub::roster::KeptRoster;
 use crate::limits::DIRECTORY_CONVERSATIONS_MAX;
 
 /// One conversation in use.
@@ -28,6 +29,8 @@ pub struct Entry {
     /// Somebody waits to close a gap of the sequencer.
     pub gap_watched: AtomicBool,
     changing: Arc<tokio::sync::RwLock<()>>,
+    /// Whom the last message was for.
+    pub roster: KeptRoster,
     cursors: tokio::sync::OnceCell<EntryCursors>,
     cursors_moved: Notify,
     is_unseen: bool,
@@ -63,6 +66,7 @@ impl Entry {
             used: AtomicU64::new(used),
             gap_watched: AtomicBool::new(false),
             changing: Arc::default(),
+            roster: KeptRoster::default(),
             cursors: tokio::sync::OnceCell::new(),
             cursors_moved: Notify::new(),
             is_unseen: false,
@@ -154,8 +158,10 @@ pub struct Change<'a> {
 impl Change<'_> {
     /// Takes over what the store returned, and runs `effects` with it and with the newest seq that was announced. No message
     /// is announced meanwhile: one before goes to those who were in it, one after to those who are.
-    pub fn take_over(&self, changed: Conversation, effects: impl FnOnce(&Conversation, Seq)) {
+    pub fn take_over(&self, mut changed: Conversation, effects: impl FnOnce(&Conversation, Seq)) {
         let sequencer = self.entry.sequencer.lock();
+        // One copy of the id for everybody who keeps it.
+        changed.id = self.entry.conversation().id.clone();
         let changed = Arc::new(changed);
         *self.entry.conversation.write() = Arc::clone(&changed);
         effects(&changed, sequencer.head());
@@ -208,6 +214,12 @@ impl Directory {
             .used
             .store(self.uses.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
         Some(entry)
+    }
+
+    /// This id as everybody who keeps it for long should hold it: one copy, if the conversation is in use.
+    pub fn one_copy(&self, id: &ConversationId) -> ConversationId {
+        let entry = self.entries.read().get(id).cloned();
+        entry.map_or_else(|| id.clone(), |entry| entry.conversation().id.clone())
     }
 
     /// Every conversation in use.

@@ -25,6 +25,7 @@ impl Chat {
     fn say_heads(&self) {
         let mut by_socket: HashMap<Sid, (Arc<LiveSocket>, BTreeMap<ConversationId, Seq>)> = HashMap::new();
         for entry in self.directory.all() {
+            self.hub.drop_stale(&entry.roster);
             let Some(head) = entry.take_moved() else { continue };
             let conversation = entry.conversation();
             let of_users = self

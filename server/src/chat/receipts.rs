@@ -15,7 +15,7 @@ use rollcall_protocol::event::{Cursor as CursorView, Receipts, name};
 use rollcall_protocol::request::Receipt;
 
 use super::directory::Entry;
-use super::refusal::{from_store, not_participant};
+use super::refusal::{from_store, no_conversation, not_participant};
 use super::{Actor, Chat};
 use crate::delivery::notices::{Notice, NoticeKind};
 use crate::hub::LiveSocket;
@@ -93,7 +93,9 @@ impl Chat {
     /// Takes a receipt. A cursor beyond the newest message stops at it.
     pub async fn receipt(&self, actor: &Actor, socket: &Arc<LiveSocket>, receipt: Receipt) -> Result<(), WireError> {
         let id = receipt.conversation_id;
-        let entry = self.entry_for(actor, &id).await?;
+        // Of a participant only: a service that may look on has no cursor here.
+        let entry = self.directory.get(&id).await.map_err(|error| from_store(&error))?;
+        let entry = entry.ok_or_else(|| no_conversation(&id))?;
         if !entry.conversation().has(actor.id()) {
             return Err(not_participant(&id));
         }

@@ -35,7 +35,11 @@ impl Chat {
             let seen = seen.map_err(|error| from_store(&error))?;
             let plan = plan_resume(hello, &seen, self.ports.vitals.epoch());
             self.enter_rooms(socket, &seen);
-            let beginnings: Vec<Beginning> = seen.iter().map(|seen| beginning(seen, &plan)).collect();
+            let beginning = |seen| {
+                let (id, handed, head) = beginning(seen, &plan);
+                (self.directory.one_copy(&id), handed, head)
+            };
+            let beginnings: Vec<Beginning> = seen.iter().map(beginning).collect();
             let session = self.session(socket, &seen, &plan);
             if self.fanout.say_session(socket, &beginnings, &session) {
                 self.feed_resumed(socket, &plan).await;

@@ -7,7 +7,7 @@ use chat_core::{ConversationId, Sid, Timestamp, UserId};
 use parking_lot::Mutex;
 
 use crate::hub::LiveSocket;
-use crate::hub::lane::Lane;
+use crate::hub::lane::{Lane, Lanes};
 use crate::limits::{CLOSED_SOCKETS_PER_USER_MAX, CLOSED_SOCKETS_USERS_MAX};
 
 /// A socket that is gone.
@@ -30,14 +30,14 @@ pub struct ClosedSocket {
     /// It had taken what was written to it: the client was there until the end.
     pub read_until_the_end: bool,
     /// What it was handed.
-    pub lanes: HashMap<ConversationId, Lane>,
+    pub lanes: Lanes,
     /// What it was handed before it left, or was removed, while it lived.
     pub former: HashMap<ConversationId, Vec<Lane>>,
 }
 
 impl ClosedSocket {
     /// What remains of a live one.
-    pub fn of(socket: &LiveSocket, lanes: HashMap<ConversationId, Lane>, reason: &'static str, at: Timestamp) -> Self {
+    pub fn of(socket: &LiveSocket, lanes: Lanes, reason: &'static str, at: Timestamp) -> Self {
         Self {
             sid: socket.sid.clone(),
             user_id: socket.user_id().clone(),

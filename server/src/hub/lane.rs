@@ -4,9 +4,9 @@
 //! rising seq, each once, without gaps. Whatever cannot be handed over at once is left to the feeder, which reads it from
 //! the store; a full buffer is therefore a delay and never a loss.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
-use chat_core::{Seq, Timestamp};
+use chat_core::{ConversationId, Seq, Timestamp};
 
 use crate::limits::{CONFIRMATIONS_MAX, FED_RUNS_MAX, OUTSTANDING_MAX};
 
@@ -99,6 +99,10 @@ pub struct Lane {
     /// The newest runs of messages that came from the store instead of the fan-out: from and to, the oldest first.
     pub fed: VecDeque<(Seq, Seq)>,
 }
+
+/// A socket's lanes, by conversation. They are looked up once per message and socket, which is worth a quicker hash than the one that
+/// withstands keys made to collide; its seed is drawn anew by each process.
+pub type Lanes = HashMap<ConversationId, Lane, foldhash::fast::RandomState>;
 
 /// What the fan-out is to do with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use socketioxide_core::Sid;
 
+use super::roster::Roster;
+
 /// The sockets in a live room, as one look found them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LiveRoom {
@@ -17,13 +19,13 @@ pub struct LiveRoom {
 /// far smaller than that of a memory error. Comparing two marks costs an addition per socket, where comparing two sets costs
 /// building one of them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Mark {
+pub(super) struct Mark {
     count: usize,
     sum: u128,
 }
 
 impl Mark {
-    fn of(sids: impl Iterator<Item = Sid>) -> Self {
+    pub(super) fn of(sids: impl Iterator<Item = Sid>) -> Self {
         sids.fold(Self::default(), |mark, sid| Self {
             count: mark.count + 1,
             sum: mark.sum.wrapping_add(number(sid)),
@@ -60,9 +62,9 @@ impl LiveRoom {
         self.members.iter()
     }
 
-    /// Are exactly these in it, each named once?
-    pub fn is_exactly(&self, sids: impl Iterator<Item = Sid>) -> bool {
-        self.mark == Mark::of(sids)
+    /// Are exactly those in it who should get its conversation's messages?
+    pub fn holds_exactly(&self, roster: &Roster) -> bool {
+        self.mark == roster.mark
     }
 
     /// The same as a set, for whoever asks for one socket after the other.
@@ -79,13 +81,14 @@ mod tests {
     fn a_room_is_compared_as_a_set() {
         let all: Vec<Sid> = (0..100).map(|_| Sid::new()).collect();
         let room = LiveRoom::of(all.clone());
-        assert!(room.is_exactly(all.iter().rev().copied()), "whatever the order");
-        assert!(!room.is_exactly(all[1..].iter().copied()), "one is missing");
-        let with_another = all[1..].iter().copied().chain([Sid::new()]);
-        assert!(!room.is_exactly(with_another), "one is another");
-        let with_one_more = all.iter().copied().chain([Sid::new()]);
-        assert!(!room.is_exactly(with_one_more), "one is too many");
-        assert!(LiveRoom::default().is_exactly(std::iter::empty()));
+        let is_exactly = |sids: &mut dyn Iterator<Item = Sid>| room.mark == Mark::of(sids);
+        assert!(is_exactly(&mut all.iter().rev().copied()), "whatever the order");
+        assert!(!is_exactly(&mut all[1..].iter().copied()), "one is missing");
+        let mut with_another = all[1..].iter().copied().chain([Sid::new()]);
+        assert!(!is_exactly(&mut with_another), "one is another");
+        let mut with_one_more = all.iter().copied().chain([Sid::new()]);
+        assert!(!is_exactly(&mut with_one_more), "one is too many");
+        assert_eq!(LiveRoom::default().mark, Mark::of(std::iter::empty()));
         assert_eq!(room.to_set().len(), 100);
     }
 }

@@ -20,7 +20,7 @@ use self::opening::Outbox;
 pub use self::opening::Wait;
 use self::tally::Tally;
 use super::adapter::EncodedEvent;
-use super::lane::Lane;
+use super::lane::{Lane, Lanes};
 use super::outlet::Outlet;
 use super::tap::Tap;
 use crate::faults::Faults;
@@ -79,7 +79,7 @@ pub struct LiveSocket {
     /// In milliseconds since the epoch; 0: it is not lagging.
     lagging_since: AtomicI64,
     // Guards order: a message is put into the buffer under this lock. Never held across an await.
-    lanes: Mutex<HashMap<ConversationId, Lane>>,
+    lanes: Mutex<Lanes>,
     // Evidence only: lanes that ended by a leave or a removal. Locked after `lanes`.
     former: Mutex<HashMap<ConversationId, Vec<Lane>>>,
     joined: Mutex<HashMap<String, Timestamp>>,

@@ -1,6 +1,7 @@
 //! Sockets of the canary: admitted like anybody's, found by the fan-out like anybody's, and in no list, count or figure.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use chat_core::UserId;
 
@@ -27,12 +28,15 @@ impl Hub {
         let mut registry = self.registry.write();
         let of_user = registry.unseen.entry(socket.user_id().clone()).or_default();
         of_user.push(Arc::clone(&socket));
+        self.comings_and_goings.fetch_add(1, Ordering::AcqRel);
         joined.then_some(socket)
     }
 
     /// Takes it out again.
     pub fn unregister_unseen(&self, user: &UserId) {
-        self.registry.write().unseen.remove(user);
+        let mut registry = self.registry.write();
+        registry.unseen.remove(user);
+        self.comings_and_goings.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Nobody is looked up while this is held: a fan-out that hangs.

@@ -7,7 +7,7 @@ use chat_core::{ConversationId, Seq, Timestamp};
 
 use super::{EmitError, HeldLane, LiveSocket};
 use crate::hub::adapter::EncodedEvent;
-use crate::hub::lane::{Lane, Mode, Offer, Outstanding, Path, Turn};
+use crate::hub::lane::{Lane, Lanes, Mode, Offer, Outstanding, Path, Turn};
 use crate::limits::FORMER_LANES_MAX;
 
 impl LiveSocket {
@@ -321,7 +321,7 @@ impl LiveSocket {
     }
 
     /// Copies of all lanes, for whoever remembers a closed socket.
-    pub(crate) fn lanes(&self) -> HashMap<ConversationId, Lane> {
+    pub(crate) fn lanes(&self) -> Lanes {
         self.lanes.lock().clone()
     }
 }

@@ -1,0 +1,78 @@
+//! The live sockets of a conversation's participants, kept from one message to the next.
+//!
+//! Who should get a message is read from the membership and from who is here. Neither changes between most messages, and to
+//! look a thousand users up costs as much as handing them the message; so what was found is kept, and found anew as soon as
+//! anybody comes or goes anywhere, or the participants change.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use chat_core::Conversation;
+use parking_lot::Mutex;
+
+use super::live_room::Mark;
+use super::{Hub, LiveSocket};
+
+/// Who should get a message now.
+#[derive(Debug)]
+pub struct Roster {
+    /// The number of comings and goings when this was found.
+    changes: u64,
+    /// Whose participants.
+    of: Arc<Conversation>,
+    /// Every live socket of every participant, once.
+    pub sockets: Vec<Arc<LiveSocket>>,
+    /// Participants with at least one.
+    pub online: usize,
+    pub(super) mark: Mark,
+}
+
+/// The roster that was found last, for the next message.
+#[derive(Debug, Default)]
+pub struct KeptRoster(Mutex<Option<Arc<Roster>>>);
+
+impl Hub {
+    /// Who should get a message of this conversation now.
+    pub fn roster(&self, conversation: &Arc<Conversation>, kept: &KeptRoster) -> Arc<Roster> {
+        let mut kept = kept.0.lock();
+        if let Some(roster) = &*kept
+            && roster.changes == self.comings_and_goings.load(Ordering::Acquire)
+            && Arc::ptr_eq(&roster.of, conversation)
+        {
+            return Arc::clone(roster);
+        }
+        let found = Arc::new(self.find(conversation));
+        *kept = Some(Arc::clone(&found));
+        found
+    }
+
+    /// Lets go of a roster that is not true any more: it may hold sockets that are gone.
+    pub fn drop_stale(&self, kept: &KeptRoster) {
+        let now = self.comings_and_goings.load(Ordering::Acquire);
+        kept.0.lock().take_if(|roster| roster.changes != now);
+    }
+
+    fn find(&self, conversation: &Arc<Conversation>) -> Roster {
+        let users = conversation.participants.iter().map(|p| &p.user_id);
+        // Most have one socket, some have none, a few have more.
+        let mut sockets = Vec::with_capacity(users.len());
+        let mut online = 0;
+        let registry = self.registry.read();
+        // Under the lock: comings and goings are counted under it.
+        let changes = self.comings_and_goings.load(Ordering::Acquire);
+        for user in users {
+            if let Some(of_user) = registry.users.get(user).or_else(|| registry.unseen.get(user)) {
+                online += 1;
+                sockets.extend_from_slice(of_user);
+            }
+        }
+        drop(registry);
+        Roster {
+            changes,
+            of: Arc::clone(conversation),
+            mark: Mark::of(sockets.iter().map(|socket| socket.room_key())),
+            sockets,
+            online,
+        }
+    }
+}
