@@ -1,6 +1,7 @@
 //! What a list was asked for: filter, order, page; and links to the same list asked otherwise.
 
 mod form;
+mod table;
 
 use std::cmp::Ordering;
 use std::convert::Infallible;
@@ -13,6 +14,7 @@ use serde::Serialize;
 use url::form_urlencoded;
 
 pub(crate) use self::form::FilterForm;
+pub(crate) use self::table::{Part, Table, holds};
 use super::refusal::Refusal;
 
 /// A filter's length, in bytes: longer than any name that could be meant.
@@ -23,6 +25,8 @@ const FILTER_BYTES_MAX: usize = 512;
 pub(crate) struct Asked {
     path: String,
     pairs: Vec<(String, String)>,
+    /// The table of the page that is spoken of; empty on a page that is one list.
+    table: &'static str,
 }
 
 impl<S: Sync> FromRequestParts<S> for Asked {
@@ -38,12 +42,48 @@ impl Asked {
         Self {
             path: uri.path().to_owned(),
             pairs: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+            table: "",
         }
+    }
+
+    /// The same request, as one table of its page reads it.
+    fn of_table(&self, table: &'static str) -> Self {
+        Self { table, ..self.clone() }
+    }
+
+    /// What a parameter is called.
+    fn field(&self, name: &str) -> String {
+        if self.table.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{}-{name}", self.table)
+        }
+    }
+
+    /// Where on the page the table is.
+    fn anchor(&self) -> String {
+        if self.table.is_empty() {
+            String::new()
+        } else {
+            format!("#{}", self.table)
+        }
+    }
+
+    /// Everything that was asked but these of the table's own parameters.
+    fn kept(&self, but: &[&str]) -> Vec<(String, String)> {
+        let left_out: Vec<String> = but.iter().map(|name| self.field(name)).collect();
+        let kept = self
+            .pairs
+            .iter()
+            .filter(|(key, value)| !value.is_empty() && !left_out.contains(key));
+        // What a form did is told once.
+        kept.filter(|(key, _)| key != "done").cloned().collect()
     }
 
     /// A parameter's value; empty is not given.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        let value = self.pairs.iter().rev().find(|(key, _)| key == name)?.1.trim();
+        let name = self.field(name);
+        let value = self.pairs.iter().rev().find(|(key, _)| *key == name)?.1.trim();
         (!value.is_empty()).then_some(value)
     }
 
@@ -105,16 +145,18 @@ impl Asked {
 
     /// The same page with these parameters instead; an empty value takes one out.
     pub(crate) fn link(&self, changed: &[(&str, &str)]) -> String {
+        let changed: Vec<(String, &str)> = changed.iter().map(|(name, value)| (self.field(name), *value)).collect();
         let kept = self.pairs.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         let kept = kept.filter(|(key, value)| !value.is_empty() && !changed.iter().any(|(name, _)| name == key));
-        let new = changed.iter().copied().filter(|(_, value)| !value.is_empty());
+        let new = changed.iter().map(|(name, value)| (name.as_str(), *value));
         let query = form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(kept.chain(new))
+            .extend_pairs(kept.chain(new.filter(|(_, value)| !value.is_empty())))
             .finish();
+        let anchor = self.anchor();
         if query.is_empty() {
-            self.path.clone()
+            format!("{}{anchor}", self.path)
         } else {
-            format!("{}?{query}", self.path)
+            format!("{}?{query}{anchor}", self.path)
         }
     }
 }
@@ -230,6 +272,8 @@ pub(crate) struct Column {
     /// The value of `aria-sort`, when the rows are in this order.
     pub(crate) sorted: Option<&'static str>,
     pub(crate) number: bool,
+    /// Its label is for those who do not see the table.
+    pub(crate) unseen: bool,
 }
 
 impl Column {
@@ -240,6 +284,7 @@ impl Column {
             href: String::new(),
             sorted: None,
             number: false,
+            unseen: false,
         }
     }
 
@@ -261,6 +306,7 @@ impl Column {
             href: asked.link(&[("sort", &sort), ("page", "")]),
             sorted: is_this.then_some(if order.falling { "descending" } else { "ascending" }),
             number: figures,
+            unseen: false,
         }
     }
 }

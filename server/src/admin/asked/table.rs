@@ -12,6 +12,7 @@ struct Head<T> {
     by: &'static str,
     label: &'static str,
     figures: bool,
+    unseen: bool,
     compare: Option<fn(&T, &T) -> Ordering>,
 }
 
@@ -65,6 +66,7 @@ impl<T> Table<T> {
             by,
             label,
             figures: false,
+            unseen: false,
             compare: Some(compare),
         });
         self
@@ -85,9 +87,19 @@ impl<T> Table<T> {
             by: "",
             label,
             figures: false,
+            unseen: false,
             compare: None,
         });
         self
+    }
+
+    /// A column of buttons or links, which needs no label for those who see it.
+    pub(crate) fn unseen(self, label: &'static str) -> Self {
+        let mut table = self.plain(label);
+        if let Some(head) = table.heads.last_mut() {
+            head.unseen = true;
+        }
+        table
     }
 
     /// What a filter, which is in lower case, finds.
@@ -105,7 +117,11 @@ impl<T> Table<T> {
             found,
         } = self;
         let total = rows.len();
-        let names: Vec<&'static str> = heads.iter().filter(|head| !head.by.is_empty()).map(|head| head.by).collect();
+        let names: Vec<&'static str> = heads
+            .iter()
+            .filter(|head| !head.by.is_empty())
+            .map(|head| head.by)
+            .collect();
         let order = asked.order(&names, Order::rising(""))?;
         let paging = asked.paging()?;
         if let (Some(text), Some(found)) = (asked.filter("q")?, found) {
@@ -119,7 +135,10 @@ impl<T> Table<T> {
         let paged = paging.cut(rows);
         let column = |head: &Head<T>| match head.compare {
             Some(_) => Column::new(&asked, order, head.by, head.label, head.figures),
-            None => Column::plain(head.label),
+            None => Column {
+                unseen: head.unseen,
+                ..Column::plain(head.label)
+            },
         };
         let form = FilterForm::new(&asked, &["q"]);
         Ok(Part {
@@ -174,7 +193,10 @@ mod tests {
     #[test]
     fn a_table_has_choices_of_its_own() {
         let usual = part("/x?q=other&sort=name&page=9").unwrap();
-        assert_eq!((usual.rows.len(), usual.rows[0], usual.total.as_str()), (50, 119, "120"));
+        assert_eq!(
+            (usual.rows.len(), usual.rows[0], usual.total.as_str()),
+            (50, 119, "120")
+        );
         assert!(usual.form.wanted && !usual.form.set);
         let asked = part("/x?q=other&rooms-q=7&rooms-sort=size&rooms-page_size=5&rooms-page=2").unwrap();
         assert_eq!(asked.rows, [57, 67, 70, 71, 72]);
@@ -182,7 +204,10 @@ mod tests {
         let kept: Vec<&str> = asked.form.kept.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(kept, ["q", "rooms-sort", "rooms-page_size"]);
         let next = asked.pager.unwrap().next.unwrap();
-        assert!(next.contains("q=other&") && next.contains("rooms-page=3") && next.ends_with("#rooms"), "{next}");
+        assert!(
+            next.contains("q=other&") && next.contains("rooms-page=3") && next.ends_with("#rooms"),
+            "{next}"
+        );
         assert_eq!(asked.columns[0].sorted, Some("ascending"));
         assert!(part("/x?rooms-sort=password").is_err() && part("/x?rooms-page=0").is_err());
     }

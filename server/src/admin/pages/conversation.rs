@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::user::rows::Named;
 use crate::admin::AdminDeps;
+use crate::admin::asked::{Asked, Part, Table, holds};
 use crate::admin::refusal::Refusal;
 use crate::admin::scene::{Chrome, Scene, Tab, html};
 use crate::admin::words::{Id, Sentence, Stamp, Status, count, counted, excerpt, visible};
@@ -25,8 +26,6 @@ use crate::hub::view::{RoomDetail, SocketView};
 const RECENT_SHOWN: u32 = 20;
 /// Characters of a message that a table has room for.
 pub(super) const CONTENT_CHARS: usize = 90;
-/// Participants that the page lists; the JSON has them all.
-const PARTICIPANTS_SHOWN: usize = 200;
 
 /// The JSON.
 #[derive(Debug, Serialize)]
@@ -53,8 +52,7 @@ pub(crate) struct ConversationPage {
     missing: Option<String>,
     messages: String,
     messages_href: String,
-    participants: Vec<ParticipantRow>,
-    participants_cut: Option<String>,
+    participants: Part<ParticipantRow>,
     recent: Vec<MessageRow>,
 }
 
@@ -138,15 +136,14 @@ async fn gather(deps: &AdminDeps, text: &str) -> Result<ConversationDetail, Refu
     })
 }
 
-fn compose(scene: &Scene, detail: &ConversationDetail) -> ConversationPage {
+fn compose(scene: &Scene, detail: &ConversationDetail) -> Result<ConversationPage, Refusal> {
     let conversation = &detail.conversation;
     let names: Vec<String> = detail.participants.iter().take(3).map(|p| p.username.clone()).collect();
     let name = Named::new(&conversation.id, conversation.title.as_deref(), &names).name;
     let room_href = super::room_href("/", &conversation.room);
     let missing: usize = detail.room.missing.iter().map(|missing| missing.sids.len()).sum();
-    let cut = detail.participants.len().saturating_sub(PARTICIPANTS_SHOWN);
     let of_user = sockets_by_user(detail);
-    ConversationPage {
+    Ok(ConversationPage {
         chrome: scene.chrome(Some(Tab::Conversations), format!("Conversation {name}")),
         sentence: sentence(detail),
         id: Id::new(&conversation.id),
@@ -158,19 +155,29 @@ fn compose(scene: &Scene, detail: &ConversationDetail) -> ConversationPage {
         missing: (missing > 0).then(|| counted(missing, "socket is", "sockets are")),
         messages: count(conversation.last_seq.0),
         messages_href: format!("/admin/messages?conversation={}", conversation.id),
-        participants: detail
-            .participants
-            .iter()
-            .take(PARTICIPANTS_SHOWN)
-            .map(|participant| participant_row(scene, detail, participant, &of_user))
-            .collect(),
-        participants_cut: (cut > 0).then(|| format!("{} more are in /admin/api/conversations/{{id}}.", count(cut))),
+        participants: participants(&scene.asked, detail)
+            .cut()?
+            .map(|participant| participant_row(scene, detail, participant, &of_user)),
         recent: detail
             .recent
             .iter()
             .map(|message| message_row(scene, message))
             .collect(),
-    }
+    })
+}
+
+fn participants<'a>(asked: &Asked, detail: &'a ConversationDetail) -> Table<&'a ParticipantState> {
+    Table::new(asked, "participants", detail.participants.iter().collect())
+        .sorted("username", "User", |a, b| a.username.cmp(&b.username))
+        .figures("online", "Now", |a, b| a.online.cmp(&b.online))
+        .figures("received", "Received", |a, b| a.received_seq.cmp(&b.received_seq))
+        .figures("read", "Read", |a, b| a.read_seq.cmp(&b.read_seq))
+        .figures("joined_at", "In it since", |a, b| a.joined_at.cmp(&b.joined_at))
+        .unseen("Question")
+        .found(|who, text| {
+            let state = if who.online { "online" } else { "offline" };
+            holds(text, &[&who.username, &who.display_name, who.user_id.as_str(), state])
+        })
 }
 
 /// A user's sockets, and those of them that the live room holds.
@@ -272,7 +279,7 @@ pub(crate) async fn page(
     scene: Scene,
     path: Result<axum::extract::Path<String>, PathRejection>,
 ) -> Result<Response, Refusal> {
-    html(&compose(&scene, &gather(&deps, &super::last_segment(path)?).await?))
+    html(&compose(&scene, &gather(&deps, &super::last_segment(path)?).await?)?)
 }
 
 /// `GET /admin/api/conversations/{id}`
@@ -285,7 +292,7 @@ pub(crate) async fn api(
 
 #[cfg(test)]
 pub(crate) fn sample(role: chat_core::Role) -> ConversationPage {
-    compose(&Scene::sample("/admin/conversations/42", role), &tests::detail())
+    compose(&Scene::sample("/admin/conversations/42", role), &tests::detail()).unwrap()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use chat_core::{MessageId, Timestamp};
 
 use self::timeline::Timeline;
 use crate::admin::AdminDeps;
+use crate::admin::asked::{Asked, Part, Table, holds};
 use crate::admin::refusal::Refusal;
 use crate::admin::scene::{Chrome, Scene, Tab, html};
 use crate::admin::words::{Id, Sentence, Stamp, Status, count, counted, excerpt, millis, visible};
@@ -18,8 +19,6 @@ use crate::chat::explain::{DeliveryReport, ParticipantReport};
 
 /// Characters of the text that are shown.
 const CONTENT_CHARS: usize = 400;
-/// Participants that the page lists; the JSON has them all.
-const PARTICIPANTS_SHOWN: usize = 500;
 
 /// The page.
 #[derive(Debug, Template)]
@@ -39,8 +38,8 @@ pub(crate) struct MessagePage {
     broadcast: Option<Broadcast>,
     trace: Option<Id>,
     totals: Vec<Total>,
-    rows: Vec<Row>,
-    rows_cut: Option<String>,
+    /// Each with a row for each of its sockets.
+    participants: Part<Vec<Row>>,
     timeline: Option<Timeline>,
 }
 
@@ -88,11 +87,10 @@ struct Who {
     explain: String,
 }
 
-fn compose(scene: &Scene, report: &DeliveryReport) -> MessagePage {
+fn compose(scene: &Scene, report: &DeliveryReport) -> Result<MessagePage, Refusal> {
     let message = &report.message;
-    let cut = report.participants.len().saturating_sub(PARTICIPANTS_SHOWN);
-    let shown = report.participants.iter().take(PARTICIPANTS_SHOWN);
-    MessagePage {
+    let participants = participants(&scene.asked, report).cut()?;
+    Ok(MessagePage {
         chrome: scene.chrome(Some(Tab::Messages), format!("Message {}", Id::new(&message.id).short)),
         sentence: sentence(report),
         id: Id::new(&message.id),
@@ -111,10 +109,33 @@ fn compose(scene: &Scene, report: &DeliveryReport) -> MessagePage {
             .and_then(|record| record.trace_id.as_ref())
             .map(Id::new),
         totals: totals(report),
-        rows: shown.flat_map(|participant| rows(report, participant)).collect(),
-        rows_cut: (cut > 0).then(|| format!("{} more participants are in the JSON.", count(cut))),
+        participants: participants.map(|participant| rows(report, participant)),
         timeline: Timeline::of(report),
+    })
+}
+
+fn participants<'a>(asked: &Asked, report: &'a DeliveryReport) -> Table<&'a ParticipantReport> {
+    fn delay(who: &ParticipantReport, at: fn(&SocketDelivery) -> Option<Timestamp>) -> Option<Timestamp> {
+        who.sockets.iter().filter_map(at).min()
     }
+    Table::new(asked, "participants", report.participants.iter().collect())
+        .sorted("username", "User", |a, b| a.username.cmp(&b.username))
+        .sorted("status", "Status", |a, b| a.status.as_str().cmp(b.status.as_str()))
+        .plain("Socket")
+        .plain("Way")
+        .figures("handed", "Handed over", |a, b| {
+            delay(a, |socket| socket.handed_off_at).cmp(&delay(b, |socket| socket.handed_off_at))
+        })
+        .figures("confirmed", "Confirmed", |a, b| {
+            delay(a, |socket| socket.confirmed_at).cmp(&delay(b, |socket| socket.confirmed_at))
+        })
+        .plain("Remark")
+        .unseen("Evidence")
+        .found(|who, text| {
+            let cause = who.cause.map(chat_core::explain::Cause::as_str).unwrap_or_default();
+            holds(text, &[&who.username, who.user_id.as_str(), who.status.as_str(), cause])
+                || who.sockets.iter().any(|socket| holds(text, &[socket.sid.as_str()]))
+        })
 }
 
 fn totals(report: &DeliveryReport) -> Vec<Total> {
@@ -288,12 +309,12 @@ pub(crate) async fn page(
     if deps.chat.message_for_operators(&id).await?.is_none() {
         return Err(nothing());
     }
-    html(&compose(&scene, &deps.chat.delivery_of(&id).await?))
+    html(&compose(&scene, &deps.chat.delivery_of(&id).await?)?)
 }
 
 #[cfg(test)]
 pub(crate) fn sample(role: chat_core::Role) -> MessagePage {
-    compose(&Scene::sample("/admin/messages/x", role), &tests::report())
+    compose(&Scene::sample("/admin/messages/x", role), &tests::report()).unwrap()
 }
 
 #[cfg(test)]

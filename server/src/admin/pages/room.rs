@@ -8,7 +8,7 @@ use axum::response::Response;
 
 use super::rooms::kind_word;
 use crate::admin::AdminDeps;
-use crate::admin::asked::{Asked, Column, FilterForm, Order, Pager};
+use crate::admin::asked::{Asked, Column, FilterForm, Order, Pager, Part, Table, holds};
 use crate::admin::inspect::Inspect;
 use crate::admin::refusal::Refusal;
 use crate::admin::scene::{Chrome, Scene, Tab, html};
@@ -35,8 +35,8 @@ pub(crate) struct RoomPage {
     members: Vec<Member>,
     pager: Option<Pager>,
     form: FilterForm,
-    strangers: Vec<Stranger>,
-    missing: Vec<Missing>,
+    strangers: Part<Stranger>,
+    missing: Part<Missing>,
     probe_href: String,
     traffic_href: String,
     room: String,
@@ -71,11 +71,6 @@ struct Stranger {
 struct Missing {
     username: String,
     user_href: String,
-    sids: Vec<MissingSocket>,
-}
-
-#[derive(Debug)]
-struct MissingSocket {
     sid: Id,
     href: String,
     join: String,
@@ -139,6 +134,18 @@ fn compose(scene: &Scene, detail: RoomDetail) -> Result<RoomPage, Refusal> {
     let RoomDetail { room, members, missing } = detail;
     let order = order(asked)?;
     let strangers = members.iter().filter(|member| member.stranger).map(stranger).collect();
+    let strangers = Table::new(asked, "strangers", strangers)
+        .sorted("username", "User", |a, b| a.username.cmp(&b.username))
+        .plain("State")
+        .sorted("sid", "Socket", |a, b| a.sid.whole.cmp(&b.sid.whole))
+        .unseen("Action")
+        .found(|row, text| holds(text, &[&row.username, &row.sid.whole]));
+    let missing = Table::new(asked, "missing", missing.iter().flat_map(missing_rows).collect())
+        .sorted("username", "User", |a: &Missing, b| a.username.cmp(&b.username))
+        .plain("State")
+        .sorted("sid", "Socket", |a, b| a.sid.whole.cmp(&b.sid.whole))
+        .unseen("Action")
+        .found(|row, text| holds(text, &[&row.username, &row.sid.whole]));
     let paged = asked.paging()?.cut(select(members, asked)?);
     let query: String = url::form_urlencoded::byte_serialize(room.name.as_bytes()).collect();
     Ok(RoomPage {
@@ -161,8 +168,8 @@ fn compose(scene: &Scene, detail: RoomDetail) -> Result<RoomPage, Refusal> {
         members: paged.items.iter().map(|one| member(scene, one)).collect(),
         pager: Pager::new(asked, &paged),
         form: FilterForm::new(asked, &["q"]),
-        strangers,
-        missing: missing.iter().map(missing_row).collect(),
+        strangers: strangers.cut()?,
+        missing: missing.cut()?,
         repair_href: format!("{}/repair", super::room_href(&room.namespace, &room.name)),
         probe_href: format!("/admin/probe?room={query}"),
         traffic_href: format!("/admin/traffic?room={query}"),
@@ -170,17 +177,14 @@ fn compose(scene: &Scene, detail: RoomDetail) -> Result<RoomPage, Refusal> {
     })
 }
 
-fn missing_row(missing: &MissingView) -> Missing {
-    let socket = |sid: &chat_core::Sid| MissingSocket {
+fn missing_rows(missing: &MissingView) -> impl Iterator<Item = Missing> {
+    missing.sids.iter().map(|sid| Missing {
+        username: visible(&missing.username).into_owned(),
+        user_href: super::user_href(&missing.user_id),
         sid: Id::new(sid),
         href: super::socket_href(sid.as_str()),
         join: format!("{}/join", super::socket_href(sid.as_str())),
-    };
-    Missing {
-        user_href: super::user_href(&missing.user_id),
-        sids: missing.sids.iter().map(socket).collect(),
-        username: visible(&missing.username).into_owned(),
-    }
+    })
 }
 
 fn sentence(detail: &RoomDetail) -> Sentence {

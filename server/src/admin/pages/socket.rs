@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::rooms::kind_word;
 use super::user::rows::history_words;
 use crate::admin::AdminDeps;
+use crate::admin::asked::{Asked, Part, Table, holds};
 use crate::admin::refusal::Refusal;
 use crate::admin::scene::{Chrome, Scene, Tab, html};
 use crate::admin::words::{Id, Sentence, Stamp, Status, bytes, count, counted, millis, visible};
@@ -43,9 +44,9 @@ pub(crate) struct SocketPage {
     receipts: bool,
     lagging: bool,
     activity: Option<Activity>,
-    rooms: Vec<Room>,
-    lanes: Vec<Lane>,
-    history: Vec<Event>,
+    rooms: Part<Room>,
+    lanes: Part<Lane>,
+    history: Part<Event>,
     traffic_href: String,
 }
 
@@ -161,22 +162,20 @@ fn event(scene: &Scene, event: &ConnectionEvent) -> Event {
     }
 }
 
-fn compose(scene: &Scene, detail: &SocketDetail) -> SocketPage {
+fn compose(scene: &Scene, detail: &SocketDetail) -> Result<SocketPage, Refusal> {
     let socket = &detail.socket;
     let sentence = sentence(scene, socket);
     let text = |text: &str| visible(text).into_owned();
-    SocketPage {
+    Ok(SocketPage {
         chrome: scene.chrome(Some(Tab::Sockets), format!("Socket {}", Id::new(&socket.sid).short)),
         sentence,
         here: super::socket_href(socket.sid.as_str()),
         activity: detail.activity.as_ref().map(|seen| Activity::new(scene, seen)),
-        rooms: socket.rooms.iter().map(|name| room(socket, name)).collect(),
-        lanes: detail
-            .conversations
-            .iter()
-            .map(|one| lane(scene, socket.receipts, one))
-            .collect(),
-        history: detail.history.iter().map(|one| event(scene, one)).collect(),
+        rooms: rooms(&scene.asked, socket).cut()?.map(|name| room(socket, name)),
+        lanes: lanes(&scene.asked, detail)
+            .cut()?
+            .map(|one| lane(scene, socket.receipts, one)),
+        history: history(&scene.asked, detail).cut()?.map(|one| event(scene, one)),
         traffic_href: format!("/admin/traffic?sid={}", socket.sid),
         sid: Id::new(&socket.sid),
         user_href: super::user_href(&socket.user_id),
@@ -191,7 +190,33 @@ fn compose(scene: &Scene, detail: &SocketDetail) -> SocketPage {
         since: scene.stamp(socket.connected_at),
         receipts: socket.receipts,
         lagging: socket.lagging,
-    }
+    })
+}
+
+fn lanes<'a>(asked: &Asked, detail: &'a SocketDetail) -> Table<&'a LaneView> {
+    Table::new(asked, "conversations", detail.conversations.iter().collect())
+        .sorted("id", "Conversation", |a, b| a.conversation_id.cmp(&b.conversation_id))
+        .sorted("state", "State", |a, b| (a.in_room, a.left).cmp(&(b.in_room, b.left)))
+        .figures("handed", "Handed over", |a, b| a.handed_seq.cmp(&b.handed_seq))
+        .figures("confirmed", "Confirmed", |a, b| a.confirmed_seq.cmp(&b.confirmed_seq))
+        .figures("waiting", "Waiting for a receipt", |a, b| a.waiting.cmp(&b.waiting))
+        .found(|lane, text| holds(text, &[lane.conversation_id.as_str()]))
+}
+
+fn rooms<'a>(asked: &Asked, socket: &'a SocketView) -> Table<&'a String> {
+    Table::new(asked, "rooms", socket.rooms.iter().collect())
+        .sorted("name", "Room", Ord::cmp)
+        .sorted("kind", "Kind", |a, b| kind_of(a).cmp(&kind_of(b)))
+        .unseen("Action")
+        .found(|name, text| holds(text, &[name]))
+}
+
+fn history<'a>(asked: &Asked, detail: &'a SocketDetail) -> Table<&'a ConnectionEvent> {
+    Table::new(asked, "history", detail.history.iter().collect())
+        .figures("at", "At", |a, b| a.at.cmp(&b.at))
+        .sorted("what", "What", |a, b| a.kind.as_str().cmp(b.kind.as_str()))
+        .sorted("detail", "Detail", |a, b| a.detail.cmp(&b.detail))
+        .found(|event, text| holds(text, &[event.kind.as_str(), &event.detail]))
 }
 
 fn room(socket: &SocketView, name: &str) -> Room {
@@ -281,7 +306,7 @@ pub(crate) async fn page(
     scene: Scene,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Refusal> {
-    html(&compose(&scene, &gather(&deps, &super::last_segment(path)?).await?))
+    html(&compose(&scene, &gather(&deps, &super::last_segment(path)?).await?)?)
 }
 
 /// `GET /admin/api/sockets/{sid}`
@@ -331,5 +356,9 @@ pub(crate) fn sample(role: chat_core::Role) -> SocketPage {
         conversations: vec![lane("42", true, 0), lane("43", false, 39)],
         history: vec![event],
     };
-    compose(&Scene::sample("/admin/sockets/8JxAbCdEfGhIjKlMnOpQ", role), &detail)
+    compose(
+        &Scene::sample("/admin/sockets/8JxAbCdEfGhIjKlMnOpQ?rooms-page_size=2", role),
+        &detail,
+    )
+    .unwrap()
 }

@@ -21,6 +21,7 @@ use self::rows::{
 };
 use super::users::UserRow;
 use crate::admin::AdminDeps;
+use crate::admin::asked::{Asked, Part, Table, holds};
 use crate::admin::refusal::Refusal;
 use crate::admin::scene::{Chrome, Scene, Tab, html};
 use crate::admin::words::{Id, Sentence, Stamp, Status, count, counted, visible};
@@ -112,8 +113,8 @@ pub(crate) struct UserPage {
     missed: Vec<MissedRow>,
     /// Some of it is somebody's fault.
     lost: bool,
-    sockets: Vec<SocketRow>,
-    conversations: Vec<PlaceRow>,
+    sockets: Part<SocketRow>,
+    conversations: Part<PlaceRow>,
     late: Vec<LateRow>,
     history: Vec<HistoryRow>,
     rejected: Vec<RejectedRow>,
@@ -179,7 +180,7 @@ fn place(user: &User, seen: &ConversationOfUser, sockets: &[SocketView]) -> Plac
     }
 }
 
-fn compose(scene: &Scene, detail: &UserDetail) -> UserPage {
+fn compose(scene: &Scene, detail: &UserDetail) -> Result<UserPage, Refusal> {
     let user = &detail.user;
     let titled = |id: &ConversationId| {
         let place = detail.conversations.iter().find(|place| place.id == *id);
@@ -189,7 +190,7 @@ fn compose(scene: &Scene, detail: &UserDetail) -> UserPage {
         )
     };
     let here = super::user_href(&user.id);
-    UserPage {
+    Ok(UserPage {
         chrome: scene.chrome(Some(Tab::Users), format!("User {}", visible(&user.username))),
         sentence: sentence(scene, detail),
         disconnect_href: format!("{here}/disconnect"),
@@ -213,12 +214,12 @@ fn compose(scene: &Scene, detail: &UserDetail) -> UserPage {
             .iter()
             .map(|missed| missed_row(scene, user, missed, &titled))
             .collect(),
-        sockets: detail.sockets.iter().map(|socket| socket_row(scene, socket)).collect(),
-        conversations: detail
-            .conversations
-            .iter()
-            .map(|place| place_row(user, place))
-            .collect(),
+        sockets: sockets(&scene.asked, detail)
+            .cut()?
+            .map(|socket| socket_row(scene, socket)),
+        conversations: conversations(&scene.asked, detail)
+            .cut()?
+            .map(|place| place_row(user, place)),
         late: detail.late.iter().map(|late| late_row(scene, late, &titled)).collect(),
         history: detail
             .history
@@ -230,7 +231,51 @@ fn compose(scene: &Scene, detail: &UserDetail) -> UserPage {
             .iter()
             .map(|rejected| rejected_row(scene, rejected))
             .collect(),
-    }
+    })
+}
+
+fn sockets<'a>(asked: &Asked, detail: &'a UserDetail) -> Table<&'a SocketView> {
+    Table::new(asked, "sockets", detail.sockets.iter().collect())
+        .sorted("sid", "SID", |a, b| a.sid.cmp(&b.sid))
+        .plain("State")
+        .sorted("transport", "Transport", |a, b| a.transport.cmp(b.transport))
+        .sorted("client", "Client", |a, b| {
+            (&a.client, &a.user_agent).cmp(&(&b.client, &b.user_agent))
+        })
+        .sorted("address", "Address", |a, b| a.address.cmp(&b.address))
+        .sorted("node_id", "Node", |a, b| a.node_id.cmp(&b.node_id))
+        .figures("connected_at", "Since", |a, b| a.connected_at.cmp(&b.connected_at))
+        .found(|socket, text| {
+            let client = socket.client.as_deref().or(socket.user_agent.as_deref());
+            let fields = [
+                socket.sid.as_str(),
+                socket.transport,
+                client.unwrap_or_default(),
+                &socket.address,
+            ];
+            holds(text, &fields)
+        })
+}
+
+fn conversations<'a>(asked: &Asked, detail: &'a UserDetail) -> Table<&'a Place> {
+    Table::new(asked, "conversations", detail.conversations.iter().collect())
+        .sorted("title", "Conversation", |a, b| {
+            (&a.title, &a.with).cmp(&(&b.title, &b.with))
+        })
+        .sorted("kind", "Kind", |a, b| a.kind.as_str().cmp(b.kind.as_str()))
+        .figures("sockets", "In the room now", |a, b| {
+            a.sockets_in_room.cmp(&b.sockets_in_room)
+        })
+        .figures("behind", "Received", |a, b| {
+            let behind = |place: &Place| place.last_seq.0.saturating_sub(place.received_seq.0);
+            behind(a).cmp(&behind(b))
+        })
+        .unseen("Question")
+        .found(|place, text| {
+            let title = place.title.as_deref().unwrap_or_default();
+            holds(text, &[title, place.id.as_str(), place.kind.as_str()])
+                || place.with.iter().any(|name| holds(text, &[name]))
+        })
 }
 
 fn sentence(scene: &Scene, detail: &UserDetail) -> Sentence {
@@ -287,7 +332,7 @@ pub(crate) async fn page(
     scene: Scene,
     path: Result<axum::extract::Path<String>, PathRejection>,
 ) -> Result<Response, Refusal> {
-    html(&compose(&scene, &gather(&deps, &super::last_segment(path)?).await?))
+    html(&compose(&scene, &gather(&deps, &super::last_segment(path)?).await?)?)
 }
 
 /// `GET /admin/api/users/{id}`
@@ -300,7 +345,11 @@ pub(crate) async fn api(
 
 #[cfg(test)]
 pub(crate) fn sample(role: chat_core::Role) -> UserPage {
-    compose(&Scene::sample("/admin/users/alice", role), &tests::detail())
+    compose(
+        &Scene::sample("/admin/users/alice?conversations-q=a&sockets-sort=sid", role),
+        &tests::detail(),
+    )
+    .unwrap()
 }
 
 #[cfg(test)]
