@@ -1,6 +1,7 @@
 """What the log says, and what it must never say."""
 
 import json
+import os
 import secrets
 
 import pytest
@@ -76,6 +77,7 @@ def _a_day(server):
     return kept_secret, {
         "sid": sid,
         "message.id": message["id"],
+        "posted": posted.json()["message"]["id"],
         "requests": [answer.headers["x-request-id"] for answer in (posted, missing)],
     }
 
@@ -111,6 +113,9 @@ def test_it_tells_what_happened(told):
     assert some("listening")[0]["node.id"] and some("listening")[0]["address"]
     assert len(some("socket opened", sid=facts["sid"])) == len(some("socket closed", sid=facts["sid"])) == 1
     assert len(some("message announced", **{"message.id": facts["message.id"]})) == 1
+    # What is done in a task of its own for a request still says which.
+    (announced,) = some("message announced", **{"message.id": facts["posted"]})
+    assert announced["span"]["request.id"] == facts["requests"][0]
     assert len(some("a participant's socket was not in the room; joined it", level="WARN", sid=facts["sid"])) == 1
     assert some("admin.change", level="INFO", **{"audit.actor": "admin"})
     assert some("gateway.rejected", reason="protocol") and some("gateway.rejected", reason="path")
@@ -134,3 +139,27 @@ def test_a_healthy_server_is_quiet_at_info():
     finally:
         server.close()
     assert messages == ["listening", "stopping: SIGTERM", "stopped"]
+
+
+def test_what_fails_on_our_side_says_whose_it_was():
+    server = Server()
+    try:
+        alice, bob = server.user("alice"), server.user("bob")
+        group = server.group(alice, bob)
+        peer = Peer(server).connect(alice, receipts=True)
+        os.remove(os.path.join(server.data_dir, "rollcall.db"))
+        said = {"conversation_id": group["id"], "content": "x"}
+        assert peer.call("send_message", said)["error"]["code"] == "storage_unavailable"
+        bearer = {"authorization": f"Bearer {alice['token']}"}
+        posted = requests.post(server.url + "/api/v1/messages", json=said, headers=bearer, timeout=PATIENCE)
+        assert posted.status_code == 503
+        entries = _entries(server.log_file.read_text().splitlines())
+    finally:
+        server.close()
+    event = [entry for entry in entries if entry["message"] == "an event failed on our side"]
+    assert [(entry["level"], entry["sid"], entry["user.id"]) for entry in event] == [
+        ("WARN", peer.session["sid"], alice["id"])
+    ]
+    # The cause stands in a line of its own, with the same id.
+    of_request = [entry for entry in entries if entry.get("span", {}).get("request.id") == posted.headers["x-request-id"]]
+    assert {"the store refused", "a request failed on our side"} <= {entry["message"] for entry in of_request}

@@ -6,12 +6,13 @@
 
 use std::sync::Arc;
 
+use chat_core::Sid;
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::FuturesUnordered;
 use rollcall_protocol::reply::{Changed, Done, Left, Listed, Nothing, Refreshed, Refused, Sent, Updated};
 use rollcall_protocol::request::SendMessage;
-use rollcall_protocol::{Request, WireError};
+use rollcall_protocol::{ErrorCode, Request, WireError};
 use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -163,7 +164,8 @@ impl Gateway {
         let mut in_flight = InFlight::new();
         loop {
             if let Some((socket, event)) = inbox.take() {
-                survive("an event", self.carry_out(socket, event, &mut in_flight)).await;
+                let sid = socket.sid.clone();
+                survive("an event", &sid, self.carry_out(socket, event, &mut in_flight)).await;
             } else if in_flight.is_empty() {
                 if inbox.stop() {
                     return;
@@ -230,17 +232,18 @@ impl Gateway {
             Ok(prepared) => prepared,
             Err(error) => {
                 while in_flight.next().await.is_some() {}
-                return self.refuse(&turn, error).await;
+                return self.refuse(&turn, error).instrument(span).await;
             }
         };
         // Waited for here: its place in the queue is behind the one before it.
         let queued = self.chat.queue(prepared).instrument(span.clone()).await;
-        let gateway = Arc::clone(self);
+        let (gateway, sid) = (Arc::clone(self), turn.socket.sid.clone());
         let flight = async move {
             let sent = gateway.chat.settle(queued).await;
             gateway.answer::<Sent>(&turn, sent).await;
         };
-        in_flight.push(survive("settling a message", flight.instrument(span)).boxed());
+        let flight = async move { survive("settling a message", &sid, flight).await };
+        in_flight.push(flight.instrument(span).boxed());
     }
 
     async fn act(self: &Arc<Self>, turn: &Turn, request: Request) {
@@ -346,7 +349,12 @@ impl Gateway {
     async fn refuse(&self, turn: &Turn, error: WireError) {
         self.count_error(&error);
         // The code only: what the client is told quotes what it sent, and that may be what somebody wrote.
-        tracing::debug!(sid = %turn.socket.sid, event = ?turn.name, code = error.code.as_str(), "an event was refused");
+        let (sid, code) = (&turn.socket.sid, error.code.as_str());
+        if matches!(error.code, ErrorCode::StorageUnavailable | ErrorCode::Internal) {
+            tracing::warn!(%sid, user.id = %turn.socket.user_id(), event = ?turn.name, code, "an event failed on our side");
+        } else {
+            tracing::debug!(%sid, event = ?turn.name, code, "an event was refused");
+        }
         self.note_refusal(&turn.socket);
         if turn.answer.is_wanted() {
             self.reply(turn, &Refused::new(error)).await;
@@ -357,8 +365,8 @@ impl Gateway {
 }
 
 /// Carries on after a defect: a panic must cost the one event that met it, and not make its socket mute for ever.
-async fn survive(what: &str, task: impl Future<Output = ()>) {
+async fn survive(what: &str, sid: &Sid, task: impl Future<Output = ()>) {
     if std::panic::AssertUnwindSafe(task).catch_unwind().await.is_err() {
-        tracing::error!("{what} met a defect of the server and was given up");
+        tracing::error!(%sid, "{what} met a defect of the server and was given up");
     }
 }
