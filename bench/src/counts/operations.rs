@@ -13,7 +13,7 @@ use super::callgrind::{Counted, Counter, wrapper};
 use crate::fanout::{number_after, settle};
 use crate::http::Http;
 use crate::load::enter;
-use crate::seed::{People, Shape};
+use crate::seed::{Member, People, Shape};
 use crate::servers::{Kind, Programs, Server};
 use crate::wire::{Connection, Packet};
 
@@ -23,6 +23,8 @@ const MEMBERS: usize = 10;
 const ROOMS: usize = 8;
 /// So often before it counts: caches are filled, tables have their size.
 const WARM: usize = 40;
+/// Each operation is counted in so many stretches; the least counts.
+const STRETCHES: usize = 4;
 /// How long the server is left alone to see what it does by itself.
 const IDLE: Duration = Duration::from_secs(4);
 
@@ -83,12 +85,15 @@ impl Bench {
         Ok(())
     }
 
-    /// Notes what `count` operations since `began` cost, each.
+    /// Notes what `count` operations since `began` cost, each; of several stretches the one with the least that came by itself.
     #[expect(clippy::cast_precision_loss, reason = "hundreds")]
     fn note(&mut self, name: &str, began: Instant, count: usize) -> Result<()> {
         let alone = self.alone.scaled(began.elapsed().as_secs_f64());
         let each = self.counter.take()?.without(&alone).scaled(1.0 / count as f64);
-        self.found.insert(name.to_owned(), each);
+        let least = self.found.get(name).map_or(f64::INFINITY, |least| least.instructions);
+        if each.instructions < least {
+            self.found.insert(name.to_owned(), each);
+        }
         Ok(())
     }
 
@@ -100,13 +105,16 @@ impl Bench {
         // Presence of these is told by then.
         tokio::time::sleep(TOLD).await;
         self.counter.take()?;
-        let (began, coming) = (Instant::now(), &self.people.members[WARM..]);
-        let count = coming.len();
-        for member in coming {
-            enter(&self.server, &self.people, member).await?;
+        for _ in 0..STRETCHES {
+            let began = Instant::now();
+            let coming: Vec<Member> = self.people.members[WARM..].to_vec();
+            for member in &coming {
+                enter(&self.server, &self.people, member).await?;
+            }
+            tokio::time::sleep(TOLD).await;
+            self.note("connect, authenticate, join, and go", began, coming.len())?;
         }
-        tokio::time::sleep(TOLD).await;
-        self.note("connect, authenticate, join, and go", began, count)
+        Ok(())
     }
 
     /// One message after the other; in the second conversation everybody confirms.
@@ -122,9 +130,11 @@ impl Bench {
             }
             self.say(room, &members, WARM).await?;
             self.counter.take()?;
-            let (began, count) = (Instant::now(), 200);
-            self.say(room, &members, count).await?;
-            self.note(name, began, count)?;
+            for _ in 0..STRETCHES {
+                let (began, count) = (Instant::now(), 100);
+                self.say(room, &members, count).await?;
+                self.note(name, began, count)?;
+            }
         }
         Ok(())
     }
@@ -185,11 +195,13 @@ impl Bench {
                 http.ask(method, path, &token, body).await?;
             }
             self.counter.take()?;
-            let (began, count) = (Instant::now(), 60);
-            for _ in 0..count {
-                http.ask(method, path, &token, body).await?;
+            for _ in 0..STRETCHES {
+                let (began, count) = (Instant::now(), 30);
+                for _ in 0..count {
+                    http.ask(method, path, &token, body).await?;
+                }
+                self.note(name, began, count)?;
             }
-            self.note(name, began, count)?;
         }
         Ok(())
     }
