@@ -225,7 +225,11 @@ fn costs(lines: &[Value]) -> Result<Costs> {
         calm_delivery: figure("calm 10 × 100", receipts, "server CPU per delivery, µs")?,
         busy_delivery: busy,
         message: (saved - 20.0 * busy).max(0.0),
-        connect: figure("", "idle memory", "server CPU per connect, µs")?,
+        connect: figure(
+            "8000 connects",
+            "conversations of 10, and idle memory",
+            "the same until all are told of it, µs",
+        )?,
         connection: connection.context("memory: no state with a message")?,
         commits: figure("saved and sent, 10 × 20, 16", "room", "messages per second")?,
     })
@@ -377,8 +381,8 @@ mod tests {
             ),
             saved,
             workload(
-                "8000 connects and joins, and idle memory",
-                "server CPU per connect, µs",
+                "8000 connects and joins in conversations of 10, and idle memory",
+                "the same until all are told of it, µs",
                 300.0,
             ),
             json!({ "memory": [{ "server": "rollcall",

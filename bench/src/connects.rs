@@ -12,28 +12,30 @@ use crate::fanout::{enter, settle};
 use crate::figures::Figures;
 use crate::servers::{Crowd, Kind, Programs, Server, own_cpu};
 
-/// Members of each conversation.
-const MEMBERS: usize = 10;
 /// Connections that are being opened at a time.
 const AT_A_TIME: usize = 64;
 
 /// One run against one server.
-pub(crate) async fn run(kind: Kind, programs: &Programs, sockets: usize) -> Result<Figures> {
+pub(crate) async fn run(kind: Kind, programs: &Programs, sockets: usize, members: usize) -> Result<Figures> {
     let server = Server::start(kind, programs, false).await?;
-    let crowd = Rc::new(server.crowd(sockets.div_ceil(MEMBERS), MEMBERS, false).await?);
+    let crowd = Rc::new(server.crowd(sockets.div_ceil(members), members, false).await?);
     settle(&server).await?;
     let server = Rc::new(server);
     let (memory, server_cpu, load_cpu, began) = (server.memory_kib()?, server.cpu()?, own_cpu()?, Instant::now());
-    let _reading = open_all(&server, &crowd, sockets, MEMBERS).await?;
-    let (took, server_cpu, load_cpu) = (began.elapsed(), server.cpu()? - server_cpu, own_cpu()? - load_cpu);
+    let _reading = open_all(&server, &crowd, sockets, members).await?;
+    let (took, load_cpu) = (began.elapsed(), own_cpu()? - load_cpu);
+    let (until_here, before) = (server.cpu()? - server_cpu, server_cpu);
+    // Until everybody has been told of everybody.
     settle(&server).await?;
+    let server_cpu = server.cpu()? - before;
     tokio::time::sleep(Duration::from_secs(1)).await;
     let grown = server.memory_kib()?.saturating_sub(memory);
     #[expect(clippy::cast_precision_loss, reason = "thousands")]
     let (sockets, grown) = (sockets as f64, grown as f64);
     let mut figures = Figures::default();
     figures.set("connects per second", sockets / took.as_secs_f64());
-    figures.set("server CPU per connect, µs", server_cpu * 1e6 / sockets);
+    figures.set("server CPU per connect, µs", until_here * 1e6 / sockets);
+    figures.set("the same until all are told of it, µs", server_cpu * 1e6 / sockets);
     figures.set("memory per idle connection, KiB", grown / sockets);
     figures.set("load CPU, share of a core", load_cpu / took.as_secs_f64());
     Ok(figures)

@@ -25,7 +25,7 @@ pub(crate) struct People {
 }
 
 /// One of them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Member {
     /// What they give on connecting.
     pub(crate) auth: String,

@@ -50,6 +50,9 @@ pub(crate) enum Workload {
     Connects {
         #[arg(long, default_value_t = 8000)]
         sockets: usize,
+        /// Of each conversation; as many as there are sockets is the storm of one large group
+        #[arg(long, default_value_t = 10)]
+        members: usize,
     },
     /// Every page of the admin, its JSON and the metrics, while so many are connected, each in a room of their own
     Admin {
@@ -100,7 +103,14 @@ impl Workload {
                 in_flight: 16,
             },
             Self::Post,
-            Self::Connects { sockets: 8000 },
+            Self::Connects {
+                sockets: 8000,
+                members: 10,
+            },
+            Self::Connects {
+                sockets: 1000,
+                members: 1000,
+            },
         ]
     }
 
@@ -144,7 +154,9 @@ impl Workload {
                 format!("saved and sent, {rooms} × {members}, {in_flight} in flight per room")
             }
             Self::Post => "POST to everyone's socket, 10 × 20, 16 at a time".to_owned(),
-            Self::Connects { sockets } => format!("{sockets} connects and joins, and idle memory"),
+            Self::Connects { sockets, members } => {
+                format!("{sockets} connects and joins in conversations of {members}, and idle memory")
+            }
             Self::Admin { sockets } => format!("the admin's pages at {sockets} sockets, each in a room of its own"),
         }
     }
@@ -208,7 +220,7 @@ impl Workload {
                 fanout::run(kind, programs, plan).await
             }
             Self::Post => post::run(kind, programs, 10, 20, seconds).await,
-            Self::Connects { sockets } => connects::run(kind, programs, sockets).await,
+            Self::Connects { sockets, members } => connects::run(kind, programs, sockets, members).await,
             Self::Admin { sockets } => admin::run(programs, sockets).await,
         }
     }
