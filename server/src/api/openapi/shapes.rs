@@ -35,6 +35,11 @@ fn number() -> Value {
     json!({ "type": "integer", "minimum": 0 })
 }
 
+/// As in the protocol: what a JavaScript client can mean.
+fn seq() -> Value {
+    json!({ "type": "integer", "minimum": 0, "maximum": 1_u64 << 53 })
+}
+
 fn text() -> Value {
     json!({ "type": "string" })
 }
@@ -154,7 +159,7 @@ fn asked() -> Map<String, Value> {
         ),
         (
             "NewReceipt",
-            object([("received?", number()), ("read?", number()), ("user_id?", given_id())]),
+            object([("received?", seq()), ("read?", seq()), ("user_id?", given_id())]),
         ),
         (
             "NewPerson",
