@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::TITLE_CHARS_MAX;
+use crate::limits::{REASON_CHARS_MAX, TITLE_CHARS_MAX};
 use crate::{ConversationId, Message, Role, Seq, Timestamp, UserId};
 
 /// Direct or group.
@@ -62,6 +62,8 @@ pub struct Participant {
     pub joined_at: Timestamp,
     /// The conversation's `last_seq` when they joined: messages up to it were not meant for their sockets.
     pub joined_seq: Seq,
+    /// They want no notifications of it, except where they are named.
+    pub muted: bool,
 }
 
 /// A conversation with its present participants, sorted by user id.
@@ -75,6 +77,8 @@ pub struct Conversation {
     pub title: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Who made it, a service included; `None` when that is not known.
+    pub created_by: Option<UserId>,
     /// The newest message's number; 0 when there is none.
     pub last_seq: Seq,
     /// Who is in it now. Shared, because every fan-out reads it.
@@ -93,6 +97,10 @@ pub struct ConversationOfUser {
     /// Messages of others after `read_seq` and after they joined, counted up to [`crate::limits::UNREAD_MAX`] among the
     /// first [`crate::limits::UNREAD_SCAN_MAX`] of those messages.
     pub unread: u64,
+    /// Those of them that name this user (`@username`) and are not deleted, counted up to [`crate::limits::UNREAD_MAX`].
+    pub mentions: u64,
+    /// This user wants no notifications of it.
+    pub muted: bool,
     /// The newest message.
     pub last_message: Option<Message>,
 }
@@ -109,6 +117,12 @@ pub enum ChangeRefused {
     /// Only an owner removes others.
     #[error("only an owner of the conversation removes others")]
     NotOwner,
+    /// Only an owner bans.
+    #[error("only an owner of the conversation bans, and sees or lifts bans")]
+    NotOwnerOfBans,
+    /// Nobody bans themself.
+    #[error("nobody bans themself; leave the conversation instead")]
+    Oneself,
 }
 
 impl Conversation {
@@ -158,6 +172,50 @@ impl Conversation {
     }
 }
 
+impl Conversation {
+    /// May `actor` ban here, and see and lift bans? Owners, admins and services.
+    pub fn may_moderate(&self, actor: &UserId, role: Role) -> Result<(), ChangeRefused> {
+        let own_place = self.participant(actor);
+        let everywhere = matches!(role, Role::Admin | Role::Service);
+        if own_place.is_none() && !everywhere {
+            return Err(ChangeRefused::NotParticipant);
+        }
+        if self.kind == ConversationKind::Direct {
+            return Err(ChangeRefused::DirectIsFixed);
+        }
+        if everywhere || own_place.is_some_and(|p| p.role == ParticipantRole::Owner) {
+            Ok(())
+        } else {
+            Err(ChangeRefused::NotOwnerOfBans)
+        }
+    }
+
+    /// May `actor` ban `target`? Whoever moderates, anybody but themself.
+    pub fn may_ban(&self, actor: &UserId, role: Role, target: &UserId) -> Result<(), ChangeRefused> {
+        self.may_moderate(actor, role)?;
+        if actor == target {
+            return Err(ChangeRefused::Oneself);
+        }
+        Ok(())
+    }
+}
+
+/// Why a reason was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a reason is at most {REASON_CHARS_MAX} characters, not only spaces")]
+pub struct InvalidReason;
+
+/// Trims `text` and checks that it can be shown as a reason.
+pub fn parse_reason(text: &str) -> Result<String, InvalidReason> {
+    let reason = text.trim();
+    let fits = (1..=REASON_CHARS_MAX).contains(&reason.chars().count());
+    if fits && !reason.contains('\0') {
+        Ok(reason.to_owned())
+    } else {
+        Err(InvalidReason)
+    }
+}
+
 /// Why a title was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a title is at most {TITLE_CHARS_MAX} characters, not only spaces")]
@@ -190,12 +248,14 @@ mod tests {
             role,
             joined_at: Timestamp::from_millis(0),
             joined_seq: Seq::ZERO,
+            muted: false,
         };
         Conversation {
             id: ConversationId::parse("c").unwrap(),
             kind,
             title: None,
             created_at: Timestamp::from_millis(0),
+            created_by: None,
             last_seq: Seq::ZERO,
             participants: Arc::from([
                 participant("alice", ParticipantRole::Owner),
@@ -218,6 +278,39 @@ mod tests {
             group.may_remove(&eve, Role::Admin, &bob),
             Err(ChangeRefused::NotParticipant)
         );
+    }
+
+    #[test]
+    fn who_may_ban_from_a_group() {
+        let group = conversation(ConversationKind::Group);
+        let (alice, bob, eve) = (id("alice"), id("bob"), id("eve"));
+        assert_eq!(group.may_ban(&alice, Role::User, &bob), Ok(()));
+        assert_eq!(group.may_ban(&alice, Role::User, &eve), Ok(()), "before they come");
+        assert_eq!(group.may_ban(&alice, Role::User, &alice), Err(ChangeRefused::Oneself));
+        assert_eq!(
+            group.may_ban(&bob, Role::User, &eve),
+            Err(ChangeRefused::NotOwnerOfBans)
+        );
+        assert_eq!(
+            group.may_ban(&eve, Role::User, &bob),
+            Err(ChangeRefused::NotParticipant)
+        );
+        for role in [Role::Admin, Role::Service] {
+            assert_eq!(group.may_ban(&eve, role, &alice), Ok(()));
+        }
+        assert_eq!(
+            group.may_ban(&eve, Role::Observer, &bob),
+            Err(ChangeRefused::NotParticipant)
+        );
+        let direct = conversation(ConversationKind::Direct);
+        assert_eq!(
+            direct.may_ban(&eve, Role::Admin, &bob),
+            Err(ChangeRefused::DirectIsFixed)
+        );
+        assert_eq!(parse_reason("  spam "), Ok("spam".to_owned()));
+        for bad in [" ", "a\0b", &"x".repeat(REASON_CHARS_MAX + 1)] {
+            assert_eq!(parse_reason(bad), Err(InvalidReason), "{bad:?}");
+        }
     }
 
     #[test]

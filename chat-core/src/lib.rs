@@ -1,7 +1,7 @@
 //! The rules of Rollcall, without I/O.
 //!
 //! Everything here is plain data and pure functions: identifiers ([`ids`]), bounds ([`limits`]), people ([`user`]),
-//! conversations ([`conversation`]), messages ([`message`]), why one did not reach somebody ([`explain`]) and the ports that
+//! conversations ([`conversation`]), messages ([`message`]), whom they name ([`mention`]), why one did not reach somebody ([`explain`]) and the ports that
 //! the outside implements ([`ports`]).
 //! The server, the clients and the tests share it; it knows nothing of sockets, SQL or HTTP.
 
@@ -10,6 +10,7 @@ pub mod delivery;
 pub mod explain;
 pub mod ids;
 pub mod limits;
+pub mod mention;
 pub mod message;
 pub mod ports;
 pub mod search;

@@ -32,6 +32,15 @@ pub const PARTICIPANTS_MAX: usize = 5_000;
 /// Conversations that one user can be in: `session` lists them all in one packet.
 pub const CONVERSATIONS_PER_USER_MAX: usize = 1_000;
 
+/// Names that one message may mention (`@username`): a row each. More is a list, not a call.
+pub const MENTIONS_PER_MESSAGE_MAX: usize = 50;
+
+/// Bans of one conversation: they are listed in one answer.
+pub const BANS_MAX: usize = 1_000;
+
+/// Why somebody was banned, in characters: a sentence.
+pub const REASON_CHARS_MAX: usize = 200;
+
 /// A title, in characters.
 pub const TITLE_CHARS_MAX: usize = 200;
 

@@ -4,6 +4,7 @@
 //! Three adapters implement them (SQLite, PostgreSQL, and the in-memory fake of the unit tests), and one contract suite
 //! holds all of them to what is written at each method.
 
+pub mod moderation;
 pub mod operators;
 
 use std::pin::Pin;
@@ -233,6 +234,8 @@ pub struct NewConversation {
     pub title: Option<String>,
     /// The owner; a service owns nothing and gives `None`.
     pub owner: Option<UserId>,
+    /// Who makes it: the owner, or a service that becomes no participant.
+    pub created_by: Option<UserId>,
     /// Everybody, the owner included, without doubles; two for a direct one.
     pub participant_ids: Vec<UserId>,
     /// Becomes `created_at` and everybody's `joined_at`.
@@ -257,6 +260,9 @@ pub enum ConversationError {
     /// These ids are no accounts.
     #[error("there is no user {}", list(.0))]
     UnknownUsers(Vec<UserId>),
+    /// These users are banned from it.
+    #[error("banned from this conversation: {}", list(.0))]
+    Banned(Vec<UserId>),
     /// The group would have more than [`crate::limits::PARTICIPANTS_MAX`] participants, or the user more than
     /// [`crate::limits::CONVERSATIONS_PER_USER_MAX`] conversations.
     #[error("{0}")]
@@ -289,7 +295,8 @@ pub trait Conversations: Send + Sync {
     /// Every conversation of `user`, the one with the newest message first (those without any by their making).
     async fn conversations_of(&self, user: &UserId) -> Result<Vec<ConversationOfUser>, StoreError>;
 
-    /// Adds users as members with `joined_seq` = the present `last_seq`; those who are in already stay as they are.
+    /// Adds users as members with `joined_seq` = the present `last_seq`; those who are in already stay as they are. One who is banned
+    /// is named, and nobody is added.
     async fn add_participants(
         &self,
         id: &ConversationId,
@@ -304,6 +311,9 @@ pub trait Conversations: Send + Sync {
         user: &UserId,
         at: Timestamp,
     ) -> Result<Conversation, ConversationError>;
+
+    /// Conversations that another process brought in whole, by an import; each is told once.
+    async fn take_arrivals(&self) -> Result<Vec<ConversationId>, StoreError>;
 
     /// The conversations of each of these users, who are named once each, in no order.
     async fn conversation_ids_of(&self, users: &[UserId]) -> Result<Vec<(UserId, ConversationId)>, StoreError>;
@@ -514,11 +524,25 @@ pub trait Vitals: Send + Sync {
 
 /// Everything. Only the composition root names it; each part of the server takes the ports that it needs.
 pub trait Store:
-    Accounts + Conversations + MessageLog + DeliveryLog + Vitals + operators::OperatorReads + operators::AuditLog
+    Accounts
+    + Conversations
+    + moderation::Moderation
+    + MessageLog
+    + DeliveryLog
+    + Vitals
+    + operators::OperatorReads
+    + operators::AuditLog
 {
 }
 
 impl<T> Store for T where
-    T: Accounts + Conversations + MessageLog + DeliveryLog + Vitals + operators::OperatorReads + operators::AuditLog
+    T: Accounts
+        + Conversations
+        + moderation::Moderation
+        + MessageLog
+        + DeliveryLog
+        + Vitals
+        + operators::OperatorReads
+        + operators::AuditLog
 {
 }

@@ -120,7 +120,11 @@ impl WireError {
 
 impl From<ShapeError> for WireError {
     fn from(error: ShapeError) -> Self {
-        WireError::new(ErrorCode::BadRequest, error.to_string())
+        let refused = WireError::new(ErrorCode::BadRequest, error.to_string());
+        match error.hint {
+            Some(hint) => refused.with_hint(hint),
+            None => refused,
+        }
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use chat_core::ports::moderation::Ban;
 use chat_core::{
-    Conversation, ConversationId, ConversationKind, Epoch, Message, NodeId, Role, Seq, Sid, Timestamp, User, UserId,
-    ids,
+    Conversation, ConversationId, ConversationKind, Epoch, Message, NodeId, ParticipantRole, Role, Seq, Sid, Timestamp,
+    User, UserId, ids,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -44,6 +45,13 @@ pub struct ParticipantView {
     pub display_name: String,
     /// Has a live socket now.
     pub online: bool,
+    /// `owner` or `member`.
+    #[serde(default = "member")]
+    pub role: ParticipantRole,
+}
+
+fn member() -> ParticipantRole {
+    ParticipantRole::Member
 }
 
 /// `Conversation` of the contract: as one participant sees it.
@@ -67,6 +75,12 @@ pub struct ConversationView {
     pub read_seq: Seq,
     /// Others' messages after `read_seq`.
     pub unread: u64,
+    /// Those of them that name this user (`@username`).
+    #[serde(default)]
+    pub mentions: u64,
+    /// This user wants no notifications of it, except where they are named.
+    #[serde(default)]
+    pub muted: bool,
     /// The newest message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_message: Option<Message>,
@@ -80,6 +94,7 @@ impl ConversationView {
             username: p.username.clone(),
             display_name: p.display_name.clone(),
             online: online(&p.user_id),
+            role: p.role,
         });
         Self {
             id: conversation.id.clone(),
@@ -91,6 +106,8 @@ impl ConversationView {
             received_seq: Seq::ZERO,
             read_seq: Seq::ZERO,
             unread: 0,
+            mentions: 0,
+            muted: false,
             last_message: None,
         }
     }
@@ -101,6 +118,8 @@ impl ConversationView {
             received_seq: seen.received_seq,
             read_seq: seen.read_seq,
             unread: seen.unread,
+            mentions: seen.mentions,
+            muted: seen.muted,
             last_message: seen.last_message.clone(),
             ..Self::new(&seen.conversation, online)
         }
@@ -201,6 +220,58 @@ pub struct Presence {
 pub struct ConversationRemoved {
     /// Which.
     pub conversation_id: ConversationId,
+    /// Why.
+    #[serde(default)]
+    pub reason: RemovedReason,
+    /// By whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<UserId>,
+    /// Why somebody was banned, in the words of whoever did it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+/// Why a conversation is not somebody's any more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RemovedReason {
+    /// They left, here or on another of their devices.
+    Left,
+    /// Somebody removed them; they can be added again.
+    #[default]
+    Removed,
+    /// Somebody banned them.
+    Banned,
+}
+
+/// Somebody who may not be in a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BanView {
+    /// Who.
+    pub user_id: UserId,
+    /// Unique name.
+    pub username: String,
+    /// What others see.
+    pub display_name: String,
+    /// By whom.
+    pub by: UserId,
+    /// Why, in their words.
+    pub reason: Option<String>,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+impl From<&Ban> for BanView {
+    fn from(ban: &Ban) -> Self {
+        Self {
+            user_id: ban.user.id.clone(),
+            username: ban.user.username.clone(),
+            display_name: ban.user.display_name.clone(),
+            by: ban.by.clone(),
+            reason: ban.reason.clone(),
+            at: ban.at,
+        }
+    }
 }
 
 /// `probe`: answer its acknowledgement with `{sid}`.

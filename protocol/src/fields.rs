@@ -17,6 +17,8 @@ pub struct ShapeError {
     pub expected: String,
     /// What came, shortened.
     pub got: String,
+    /// What to do about it, where that is not plain from the rest.
+    pub hint: Option<&'static str>,
 }
 
 impl ShapeError {
@@ -26,6 +28,16 @@ impl ShapeError {
             field: field.into(),
             expected: expected.into(),
             got: got.into(),
+            hint: None,
+        }
+    }
+
+    /// With what to do about it.
+    #[must_use]
+    pub fn with_hint(self, hint: &'static str) -> Self {
+        Self {
+            hint: Some(hint),
+            ..self
         }
     }
 }
@@ -77,6 +89,22 @@ impl Fields {
     /// Is the field there and not null?
     pub fn has(&self, field: &str) -> bool {
         self.map.get(field).is_some_and(|value| !value.is_null())
+    }
+
+    /// A field that must not be there, unless it is empty.
+    pub fn refuse(&mut self, field: &str, expected: &str, hint: &'static str) -> Result<(), ShapeError> {
+        let Some(value) = self.take(field) else { return Ok(()) };
+        let empty = match &value {
+            Value::Null | Value::Bool(false) => true,
+            Value::String(text) => text.is_empty(),
+            Value::Array(items) => items.is_empty(),
+            Value::Object(entries) => entries.is_empty(),
+            Value::Bool(true) | Value::Number(_) => false,
+        };
+        if empty {
+            return Ok(());
+        }
+        Err(ShapeError::new(field, expected, describe(&value)).with_hint(hint))
     }
 
     fn required(&mut self, field: &str, expected: &str) -> Result<Value, ShapeError> {

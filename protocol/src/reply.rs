@@ -4,7 +4,7 @@ use chat_core::{ConversationId, Message, NodeId, Seq, Sid, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::error::WireError;
-use crate::event::{ConversationView, UserView};
+use crate::event::{BanView, ConversationView, UserView};
 
 /// A failure; as event `error` it also names the event that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,11 +143,27 @@ pub struct Listed {
     pub conversations: Vec<ConversationView>,
 }
 
-/// `create_conversation`, `add_participants`, `remove_participant`
+/// `create_conversation`, `add_participants`, `remove_participant`, `mute_conversation`, `ban_participant`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changed {
     /// As it is now.
     pub conversation: ConversationView,
+}
+
+/// `list_bans`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bans {
+    /// The newest first.
+    pub bans: Vec<BanView>,
+}
+
+/// `watch_receipts`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watching {
+    /// Conversations that this socket asked for by their ids.
+    pub watching: usize,
+    /// It hears those of every conversation that its user made.
+    pub created: bool,
 }
 
 /// `edit_message`, `delete_message`

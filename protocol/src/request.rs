@@ -1,5 +1,7 @@
 //! What clients ask: one type per event, and the table that binds it to its name.
 
+mod standing;
+
 use chat_core::ids::ClientMessageId;
 use chat_core::limits::{CONVERSATIONS_PER_USER_MAX, PARTICIPANTS_MAX};
 use chat_core::{ConversationId, ConversationKind, Epoch, MessageId, Seq, UserId};
@@ -7,6 +9,8 @@ use serde_json::Value;
 
 use crate::error::{ErrorCode, WireError};
 use crate::fields::{Fields, ShapeError, describe};
+
+pub use self::standing::{BanParticipant, MuteConversation, UnbanParticipant, WatchReceipts};
 
 /// Every event that a client may send, with its payload read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +39,16 @@ pub enum Request {
     AddParticipants(AddParticipants),
     /// `remove_participant`
     RemoveParticipant(RemoveParticipant),
+    /// `mute_conversation`
+    MuteConversation(MuteConversation),
+    /// `ban_participant`
+    BanParticipant(BanParticipant),
+    /// `unban_participant`
+    UnbanParticipant(UnbanParticipant),
+    /// `list_bans`
+    ListBans(ConversationId),
+    /// `watch_receipts`
+    WatchReceipts(WatchReceipts),
     /// `whoami`
     Whoami,
     /// `refresh_token`
@@ -147,7 +161,7 @@ pub struct Decoded<T> {
 
 impl Request {
     /// The names of all events that a client may send.
-    pub const NAMES: [&'static str; 14] = [
+    pub const NAMES: [&'static str; 19] = [
         "join_conversation",
         "leave_conversation",
         "send_message",
@@ -160,6 +174,11 @@ impl Request {
         "create_conversation",
         "add_participants",
         "remove_participant",
+        "mute_conversation",
+        "ban_participant",
+        "unban_participant",
+        "list_bans",
+        "watch_receipts",
         "whoami",
         "refresh_token",
     ];
@@ -224,18 +243,32 @@ impl Request {
                 conversation_id: fields.id("conversation_id")?,
                 user_id: fields.id("user_id")?,
             }),
+            "mute_conversation" => Request::MuteConversation(MuteConversation::read(fields)?),
+            "ban_participant" => Request::BanParticipant(BanParticipant::read(fields)?),
+            "unban_participant" => Request::UnbanParticipant(UnbanParticipant::read(fields)?),
+            "list_bans" => Request::ListBans(fields.id("conversation_id")?),
+            "watch_receipts" => Request::WatchReceipts(WatchReceipts::read(fields)?),
             "whoami" => Request::Whoami,
             _ => Request::RefreshToken(fields.text("token")?),
         })
     }
 }
 
+/// What clients of other servers call the files that they send along. They must not vanish as unknown fields do.
+const ATTACHMENTS: [&str; 4] = ["attachments", "attachment", "files", "file"];
+
+/// What to do with a file.
+pub const LINK_INSTEAD: &str = "upload the file elsewhere and send a link to it as content";
+
 impl SendMessage {
     /// Reads the payload; also the body of `POST messages`.
     pub fn read(fields: &mut Fields) -> Result<Self, ShapeError> {
+        for field in ATTACHMENTS {
+            fields.refuse(field, "nothing: a message is text", LINK_INSTEAD)?;
+        }
         Ok(Self {
             conversation_id: fields.id("conversation_id")?,
-            content: fields.text("content")?,
+            content: fields.text("content").map_err(|error| error.with_hint(LINK_INSTEAD))?,
             client_message_id: fields.optional_id("client_message_id")?,
             reply_to: fields.optional_id("reply_to")?,
             sender_id: fields.optional_id("sender_id")?,
@@ -245,8 +278,14 @@ impl SendMessage {
 
 impl Receipt {
     fn read(fields: &mut Fields) -> Result<Self, ShapeError> {
+        let conversation_id = fields.id("conversation_id")?;
+        Self::of(conversation_id, fields)
+    }
+
+    /// Reads the rest; the body of `POST conversations/{id}/receipts`, whose path names the conversation.
+    pub fn of(conversation_id: ConversationId, fields: &mut Fields) -> Result<Self, ShapeError> {
         let receipt = Self {
-            conversation_id: fields.id("conversation_id")?,
+            conversation_id,
             received: fields.optional_seq("received")?,
             read: fields.optional_seq("read")?,
         };
@@ -377,6 +416,29 @@ mod tests {
             panic!()
         };
         assert_eq!(send.reply_to, None);
+    }
+
+    #[test]
+    fn a_file_is_refused_with_what_to_do_instead() {
+        for (field, value) in [
+            ("attachments", json!([{"name": "a.png"}])),
+            ("attachment", json!("aGk=")),
+            ("files", json!({"0": 1})),
+            ("file", json!({"_placeholder": true, "num": 0})),
+            ("content", json!({"type": "Buffer", "data": [1]})),
+        ] {
+            let mut data = json!({"conversation_id": "c", "content": "look"});
+            data[field] = value;
+            let error = Request::decode("send_message", data).unwrap_err();
+            assert_eq!(error.code, ErrorCode::BadRequest);
+            assert!(error.message.starts_with(&format!("{field}: expected ")), "{error}");
+            assert_eq!(error.hint.as_deref(), Some(LINK_INSTEAD));
+        }
+        // Clients that always write the field mean nothing by an empty one.
+        for empty in [json!([]), json!(null), json!({}), json!(""), json!(false)] {
+            let data = json!({"conversation_id": "c", "content": "look", "attachments": empty});
+            assert!(Request::decode("send_message", data).is_ok(), "{empty}");
+        }
     }
 
     #[test]

@@ -22,7 +22,9 @@ let openId = null;
 export const get = (id) => conversations.get(id);
 export const opened = () => conversations.get(openId);
 export const lastSeenOf = (userId) => lastSeen.get(userId) ?? null;
-export const unreadInAll = () => [...conversations.values()].reduce((sum, { unread }) => sum + unread, 0);
+/** What waits to be read; of muted conversations only what names oneself. */
+export const unreadInAll = () =>
+  [...conversations.values()].reduce((sum, { unread, mentions, muted }) => sum + (muted ? mentions : unread), 0);
 
 /** Newest first. */
 export function inOrder() {

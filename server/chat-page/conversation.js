@@ -1,5 +1,6 @@
 // One conversation: what the server says of it, and what this page knows of who has got how far.
 
+import { namesMe } from "./mention.js";
 import { me } from "./session.js";
 import { Timeline } from "./timeline.js";
 
@@ -27,14 +28,17 @@ export class Conversation {
     this.kind = wire.kind;
     this.title = wire.title;
     this.participants = wire.participants;
+    this.muted = wire.muted ?? false;
     this.lastSeq = Math.max(this.lastSeq ?? 0, wire.last_seq);
     this.receivedSeq = Math.max(this.receivedSeq ?? 0, wire.received_seq ?? 0);
     const readSeq = Math.max(this.readSeq, wire.read_seq ?? 0);
     // Whoever is removed sees it as a stranger does, without cursors.
     if (wire.unread !== undefined && wire.last_seq >= this.lastSeq && (wire.read_seq ?? 0) >= this.readSeq) {
       this.unread = wire.unread;
+      this.mentions = wire.mentions ?? 0;
     }
     this.unread ??= 0;
+    this.mentions ??= 0;
     this.readSeq = readSeq;
     const last = wire.last_message;
     if (last && last.seq >= (this.lastMessage?.seq ?? 0)) this.lastMessage = last;
@@ -70,6 +74,7 @@ export class Conversation {
     this.lastMessage = message;
     if (message.sender_id === me().id || message.seq <= this.readSeq) return false;
     this.unread = Math.min(this.unread + 1, UNREAD_MAX);
+    if (namesMe(message)) this.mentions = Math.min(this.mentions + 1, UNREAD_MAX);
     return true;
   }
 
@@ -79,11 +84,14 @@ export class Conversation {
     this.readSeq = seq;
     if (seq >= this.lastSeq) {
       this.unread = 0;
+      this.mentions = 0;
       return true;
     }
     const { first, last, messages } = this.timeline;
     if (!first || first.seq > seq + 1 || last.seq < this.lastSeq) return false;
-    this.unread = messages.filter((message) => message.seq > seq && message.sender_id !== me().id).length;
+    const unread = messages.filter((message) => message.seq > seq && message.sender_id !== me().id);
+    this.unread = unread.length;
+    this.mentions = unread.filter(namesMe).length;
     return true;
   }
 

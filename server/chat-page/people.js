@@ -100,7 +100,17 @@ export function show(conversation) {
         },
         { "aria-label": `Remove ${participant.display_name}` },
       );
-    const foot = el("div", { class: "dialog-foot" });
+    const mute = doing(
+      conversation.muted ? "Unmute" : "Mute",
+      complaint,
+      async () => {
+        chat.adopted(await api("POST", path(conversation, "mute"), { muted: !conversation.muted }));
+        mute.textContent = conversation.muted ? "Unmute" : "Mute";
+        mute.disabled = false;
+      },
+      { title: "A muted conversation counts only where you are named" },
+    );
+    const foot = el("div", { class: "dialog-foot" }, mute);
     draw();
     body.append(el("p", { class: "quiet" }, count(conversation.participants.length, "person", "people")), list, complaint, foot);
     if (conversation.kind !== "group") return foot.append(button("Start a group with them", () => (close(), start())));

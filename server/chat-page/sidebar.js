@@ -55,13 +55,13 @@ function lastWords(conversation) {
 }
 
 function drawRow({ link, parts }, conversation, currentId) {
-  const { peer, unread, lastMessage } = conversation;
+  const { peer, unread, mentions, muted, lastMessage } = conversation;
   const online = peer ? peer.online : conversation.others.some((other) => other.online);
   say(parts.letters, initials(conversation.name));
   parts.dot.classList.toggle("on", online);
   parts.dot.hidden = !peer;
   say(parts.name, conversation.name);
-  say(parts.presence, peer ? (online ? ", online" : ", offline") : ", group");
+  say(parts.presence, (peer ? (online ? ", online" : ", offline") : ", group") + (muted ? ", muted" : ""));
   if (lastMessage) {
     say(parts.when, briefly(lastMessage.created_at));
     parts.when.dateTime = lastMessage.created_at;
@@ -69,10 +69,14 @@ function drawRow({ link, parts }, conversation, currentId) {
   }
   say(parts.last, lastWords(conversation));
   parts.unread.hidden = unread === 0;
-  if (unread && parts.unread.dataset.n !== String(unread)) {
-    parts.unread.dataset.n = unread;
-    parts.unread.replaceChildren(capped(unread), el("span", { class: "unseen" }, " unread"));
+  const waiting = `${mentions} ${unread}`;
+  if (unread && parts.unread.dataset.n !== waiting) {
+    parts.unread.dataset.n = waiting;
+    const naming = mentions ? el("span", { class: "unseen" }, `, ${capped(mentions)} naming you`) : "";
+    parts.unread.replaceChildren(mentions ? "@ " : "", capped(unread), el("span", { class: "unseen" }, " unread"), naming);
   }
+  link.classList.toggle("is-muted", muted);
+  link.classList.toggle("is-named", mentions > 0);
   link.classList.toggle("has-unread", unread > 0);
   if (conversation.id === currentId) link.setAttribute("aria-current", "page");
   else link.removeAttribute("aria-current");

@@ -88,6 +88,7 @@ fn chat(store: &Arc<SqliteStore>, metrics: &Metrics) -> anyhow::Result<Arc<Chat>
     let hub = Hub::new(NodeId::parse("cost")?, Arc::clone(&clock), io, metrics.hub.clone());
     let ports = Ports {
         accounts: store.clone(),
+        moderation: store.clone(),
         conversations: store.clone(),
         log: store.clone(),
         deliveries: store.clone(),

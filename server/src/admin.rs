@@ -30,11 +30,11 @@ pub mod words;
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::{FromRef, Request};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{any, get, post};
-use axum::{Json, Router};
 use chat_core::ports::operators::{AuditLog, OperatorReads};
 use chat_core::ports::{Accounts, Clock, DeliveryLog};
 use http::Uri;
@@ -44,17 +44,16 @@ use self::history::History;
 use self::inspect::Inspect;
 use self::live::LiveStreams;
 use self::pages::trouble;
+pub use self::pages::webhook::WebhookLook;
 pub(crate) use self::peer::ByHttps;
 use self::refusal::Refusal;
 use self::session::Sessions;
 use crate::chat::Chat;
-use crate::delivery::RollCall;
 use crate::gateway::rejected::RejectedRing;
 use crate::hub::Hub;
 use crate::identity::{Authority, RateLimits};
 use crate::settings::TrustedProxies;
 use crate::telemetry::GatewayMetrics;
-use crate::webhook::Webhook;
 
 /// What the admin is made from; each handler takes the part that it needs.
 #[derive(Clone, FromRef)]
@@ -81,6 +80,8 @@ pub struct AdminDeps {
     pub deliveries: Arc<dyn DeliveryLog>,
     /// The roll call's answers.
     pub chat: Arc<Chat>,
+    /// How the webhook goes, if there is one.
+    pub webhook: Option<WebhookLook>,
     /// The Overview's last minutes; the app runs [`History::keep`].
     pub history: Arc<History>,
     /// Who is signed in.
@@ -118,15 +119,6 @@ pub fn instruments(deps: &AdminDeps, hub: Arc<Hub>) -> Router {
     let (api, pages) = instruments::routers(deps, hub);
     api.layer(from_fn_with_state(deps.clone(), viewer::guard_api))
         .merge(pages.layer(from_fn_with_state(deps.clone(), viewer::guard_pages)))
-        .layer(map_response(headers::guarded))
-}
-
-/// How the webhook goes, as JSON: `null` where there is none.
-pub fn webhook(deps: &AdminDeps, webhook: Option<Arc<Webhook>>, roll_call: Arc<RollCall>) -> Router {
-    let state = move || async move { Json(webhook.map(|webhook| webhook.state(&roll_call.notices))) };
-    Router::new()
-        .route("/admin/api/webhook", get(state))
-        .layer(from_fn_with_state(deps.clone(), viewer::guard_api))
         .layer(map_response(headers::guarded))
 }
 
@@ -171,6 +163,9 @@ fn pages() -> Router<AdminDeps> {
         .route("/admin/rejected", get(pages::rejected::page))
         .route("/admin/nodes", get(pages::nodes::page))
         .route("/admin/audit", get(pages::audit::page))
+        .route("/admin/tokens", get(pages::tokens::page).post(actions::tokens::page))
+        .route("/admin/tokens/{id}/revoke", post(actions::tokens::revoke_page))
+        .route("/admin/webhook", get(pages::webhook::page))
         .route("/admin/search", get(pages::search::page))
         .route("/admin/{*page}", any(no_page))
 }
@@ -197,6 +192,9 @@ fn api() -> Router<AdminDeps> {
         .route("/admin/api/rejected", get(pages::rejected::api))
         .route("/admin/api/nodes", get(pages::nodes::api))
         .route("/admin/api/audit", get(pages::audit::api))
+        .route("/admin/api/tokens", get(pages::tokens::api).post(actions::tokens::api))
+        .route("/admin/api/tokens/{id}/revoke", post(actions::tokens::revoke_api))
+        .route("/admin/api/webhook", get(pages::webhook::api))
         .route("/admin/api/live", get(live::stream))
         .route("/admin/api/{*path}", any(no_page))
 }

@@ -25,6 +25,7 @@ mod cors;
 mod frame;
 mod health;
 mod messages;
+mod moderation;
 mod openapi;
 mod problem;
 mod read;
@@ -79,7 +80,7 @@ pub fn routes(api: Api) -> Router {
         .route("/auth/register", post(accounts::register))
         .route("/auth/login", post(accounts::login))
         .route("/auth/me", get(accounts::me))
-        .route("/users", get(accounts::users))
+        .route("/users", get(accounts::users).post(accounts::provision))
         .route("/conversations", get(conversations::list).post(conversations::create))
         .route("/conversations/{conversation_id}", get(conversations::one))
         .route(
@@ -93,6 +94,19 @@ pub fn routes(api: Api) -> Router {
         .route(
             "/conversations/{conversation_id}/messages",
             get(conversations::messages),
+        )
+        .route("/conversations/{conversation_id}/mute", post(moderation::mute))
+        .route(
+            "/conversations/{conversation_id}/bans",
+            get(moderation::bans).post(moderation::ban),
+        )
+        .route(
+            "/conversations/{conversation_id}/bans/{user_id}",
+            delete(moderation::unban),
+        )
+        .route(
+            "/conversations/{conversation_id}/receipts",
+            get(moderation::receipts).post(moderation::read),
         )
         .route("/messages", post(messages::send))
         .route("/messages/{message_id}", patch(messages::edit).delete(messages::delete))

@@ -319,6 +319,7 @@ fn ports(settings: &Settings, store: &Arc<SqliteStore>, clock: &Arc<dyn Clock>, 
     Ports {
         accounts: store.clone(),
         conversations: store.clone(),
+        moderation: store.clone(),
         log: settings.faults.slowed(store.clone()),
         deliveries: store.clone(),
         vitals: store.clone(),

@@ -13,7 +13,10 @@ pub mod expiry;
 pub mod explain;
 pub mod heads;
 pub mod inspection;
+pub mod moderation;
 pub mod presence;
+pub mod provisioning;
+pub mod reading;
 pub mod receipts;
 pub mod refusal;
 pub mod rooms;
@@ -22,10 +25,12 @@ pub mod send;
 pub mod session;
 pub mod standing;
 pub mod typing;
+pub mod watchers;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use chat_core::ports::moderation::Moderation;
 use chat_core::ports::{Accounts, Clock, Conversations, DeliveryLog, IdSource, MessageLog, Vitals};
 use chat_core::{ConversationId, Role, UserId};
 use rollcall_protocol::event::ConversationView;
@@ -37,6 +42,7 @@ use self::directory::{Directory, Entry};
 use self::receipts::MovedCursors;
 use self::refusal::from_store;
 use self::typing::TypingMarks;
+use self::watchers::Watchers;
 use crate::delivery::RollCall;
 use crate::delivery::evidence::Collector;
 use crate::delivery::notices::{Notice, NoticeKind};
@@ -92,6 +98,8 @@ pub struct Ports {
     pub accounts: Arc<dyn Accounts>,
     /// Conversations.
     pub conversations: Arc<dyn Conversations>,
+    /// Mutes and bans.
+    pub moderation: Arc<dyn Moderation>,
     /// Messages.
     pub log: Arc<dyn MessageLog>,
     /// What is written down about deliveries.
@@ -115,6 +123,7 @@ pub struct Chat {
     collector: Collector,
     moved_cursors: MovedCursors,
     typing: TypingMarks,
+    watchers: Watchers,
     message_bytes_max: usize,
     closing: AtomicBool,
     /// Messages between their acceptance and their announcement: what a stop waits for.
@@ -167,6 +176,7 @@ impl Chat {
             roll_call: parts.roll_call,
             moved_cursors: MovedCursors::default(),
             typing: TypingMarks::default(),
+            watchers: Watchers::default(),
             message_bytes_max: parts.message_bytes_max,
             closing: AtomicBool::new(false),
             in_flight: TaskTracker::new(),
@@ -213,7 +223,7 @@ impl Chat {
         if entry.conversation().may_take_part(actor.id(), actor.role) {
             Ok(entry)
         } else {
-            Err(refusal::not_participant(id))
+            Err(self.outsider(actor.id(), id).await)
         }
     }
 

@@ -103,6 +103,7 @@ async fn converse(
         kind,
         title: (kind == ConversationKind::Group).then(|| GROUP_TITLE.to_owned()),
         owner: people.first().cloned(),
+        created_by: people.first().cloned(),
         participant_ids: people.to_vec(),
         at: parts.clock.now(),
     };

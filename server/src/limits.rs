@@ -244,3 +244,15 @@ pub const ADMIN_UI_SESSIONS_MAX: usize = 1_000;
 pub const ADMIN_UI_SESSION_LIFETIME: Duration = Duration::from_hours(24);
 /// How often it is looked whether an Admin UI's account still is one that may look.
 pub const ADMIN_UI_STANDING_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Attempts of the webhook that failed and are shown: two requests that were given up, or an hour of one that is not taken.
+pub const WEBHOOK_FAILURES_KEPT: usize = 20;
+
+/// Sockets of services that watch receipts: each is looked at when receipts are told.
+pub const WATCHING_SOCKETS_MAX: usize = 100;
+
+/// Conversations that one socket watches by their ids: about a megabyte. Those that its service made need none.
+pub const WATCHED_CONVERSATIONS_MAX: usize = 10_000;
+
+/// Cursors in one `receipts` for a service: about 50 KiB, a tenth of a socket's buffer.
+pub const RECEIPTS_PER_EVENT: usize = 500;

@@ -22,6 +22,8 @@ use chat_core::UserId;
 const TOO_MANY_PARTICIPANTS: &str = "a group has at most 5000 participants";
 /// What [`chat_core::ports::ConversationError::TooMany`] says.
 const TOO_MANY_CONVERSATIONS: &str = "a user is in at most 1000 conversations";
+/// What [`chat_core::ports::ConversationError::TooMany`] says.
+const TOO_MANY_BANS: &str = "a conversation has at most 1000 bans; lift some";
 
 /// What makes a direct conversation unique: both users, in one order. No id contains the bar.
 fn direct_key(pair: &[UserId]) -> String {
@@ -33,11 +35,12 @@ fn direct_key(pair: &[UserId]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chat_core::limits::{CONVERSATIONS_PER_USER_MAX, PARTICIPANTS_MAX};
+    use chat_core::limits::{BANS_MAX, CONVERSATIONS_PER_USER_MAX, PARTICIPANTS_MAX};
 
     #[test]
     fn the_sentences_name_the_limits() {
         assert!(TOO_MANY_PARTICIPANTS.contains(&PARTICIPANTS_MAX.to_string()));
+        assert!(TOO_MANY_BANS.contains(&BANS_MAX.to_string()));
         assert!(TOO_MANY_CONVERSATIONS.contains(&CONVERSATIONS_PER_USER_MAX.to_string()));
     }
 }

@@ -6,6 +6,7 @@
 
 mod signature;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use chat_core::Timestamp;
@@ -18,7 +19,9 @@ use url::Url;
 pub use signature::sign;
 
 use crate::delivery::notices::{Noted, Notice, NoticeKind, Notices};
-use crate::limits::{WEBHOOK_ATTEMPTS_MAX, WEBHOOK_PAUSE_FIRST, WEBHOOK_PAUSE_MAX, WEBHOOK_TIMEOUT};
+use crate::limits::{
+    WEBHOOK_ATTEMPTS_MAX, WEBHOOK_FAILURES_KEPT, WEBHOOK_PAUSE_FIRST, WEBHOOK_PAUSE_MAX, WEBHOOK_TIMEOUT,
+};
 use crate::settings::Secret;
 use crate::telemetry::WebhookMetrics;
 use crate::telemetry::labels::WebhookResult;
@@ -48,6 +51,8 @@ struct Told<'a> {
 pub struct WebhookState {
     /// Where requests go, without credentials and query.
     pub url: String,
+    /// What is told.
+    pub kinds: Vec<&'static str>,
     /// Requests that were taken.
     pub delivered: u64,
     /// Attempts that failed and were made again.
@@ -64,6 +69,25 @@ pub struct WebhookState {
     pub last_error_at: Option<Timestamp>,
     /// Why.
     pub last_error: Option<String>,
+    /// The attempts that failed last, the newest first.
+    pub failures: VecDeque<WebhookFailure>,
+}
+
+/// An attempt that failed.
+#[derive(Debug, Clone, Serialize)]
+pub struct WebhookFailure {
+    /// When.
+    pub at: Timestamp,
+    /// The request's id: the same for every attempt.
+    pub id: String,
+    /// What it tells.
+    pub kind: &'static str,
+    /// From 1.
+    pub attempt: u32,
+    /// There is no further one.
+    pub given_up: bool,
+    /// Why.
+    pub why: String,
 }
 
 /// Tells another server.
@@ -103,6 +127,7 @@ impl Webhook {
         shown.set_query(None);
         let state = WebhookState {
             url: shown.to_string(),
+            kinds: settings.kinds.iter().map(|kind| kind.as_str()).collect(),
             ..WebhookState::default()
         };
         Ok(Self {
@@ -164,7 +189,14 @@ impl Webhook {
                 return;
             };
             let last = attempt == WEBHOOK_ATTEMPTS_MAX;
-            self.failed(&why, last);
+            self.failed(WebhookFailure {
+                at: self.clock.now(),
+                id: id.to_string(),
+                kind: notice.kind().as_str(),
+                attempt,
+                given_up: last,
+                why,
+            });
             if !last {
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(WEBHOOK_PAUSE_MAX);
@@ -173,21 +205,23 @@ impl Webhook {
         tracing::warn!(id = %id, kind = notice.kind().as_str(), "a webhook's request was given up");
     }
 
-    fn failed(&self, why: &str, given_up: bool) {
-        let result = if given_up {
+    fn failed(&self, failure: WebhookFailure) {
+        let result = if failure.given_up {
             WebhookResult::Failed
         } else {
             WebhookResult::Retried
         };
         self.metrics.requests.increment(result);
         let mut state = self.state.lock();
-        if given_up {
+        if failure.given_up {
             state.failed += 1;
         } else {
             state.retried += 1;
         }
-        state.last_error_at = Some(self.clock.now());
-        state.last_error = Some(why.to_owned());
+        state.last_error_at = Some(failure.at);
+        state.last_error = Some(failure.why.clone());
+        state.failures.truncate(WEBHOOK_FAILURES_KEPT - 1);
+        state.failures.push_front(failure);
     }
 
     async fn attempt(&self, id: &str, kind: NoticeKind, body: &str) -> Result<(), String> {

@@ -89,6 +89,7 @@ async fn make_conversations(store: &SqliteStore) {
             kind: ConversationKind::Group,
             title: None,
             owner: Some(alice.clone()),
+            created_by: Some(alice.clone()),
             participant_ids: vec![alice.clone()],
             at: SystemClock.now(),
         };

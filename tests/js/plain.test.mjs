@@ -186,6 +186,31 @@ it("a hundred refused events in ten seconds close it with 4429", async (t) => {
   assert.equal((await plain.disconnected()).code, 4429);
 });
 
+it("too many connections of an address are refused with 429, before the upgrade", async (t) => {
+  const busy = await Server.start({ env: { ROLLCALL_RATE_CONNECTS: "3/h" } });
+  t.after(() => busy.close());
+  const alice = await busy.user("alice");
+  for (let n = 0; n < 3; n++) await PlainPeer.connect(t, busy, alice);
+  const { status, headers, body } = await PlainPeer.refused(t, where(busy, alice.token));
+  assert.deepEqual([status, body.code], [429, "rate_limited"]);
+  assert.ok(Number(headers["retry-after"]) > 60, JSON.stringify(headers));
+  assert.ok(body.retry_after_ms > 60_000 && body.hint, JSON.stringify(body));
+});
+
+it("messages too fast are refused with when to come back, and one refused is not sent", async (t) => {
+  const strict = await Server.start({ env: { ROLLCALL_RATE_MESSAGES: "2/h" } });
+  t.after(() => strict.close());
+  const alice = await strict.user("alice");
+  const group = await strict.group(alice);
+  const plain = await PlainPeer.connect(t, strict, alice);
+  for (const content of ["one", "two"]) await plain.send(group, content);
+  const error = await plain.refusedCall("rate_limited", "send_message", { conversation_id: group.id, content: "three" });
+  assert.ok(error.retry_after_ms > 60_000 && error.hint, JSON.stringify(error));
+  const rest = await strict.rest("POST", "/api/v1/messages", { token: alice.token, body: { conversation_id: group.id, content: "four" } });
+  assert.deepEqual([rest.status, Number(rest.headers.get("retry-after")) > 60], [429, true]);
+  assert.deepEqual((await strict.history(alice, group)).map(({ content }) => content), ["one", "two"]);
+});
+
 it("one that stops reading is fed when it reads again, and has lost nothing", async (t) => {
   const { group, io, plain } = await trio(t);
   plain.socket.pause();

@@ -177,7 +177,7 @@ itWithEveryClient("who is removed is told, leaves the room and gets nothing more
   await b.refusedCall("forbidden", "remove_participant", { conversation_id: group.id, user_id: carol.id });
   const { conversation } = await o.must("remove_participant", { conversation_id: group.id, user_id: carol.id });
   assert.equal(conversation.participants.length, 2);
-  assert.deepEqual(await c.hears("conversation_removed"), { conversation_id: group.id });
+  assert.deepEqual(await c.hears("conversation_removed"), { conversation_id: group.id, reason: "removed", by: owner.id });
   await b.hears("conversation_updated", (data) => data.participants.length === 2);
   const { delivery } = await o.send(group, "without carol");
   assert.deepEqual([delivery.participants, delivery.handed_off], [2, 2]);
@@ -189,7 +189,7 @@ itWithEveryClient("who is removed is told, leaves the room and gets nothing more
   await c.refusedCall("not_participant", "sync", { conversation_id: group.id, after_seq: 0 });
   // Anyone removes themself.
   await b.must("remove_participant", { conversation_id: group.id, user_id: bob.id });
-  await b.hears("conversation_removed");
+  assert.deepEqual(await b.hears("conversation_removed"), { conversation_id: group.id, reason: "left" });
   await o.refusedCall("not_found", "remove_participant", { conversation_id: group.id, user_id: "nobody" });
 });
 

@@ -132,6 +132,29 @@ it("conversations are exported as lines and imported into another database", asy
   assert.equal((await rollcall(server.dataDir, ["export", "--conversation", "nothing"])).code, 1);
 });
 
+it("what is imported beside a running server is in use at once, with mutes, bans and mentions", async (t) => {
+  const [alice, bob, eve] = await server.users("alice", "bob", "eve");
+  const group = await server.group(alice, bob);
+  await server.post(alice, group, `for @${bob.username}`);
+  await server.ask("POST", `/api/v1/conversations/${group.id}/mute`, { token: bob.token, body: { muted: true } });
+  await server.ask("POST", `/api/v1/conversations/${group.id}/bans`, { token: alice.token, body: { user_id: eve.id, reason: "spam" } });
+  const lines = await does(server.dataDir, ["export", "--conversation", group.id]);
+  const own = await Server.start();
+  t.after(() => own.close());
+  // The people are there before their conversation.
+  await does(own.dataDir, ["import"], lines.split("\n").filter((line) => /"type":"(export|user)"/.test(line)).join("\n"));
+  const peer = await Peer.connect(t, own, { token: own.tokenFor(bob) });
+  assert.deepEqual(peer.session.conversations, []);
+  await does(own.dataDir, ["import"], lines);
+  const told = await peer.hears("conversation_updated");
+  assert.deepEqual([told.id, told.last_seq, told.unread, told.mentions, told.muted], [group.id, 1, 1, 1, true]);
+  const token = own.tokenFor(alice);
+  await own.post({ token }, group, "live");
+  assert.deepEqual(seqs(await peer.receives(group, 1)), [2], "without connecting again");
+  const { bans } = await own.ask("GET", `/api/v1/conversations/${group.id}/bans`, { token });
+  assert.deepEqual(bans.map(({ user_id, by, reason }) => [user_id, by, reason]), [[eve.id, alice.id, "spam"]]);
+});
+
 it("messages are emptied for their age, and nothing else about them changes", async (t) => {
   const own = await Server.start();
   t.after(() => own.close());

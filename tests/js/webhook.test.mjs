@@ -57,6 +57,19 @@ it("every kind is told, signed, under an id of its own", async (t) => {
   assert.equal(new Set(hears.taken().map((one) => one.id)).size, hears.taken().length);
 });
 
+it("a message says whom to notify: who is away, and did not mute or is named", async (t) => {
+  const hears = await told(t);
+  const server = await started(t, hears, { ROLLCALL_WEBHOOK_EVENTS: "message" });
+  const [alice, here, away, muted] = await server.users("alice", "here", "away", "muted");
+  const group = await server.group(alice, here, away, muted);
+  await Peer.connect(t, server, here);
+  await server.ask("POST", `/api/v1/conversations/${group.id}/mute`, { token: muted.token, body: { muted: true } });
+  for (const content of ["hello", `hello @${muted.username}, @${here.username}`]) await server.post(alice, group, content);
+  await until("both messages are told", () => hears.taken().length === 2);
+  const notified = hears.taken().map(({ data }) => data.notify.map(({ user_id, mentioned }) => `${user_id} ${mentioned}`).sort());
+  assert.deepEqual(notified, [[`${away.id} false`], [`${away.id} false`, `${muted.id} true`].sort()]);
+});
+
 it("what is not taken comes again under the same id, and the rest behind it in order; the admin sees it", async (t) => {
   const hears = await told(t);
   const server = await started(t, hears, { ROLLCALL_WEBHOOK_EVENTS: "message" });

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use rollcall_client::protocol::chat_core::{ConversationId, Sid, UserId};
+use rollcall_client::protocol::chat_core::{self, ConversationId, Message, Sid, UserId};
 use rollcall_client::protocol::event::Session;
 use rollcall_client::protocol::{ConversationView, UserView};
 use rollcall_client::{DownReason, State};
@@ -211,6 +211,14 @@ impl Model {
 
     pub(crate) fn is_me(&self, user: &UserId) -> bool {
         self.me.as_ref().is_some_and(|me| me.id == *user)
+    }
+
+    /// Does somebody else's message name this user?
+    pub(crate) fn is_named_in(&self, message: &Message) -> bool {
+        let Some(me) = self.me.as_ref().filter(|me| me.id != message.sender_id) else {
+            return false;
+        };
+        chat_core::mention::named_in(&message.content).contains(&me.username)
     }
 
     /// A group's title; otherwise whom one talks with.

@@ -239,6 +239,16 @@ fn being_removed_closes_the_conversation() {
     );
     assert_eq!((model.open.clone(), model.mode), (None, Mode::List));
     assert!(model.notice.unwrap().text.contains("Ops night shift"));
+    let mut model = opened(80, 24, 1);
+    let banned = json!({"conversation_id": group(), "reason": "banned", "by": "bob", "note": "spam"});
+    update(&mut model, server("conversation_removed", banned));
+    assert!(
+        model
+            .notice
+            .unwrap()
+            .text
+            .ends_with("banned from this conversation: spam")
+    );
 }
 
 #[test]

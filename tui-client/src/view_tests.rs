@@ -97,6 +97,34 @@ fn nothing_open_and_unread() {
 }
 
 #[test]
+fn being_named_shows_also_where_it_is_muted() {
+    let mut model = fresh(80, 24);
+    update(&mut model, connected());
+    update(&mut model, session(3, 0));
+    let mut view = serde_json::to_value(model.conversation(&group()).unwrap()).unwrap();
+    view["muted"] = true.into();
+    update(&mut model, server("conversation_updated", view));
+    update(&mut model, server("new_message", message(4, "bob", "all of you")));
+    assert!(drawn(&model).to_string().contains("muted 1"));
+    update(&mut model, server("new_message", message(5, "bob", "and @Alice!")));
+    update(&mut model, server("new_message", message(6, "alice", "me, @alice")));
+    assert_eq!(model.conversation(&group()).unwrap().mentions, 1);
+    assert!(drawn(&model).to_string().contains("muted @1 2"));
+    update(
+        &mut model,
+        server(
+            "receipts",
+            json!({"conversation_id": group(), "users": [{"user_id": "alice", "received": 6, "read": 6}]}),
+        ),
+    );
+    assert_eq!(
+        model.conversation(&group()).unwrap().mentions,
+        0,
+        "read on another device"
+    );
+}
+
+#[test]
 fn reconnecting_with_a_message_waiting() {
     let mut model = chatting(80, 24);
     let lost = State::Reconnecting {

@@ -31,6 +31,7 @@ pub(crate) async fn people(
             kind: ConversationKind::Group,
             title: None,
             owner: None,
+            created_by: None,
             participant_ids: users.clone(),
             at: SystemClock.now(),
         };

@@ -5,6 +5,7 @@
 
 pub(crate) mod rooms;
 pub(crate) mod sockets;
+pub(crate) mod tokens;
 pub(crate) mod users;
 
 use axum::Json;
@@ -31,6 +32,10 @@ pub(crate) struct Body {
     back: Option<String>,
     /// How long a probe waits.
     pub(crate) timeout_ms: Option<u64>,
+    /// Whose token is made, what it is for, and for how long.
+    username: Option<String>,
+    name: Option<String>,
+    days: Option<u32>,
 }
 
 impl Body {
@@ -46,6 +51,10 @@ impl Body {
                     "room" => body.room = Some(value.into_owned()),
                     "namespace" => body.namespace = Some(value.into_owned()),
                     "csrf_token" => body.csrf_token = Some(value.into_owned()),
+                    "username" => body.username = Some(value.into_owned()),
+                    "name" => body.name = Some(value.into_owned()),
+                    // What is no number is said to be missing.
+                    "days" => body.days = value.trim().parse().ok(),
                     "back" => body.back = Some(value.into_owned()),
                     "timeout_ms" if !value.is_empty() => {
                         body.timeout_ms = Some(value.parse().map_err(|_| bad_timeout())?);

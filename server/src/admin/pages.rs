@@ -16,10 +16,12 @@ pub(crate) mod rooms;
 pub(crate) mod search;
 pub(crate) mod socket;
 pub(crate) mod sockets;
+pub(crate) mod tokens;
 pub(crate) mod traffic;
 pub(crate) mod trouble;
 pub(crate) mod user;
 pub(crate) mod users;
+pub(crate) mod webhook;
 
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
@@ -140,6 +142,10 @@ mod tests {
             ("rejected", render(&|| rejected::sample(Role::Admin).render())),
             ("nodes", render(&|| nodes::sample(Role::Admin).render())),
             ("audit", render(&|| audit::sample(Role::Admin).render())),
+            ("tokens", render(&|| tokens::sample(Role::Admin).render())),
+            ("tokens_observer", render(&|| tokens::sample(Role::Observer).render())),
+            ("webhook", render(&|| webhook::sample(Role::Admin).render())),
+            ("webhook_none", render(&|| webhook::sample_none(Role::Admin).render())),
             ("trouble", render(&|| trouble::sample(Role::Admin).render())),
         ]
     }
@@ -182,6 +188,8 @@ mod tests {
             "message",
             "explain",
             "traffic",
+            "tokens",
+            "webhook",
         ] {
             let page = samples().into_iter().find(|(sample, _)| *sample == name).unwrap().1;
             assert!(

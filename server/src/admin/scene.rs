@@ -31,11 +31,13 @@ pub(crate) enum Tab {
     Probe,
     Rejected,
     Nodes,
+    Tokens,
+    Webhook,
     Audit,
 }
 
 impl Tab {
-    const ALL: [Tab; 13] = [
+    const ALL: [Tab; 15] = [
         Tab::Overview,
         Tab::Namespaces,
         Tab::Rooms,
@@ -48,6 +50,8 @@ impl Tab {
         Tab::Probe,
         Tab::Rejected,
         Tab::Nodes,
+        Tab::Tokens,
+        Tab::Webhook,
         Tab::Audit,
     ];
 
@@ -65,6 +69,8 @@ impl Tab {
             Tab::Probe => "Probe",
             Tab::Rejected => "Rejected",
             Tab::Nodes => "Nodes",
+            Tab::Tokens => "Tokens",
+            Tab::Webhook => "Webhook",
             Tab::Audit => "Audit",
         }
     }
@@ -83,6 +89,8 @@ impl Tab {
             Tab::Probe => "/admin/probe",
             Tab::Rejected => "/admin/rejected",
             Tab::Nodes => "/admin/nodes",
+            Tab::Tokens => "/admin/tokens",
+            Tab::Webhook => "/admin/webhook",
             Tab::Audit => "/admin/audit",
         }
     }
@@ -181,6 +189,7 @@ fn done(what: &str) -> Option<&'static str> {
         "repaired" => Some("Everybody who was online and missing is in the room again."),
         "disabled" => Some("The account is disabled, and its sockets are closed."),
         "enabled" => Some("The account is enabled again."),
+        "revoked" => Some("The token is taken back; its connections are closed within seconds."),
         "user-disconnected" => Some("Every socket of this user was disconnected."),
         _ => None,
     }

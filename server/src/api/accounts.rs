@@ -17,6 +17,8 @@ use super::ApiMetrics;
 use super::caller::{Caller, ClientAddress};
 use super::problem::Problem;
 use super::read::{JsonFields, QueryFields};
+use crate::chat::Chat;
+use crate::chat::provisioning::Person;
 use crate::identity::{Authority, RateLimits, SignedIn, store_refusal};
 use crate::telemetry::labels::Limit;
 
@@ -108,4 +110,22 @@ pub(super) async fn users(
         users: page.items.iter().map(UserView::from).collect(),
         more: page.more,
     }))
+}
+
+/// `POST users`: `201`, or `200` for one who is there.
+pub(super) async fn provision(
+    State(chat): State<Arc<Chat>>,
+    State(metrics): State<ApiMetrics>,
+    Caller(identity): Caller,
+    JsonFields(mut fields): JsonFields,
+) -> Result<(StatusCode, Json<UserView>), Problem> {
+    let person = Person {
+        id: fields.id("id")?,
+        username: fields.optional_text("username")?,
+        display_name: fields.optional_text("display_name")?,
+    };
+    metrics.read_ids(&fields);
+    let (user, is_new) = chat.provision(&identity.into(), person).await?;
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(user)))
 }

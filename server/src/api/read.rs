@@ -10,6 +10,7 @@ use chat_core::ids::InvalidId;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
+use rollcall_protocol::request::LINK_INSTEAD;
 use rollcall_protocol::{ErrorCode, Fields, ShapeError};
 use serde_json::Value;
 
@@ -62,7 +63,11 @@ fn json_was_sent(headers: &HeaderMap) -> Result<(), Problem> {
         return Ok(());
     }
     let error = ShapeError::new("content-type", "application/json", format!("{sent:.60?}"));
-    Err(Problem::from(error).with_hint("send the body as JSON with the header content-type: application/json"))
+    Err(Problem::from(error).with_hint(if essence.starts_with("multipart/") {
+        LINK_INSTEAD
+    } else {
+        "send the body as JSON with the header content-type: application/json"
+    }))
 }
 
 /// The query's parameters, to be read one by one. Unknown ones are ignored.

@@ -29,6 +29,7 @@ mod conversations;
 mod frame;
 mod health;
 mod search;
+mod standing;
 
 struct Server {
     router: Router,
@@ -128,6 +129,7 @@ fn chat(store: &Arc<MemoryStore>, clock: &Arc<HandClock>, rates: &Arc<RateLimits
     let hub = Arc::new(Hub::new(node, Arc::clone(&clock), io, metrics.hub.clone()));
     let ports = Ports {
         accounts: Arc::clone(store) as _,
+        moderation: Arc::clone(store) as _,
         conversations: Arc::clone(store) as _,
         log: Arc::clone(store) as _,
         deliveries: Arc::clone(store) as _,

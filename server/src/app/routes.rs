@@ -18,8 +18,8 @@ use tower::util::BoxCloneSyncService;
 
 use super::Parts;
 use super::inspector::Inspector;
-use crate::admin::AdminDeps;
 use crate::admin::live::LiveStreams;
+use crate::admin::{AdminDeps, WebhookLook};
 use crate::api::{Api, ApiMetrics, framed};
 use crate::gateway::listener::{ConnInfo, LineListener};
 use crate::gateway::rejected::{Admission, AdmissionLayer, Fault};
@@ -162,6 +162,10 @@ pub fn operators(
         reads: parts.store.clone(),
         deliveries: parts.store.clone(),
         chat: Arc::clone(&parts.chat),
+        webhook: parts.webhook.as_ref().map(|webhook| WebhookLook {
+            webhook: Arc::clone(webhook),
+            roll_call: Arc::clone(&parts.roll_call),
+        }),
         history: Arc::clone(&parts.history),
         sessions: Arc::default(),
         streams: LiveStreams::default(),
@@ -171,11 +175,6 @@ pub fn operators(
     endpoint::router(parts.metrics.clone(), token)
         .layer(fresh)
         .merge(crate::admin::roll_call(&deps, Arc::clone(&parts.chat)))
-        .merge(crate::admin::webhook(
-            &deps,
-            parts.webhook.clone(),
-            Arc::clone(&parts.roll_call),
-        ))
         .merge(crate::admin::instruments(&deps, Arc::clone(&parts.hub)))
         .merge(crate::admin::router(deps))
 }

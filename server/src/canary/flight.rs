@@ -62,12 +62,14 @@ impl Pair {
             role: ParticipantRole::Member,
             joined_at: now,
             joined_seq: Seq::ZERO,
+            muted: false,
         };
         let conversation = Conversation {
             id,
             kind: ConversationKind::Direct,
             title: None,
             created_at: now,
+            created_by: None,
             last_seq: Seq::ZERO,
             participants: birds.iter().map(participant).collect(),
         };

@@ -32,6 +32,7 @@ fn here(patience: Duration, vitals: impl FnOnce(&Arc<MemoryStore>) -> Arc<dyn Vi
     let hub = Arc::new(Hub::new(node, Arc::clone(&clock), io, metrics.hub.clone()));
     let ports = Ports {
         accounts: store.clone(),
+        moderation: store.clone(),
         conversations: store.clone(),
         log: store.clone(),
         deliveries: store.clone(),

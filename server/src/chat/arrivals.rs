@@ -22,6 +22,7 @@ impl Chat {
     /// A socket is gone, for this reason.
     pub fn gone(&self, socket: &Arc<LiveSocket>, reason: &'static str) {
         self.typing_gone(&socket.sid);
+        self.watches_no_more(&socket.sid);
         self.roll_call.closed(socket, reason, self.ports.clock.now());
     }
 

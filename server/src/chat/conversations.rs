@@ -8,7 +8,7 @@ use chat_core::ids::conversation_room;
 use chat_core::limits::PARTICIPANTS_MAX;
 use chat_core::ports::{Created, NewConversation};
 use chat_core::{Conversation, ConversationId, ConversationKind, Role, Seq, UserId};
-use rollcall_protocol::event::{ConversationRemoved, ConversationView, name};
+use rollcall_protocol::event::{ConversationRemoved, ConversationView, RemovedReason, name};
 use rollcall_protocol::request::CreateConversation;
 use rollcall_protocol::{ErrorCode, WireError};
 
@@ -120,6 +120,7 @@ impl Chat {
             kind: request.kind,
             title,
             owner: (!service).then(|| actor.id().clone()),
+            created_by: Some(actor.id().clone()),
             participant_ids: everybody.into_iter().collect(),
             at: self.ports.clock.now(),
         })
@@ -195,7 +196,18 @@ impl Chat {
         let after = after.map_err(|error| from_conversation(&error, id, "user_id"))?;
         change.take_over(after, |after, _| {
             if !after.has(user) {
-                self.see_out(id, user);
+                let left = user == actor.id();
+                let told = ConversationRemoved {
+                    conversation_id: id.clone(),
+                    reason: if left {
+                        RemovedReason::Left
+                    } else {
+                        RemovedReason::Removed
+                    },
+                    by: (!left).then(|| actor.id().clone()),
+                    note: None,
+                };
+                self.see_out(user, &told);
             }
         });
         self.announce_change(&entry).await;
@@ -205,7 +217,7 @@ impl Chat {
 
     /// Puts the live sockets of new participants into the room. What was announced between their joining and now (`head`) was
     /// announced without them: they are fed it from the store.
-    fn bring_in(&self, conversation: &Conversation, users: &[UserId], head: Seq) {
+    pub(super) fn bring_in(&self, conversation: &Conversation, users: &[UserId], head: Seq) {
         let room = conversation_room(&conversation.id);
         for socket in self.hub.sockets_of_all(users.iter()).iter().flatten() {
             socket.changes();
@@ -217,25 +229,20 @@ impl Chat {
         }
     }
 
-    /// Takes the live sockets of somebody who is no longer a participant out of the room, and tells them.
-    fn see_out(&self, id: &ConversationId, user: &UserId) {
+    /// Takes the live sockets of somebody who is no longer a participant out of the room, and tells them why.
+    pub(super) fn see_out(&self, user: &UserId, told: &ConversationRemoved) {
+        let id = &told.conversation_id;
         let room = conversation_room(id);
         for socket in self.hub.sockets_of(user) {
             socket.changes();
             self.hub.leave(&socket, &room);
             socket.drop_lane(id);
-            self.fanout.say(
-                &socket,
-                name::CONVERSATION_REMOVED,
-                &ConversationRemoved {
-                    conversation_id: id.clone(),
-                },
-            );
+            self.fanout.say(&socket, name::CONVERSATION_REMOVED, told);
         }
     }
 
     /// Tells every online participant how the conversation looks to them now.
-    async fn announce_change(&self, entry: &Arc<Entry>) {
+    pub(super) async fn announce_change(&self, entry: &Arc<Entry>) {
         for participant in entry.conversation().participants.iter() {
             let sockets = self.hub.sockets_of(&participant.user_id);
             if sockets.is_empty() {

@@ -284,6 +284,7 @@ mod tests {
             kind: ConversationKind::Group,
             title: None,
             owner: None,
+            created_by: None,
             participant_ids: Vec::new(),
             at: Timestamp::from_millis(0),
         };

@@ -40,18 +40,19 @@ enum Mover {
 }
 
 impl MovedCursors {
-    fn note(&self, conversation: &ConversationId, socket: &LiveSocket, received: Seq, read: Seq) {
-        let user = socket.user_id();
+    fn note(&self, conversation: &ConversationId, user: &UserId, by: Option<&LiveSocket>, received: Seq, read: Seq) {
         self.unsaved
             .lock()
             .insert((conversation.clone(), user.clone()), (received, read));
         let mut untold = self.untold.lock();
         let movers = untold.entry(conversation.clone()).or_default();
         match movers.get_mut(user) {
-            Some(Mover::One(sid)) if *sid == socket.sid => {}
+            Some(Mover::One(sid)) if by.is_some_and(|socket| *sid == socket.sid) => {}
             Some(mover) => *mover = Mover::Several,
             None => {
-                movers.insert(user.clone(), Mover::One(socket.sid.clone()));
+                // Without a socket none of them knows.
+                let mover = by.map_or(Mover::Several, |socket| Mover::One(socket.sid.clone()));
+                movers.insert(user.clone(), mover);
             }
         }
     }
@@ -92,13 +93,27 @@ impl MovedCursors {
 impl Chat {
     /// Takes a receipt. A cursor beyond the newest message stops at it.
     pub async fn receipt(&self, actor: &Actor, socket: &Arc<LiveSocket>, receipt: Receipt) -> Result<(), WireError> {
-        let id = receipt.conversation_id;
+        let id = receipt.conversation_id.clone();
         // Of a participant only: a service that may look on has no cursor here.
         let entry = self.directory.get(&id).await.map_err(|error| from_store(&error))?;
         let entry = entry.ok_or_else(|| no_conversation(&id))?;
         if !entry.conversation().has(actor.id()) {
             return Err(not_participant(&id));
         }
+        let received = self.advance(&entry, actor.id(), Some(socket), &receipt).await?;
+        self.roll_call.confirmed(socket, &id, received, self.ports.clock.now());
+        Ok(())
+    }
+
+    /// Moves a participant's cursors, by the word of one of their sockets or without any, and returns where `received` is in this
+    /// receipt.
+    pub(super) async fn advance(
+        &self,
+        entry: &Entry,
+        user: &UserId,
+        by: Option<&LiveSocket>,
+        receipt: &Receipt,
+    ) -> Result<Seq, WireError> {
         let head = entry.head();
         let read = receipt.read.unwrap_or_default().min(head);
         let received = receipt.received.unwrap_or_default().min(head).max(read);
@@ -106,12 +121,12 @@ impl Chat {
             .cursors(&*self.ports.deliveries)
             .await
             .map_err(|error| from_store(&error))?;
-        if let Some((received, read)) = cursors.advance(actor.id(), received, read) {
-            self.moved_cursors.note(&id, socket, received, read);
+        if let Some((received, read)) = cursors.advance(user, received, read) {
+            self.moved_cursors
+                .note(&receipt.conversation_id, user, by, received, read);
             entry.cursors_moved();
         }
-        self.roll_call.confirmed(socket, &id, received, self.ports.clock.now());
-        Ok(())
+        Ok(received)
     }
 
     /// Tells receipts at every interval, and stores them at some, until the task is dropped.
@@ -167,6 +182,7 @@ impl Chat {
                 users: users.clone(),
             })
         });
+        self.tell_watchers(&conversation, &users);
         let told = |notice: &Receipts, hearers: Vec<Vec<Arc<LiveSocket>>>| {
             let hearers: Vec<_> = hearers
                 .into_iter()

@@ -37,7 +37,10 @@ pub fn change_refused(refused: ChangeRefused, id: &ConversationId) -> WireError 
         ChangeRefused::NotParticipant => not_participant(id),
         ChangeRefused::DirectIsFixed => WireError::new(ErrorCode::Conflict, refused.to_string())
             .with_hint("create a group with everybody who should be in it"),
-        ChangeRefused::NotOwner => WireError::new(ErrorCode::Forbidden, refused.to_string()),
+        ChangeRefused::NotOwner | ChangeRefused::NotOwnerOfBans => {
+            WireError::new(ErrorCode::Forbidden, refused.to_string())
+        }
+        ChangeRefused::Oneself => WireError::new(ErrorCode::Conflict, refused.to_string()),
     }
 }
 
@@ -46,6 +49,11 @@ pub fn from_conversation(error: &ConversationError, id: &ConversationId, field: 
     match error {
         ConversationError::NotFound => no_conversation(id),
         ConversationError::UnknownUsers(users) => no_users(field, users),
+        ConversationError::Banned(users) => {
+            let users = users.iter().map(UserId::as_str).collect::<Vec<_>>().join(", ");
+            WireError::new(ErrorCode::Forbidden, format!("{field}: banned from {id}: {users}"))
+                .with_hint("an owner of the conversation can lift the ban")
+        }
         ConversationError::TooMany(what) => WireError::new(ErrorCode::Conflict, *what),
         ConversationError::Store(error) => from_store(error),
     }

@@ -191,6 +191,7 @@ impl Chat {
                 self.notice(NoticeKind::Message, || Notice::Message {
                     message: message.clone(),
                     delivery,
+                    notify: self.to_notify(&entry, &message),
                 });
                 Ok(Sent {
                     message,

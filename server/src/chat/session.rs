@@ -239,12 +239,15 @@ mod tests {
                 kind: ConversationKind::Group,
                 title: None,
                 created_at: Timestamp::from_millis(0),
+                created_by: None,
                 last_seq: Seq(last_seq),
                 participants: Arc::from([]),
             },
             received_seq: Seq::ZERO,
             read_seq: Seq::ZERO,
             unread: 0,
+            mentions: 0,
+            muted: false,
             last_message: None,
         }
     }

@@ -27,6 +27,9 @@ impl Chat {
             if let Err(error) = self.close_those_without_standing().await {
                 tracing::debug!(%error, "whether accounts were disabled could not be read");
             }
+            if let Err(error) = self.welcome_arrivals().await {
+                tracing::debug!(%error, "whether conversations were imported could not be read");
+            }
         }
     }
 
@@ -62,6 +65,28 @@ impl Chat {
                 tracing::info!(sid = %socket.sid, user.id = %socket.user_id(), "closed: its token was taken back");
                 self.hub.disconnect(socket, CloseReason::Token);
             }
+        }
+        Ok(())
+    }
+
+    /// Conversations that were imported beside us: their participants' sockets enter the rooms, and are told.
+    async fn welcome_arrivals(&self) -> Result<(), StoreError> {
+        for id in self.ports.conversations.take_arrivals().await? {
+            let Some(entry) = self.directory.get(&id).await? else {
+                continue;
+            };
+            let change = self.directory.change(&entry).await;
+            // Read again: it may have been in use while it was still coming in.
+            let Some(whole) = self.ports.conversations.conversation(&id).await? else {
+                continue;
+            };
+            change.take_over(whole, |whole, head| {
+                let everybody: Vec<UserId> = whole.participants.iter().map(|p| p.user_id.clone()).collect();
+                self.bring_in(whole, &everybody, head);
+            });
+            self.announce_change(&entry).await;
+            drop(change);
+            tracing::info!(conversation.id = %id, "an imported conversation is in use");
         }
         Ok(())
     }

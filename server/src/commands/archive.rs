@@ -101,7 +101,7 @@ pub async fn import(storage: &StorageArgs, from: impl std::io::Read) -> Result<S
 
 async fn read_all(store: &SqliteStore, from: impl BufRead) -> Result<(usize, usize), CommandError> {
     let (mut batch, mut first_of_batch) = (Vec::new(), 1);
-    let (mut conversations, mut messages) = (0, 0);
+    let (mut conversations, mut messages) = (Vec::new(), 0);
     for (at, line) in from.lines().enumerate() {
         let number = at + 1;
         let line = line.map_err(CommandError::Archive)?;
@@ -116,7 +116,7 @@ async fn read_all(store: &SqliteStore, from: impl BufRead) -> Result<(usize, usi
                     "line {number}: version {version} is not known here"
                 )));
             }
-            Line::Conversation { .. } => conversations += 1,
+            Line::Conversation { id, .. } => conversations.push(id.clone()),
             Line::Message(_) => messages += 1,
             Line::Export { .. } | Line::User { .. } => {}
         }
@@ -132,7 +132,9 @@ async fn read_all(store: &SqliteStore, from: impl BufRead) -> Result<(usize, usi
         }
     }
     take_over(store, batch, (first_of_batch, usize::MAX)).await?;
-    Ok((conversations, messages))
+    let count = conversations.len();
+    store.imported(conversations).await?;
+    Ok((count, messages))
 }
 
 async fn take_over(store: &SqliteStore, batch: Vec<Line>, (from, _to): (usize, usize)) -> Result<(), CommandError> {

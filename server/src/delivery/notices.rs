@@ -22,6 +22,8 @@ pub enum Notice {
         message: Message,
         /// Where it went.
         delivery: Delivery,
+        /// Whom to tell elsewhere: they were not online, and want to hear of it.
+        notify: Vec<Notify>,
     },
     /// A message was edited or deleted.
     MessageUpdated {
@@ -43,6 +45,15 @@ pub enum Notice {
         /// At which of their sockets.
         sid: Sid,
     },
+}
+
+/// Somebody who was not online when a message came, and wants to hear of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Notify {
+    /// Who.
+    pub user_id: UserId,
+    /// The message names them (`@username`).
+    pub mentioned: bool,
 }
 
 impl Notice {

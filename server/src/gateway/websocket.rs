@@ -7,6 +7,8 @@
 mod door;
 mod frame;
 mod pump;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -8,6 +8,7 @@ mod conversations;
 mod delivery;
 mod edits;
 mod messages;
+mod moderation;
 mod operators;
 mod participants;
 mod same;
@@ -171,6 +172,14 @@ hold_all_to_the_contract! {
         the_senders_name_is_the_present_one,
         a_caller_that_goes_away_leaves_all_or_nothing,
     },
+    moderation::{
+        mentions_are_counted_until_they_are_read,
+        mentions_follow_what_a_message_says_now,
+        mentions_are_counted_up_to_a_bound,
+        muting_is_per_user_and_stays,
+        who_is_banned_is_out_and_stays_out,
+        bans_are_checked_and_bounded,
+    },
     operators::{
         users_are_listed_searched_and_sorted,
         conversations_are_listed_searched_and_sorted,
@@ -252,6 +261,7 @@ pub(super) fn new_group(id: &str, names: &[&str]) -> NewConversation {
         kind: ConversationKind::Group,
         title: Some(format!("Group {id}")),
         owner: names.first().map(|name| uid(name)),
+        created_by: names.first().map(|name| uid(name)),
         participant_ids: names.iter().map(|name| uid(name)).collect(),
         at: at(0),
     }

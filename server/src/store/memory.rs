@@ -19,6 +19,7 @@ use parking_lot::Mutex;
 mod conversations;
 mod delivery;
 mod messages;
+mod moderation;
 mod operators;
 
 /// A store that forgets everything.
@@ -59,7 +60,9 @@ struct Held {
     direct_key: Option<String>,
     title: Option<String>,
     created_at: Timestamp,
+    created_by: Option<UserId>,
     participants: BTreeMap<UserId, Membership>,
+    bans: BTreeMap<UserId, moderation::HeldBan>,
     past: Vec<(UserId, MembershipSpan)>,
     announced: Seq,
     /// At index `seq - 1`.
@@ -72,6 +75,7 @@ struct Membership {
     joined_seq: Seq,
     received_seq: Seq,
     read_seq: Seq,
+    muted_at: Option<Timestamp>,
 }
 
 impl MemoryStore {

@@ -29,6 +29,7 @@ const HEALTH_FAILURES: &[u16] = &[503];
 
 const GET: &[(Method, &[u16])] = &[(Method::Get, &[200])];
 const POST: &[(Method, &[u16])] = &[(Method::Post, &[200])];
+const GET_POST: &[(Method, &[u16])] = &[(Method::Get, &[200]), (Method::Post, &[200])];
 const PAGE: &[(Method, &[u16])] = &[(Method::Get, &[200, 303])];
 const FILE: &[(Method, &[u16])] = &[(Method::Get, &[200, 304])];
 
@@ -73,7 +74,7 @@ pub(super) static TABLE: &[Row] = &[
     api("/api/v1/auth/register", &[(Method::Post, &[201])]),
     api("/api/v1/auth/login", POST),
     api("/api/v1/auth/me", GET),
-    api("/api/v1/users", GET),
+    api("/api/v1/users", &[(Method::Get, &[200]), (Method::Post, &[200, 201])]),
     api(
         "/api/v1/conversations",
         &[(Method::Get, &[200]), (Method::Post, &[200, 201])],
@@ -85,6 +86,10 @@ pub(super) static TABLE: &[Row] = &[
         &[(Method::Delete, &[204])],
     ),
     api("/api/v1/conversations/{id}/messages", GET),
+    api("/api/v1/conversations/{id}/mute", POST),
+    api("/api/v1/conversations/{id}/bans", GET_POST),
+    api("/api/v1/conversations/{id}/bans/{user_id}", &[(Method::Delete, &[204])]),
+    api("/api/v1/conversations/{id}/receipts", GET_POST),
     api("/api/v1/messages", &[(Method::Post, &[200, 201])]),
     api(
         "/api/v1/messages/{id}",
@@ -122,6 +127,9 @@ pub(super) static TABLE: &[Row] = &[
     admin("/admin/rejected", PAGE),
     admin("/admin/nodes", PAGE),
     admin("/admin/audit", PAGE),
+    admin("/admin/tokens", &[(Method::Get, &[200, 303]), (Method::Post, &[200])]),
+    admin("/admin/tokens/{id}/revoke", &[(Method::Post, &[303])]),
+    admin("/admin/webhook", PAGE),
     admin("/admin/search", &[(Method::Get, &[303])]),
     admin("/admin/sockets/{sid}/{action}", &[(Method::Post, &[303])]),
     admin("/admin/rooms/{namespace}/{room}/{action}", &[(Method::Post, &[303])]),
@@ -146,6 +154,8 @@ pub(super) static TABLE: &[Row] = &[
     admin("/admin/api/explain", GET),
     admin("/admin/api/rejected", GET),
     admin("/admin/api/nodes", GET),
+    admin("/admin/api/tokens", GET_POST),
+    admin("/admin/api/tokens/{id}/revoke", POST),
     admin("/admin/api/webhook", GET),
     admin("/admin/api/live", GET),
     admin("/admin/api/traffic", GET),

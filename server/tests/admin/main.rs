@@ -10,3 +10,4 @@ mod changes;
 mod lists;
 mod people;
 mod requests;
+mod tokens;

@@ -23,6 +23,7 @@ async fn stage() -> (Stage, User) {
         kind: ConversationKind::Group,
         title: Some("<b>Ops</b>".to_owned()),
         owner: Some(alice.id.clone()),
+        created_by: Some(alice.id.clone()),
         participant_ids: vec![alice.id.clone(), admin.id],
         at: now,
     };

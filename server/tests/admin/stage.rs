@@ -87,6 +87,7 @@ impl Stage {
             reads: store.clone(),
             deliveries: store.clone(),
             chat,
+            webhook: None,
             history: Arc::clone(&history),
             sessions: Arc::default(),
             streams: rollcall_server::admin::live::LiveStreams::default(),
@@ -119,6 +120,7 @@ fn chat(
     let hub = Arc::new(Hub::new(node, Arc::clone(clock), io, metrics.hub.clone()));
     let ports = Ports {
         accounts: store.clone(),
+        moderation: store.clone(),
         conversations: store.clone(),
         log: store.clone(),
         deliveries: store.clone(),

@@ -79,6 +79,7 @@ pub(super) fn read(model: &mut Model) -> Option<Effect> {
         return None;
     }
     view.unread = 0;
+    view.mentions = 0;
     view.read_seq = seen;
     Some(Effect::Read(id, seen))
 }

@@ -1,7 +1,9 @@
 //! What the server says, and what becomes of the connection.
 
 use rollcall_client::protocol::chat_core::{ConversationId, Message};
-use rollcall_client::protocol::event::{Cursor, Presence, Receipts, Session, TypingNotice};
+use rollcall_client::protocol::event::{
+    ConversationRemoved, Cursor, Presence, Receipts, RemovedReason, Session, TypingNotice,
+};
 use rollcall_client::protocol::{ConversationView, ServerEvent};
 use rollcall_client::{ClientEvent, Gap, GapOutcome, State};
 
@@ -9,6 +11,7 @@ use super::{opening, scroll};
 use crate::effect::Effect;
 use crate::model::timeline::Loading;
 use crate::model::{Mode, Model};
+use crate::text::harmless_line;
 
 /// A join is asked for once for all that come and go within this time.
 const ROOM_STALE_AFTER_MILLIS: u64 = 400;
@@ -58,7 +61,7 @@ fn said(model: &mut Model, event: ServerEvent) -> Vec<Effect> {
             place(model, *view);
             touch_room(model);
         }
-        ServerEvent::ConversationRemoved(removed) => gone(model, &removed.conversation_id),
+        ServerEvent::ConversationRemoved(removed) => removed_from(model, &removed),
         ServerEvent::Error(refused) => model.say(refused.error.to_string()),
         ServerEvent::ServerShutdown(_) => model.say("the server is going down; this comes back by itself"),
         ServerEvent::Heads(_) | ServerEvent::Probe(_) | ServerEvent::TokenExpiring(_) | ServerEvent::Other { .. } => {}
@@ -98,12 +101,14 @@ fn arrived(model: &mut Model, message: Message) -> Vec<Effect> {
     let id = message.conversation_id.clone();
     model.typing.remove(&(id.clone(), message.sender_id.clone()));
     let own = model.is_me(&message.sender_id);
+    let names_me = model.is_named_in(&message);
     if let Some(view) = model.conversation_mut(&id) {
         if message.seq > view.last_seq {
             view.last_seq = message.seq;
             view.last_message = Some(message.clone());
         }
         view.unread += u64::from(!own && message.seq > view.read_seq);
+        view.mentions += u64::from(names_me && message.seq > view.read_seq);
         let selected = model.conversations.get(model.selected).map(|view| view.id.clone());
         sort(model);
         select(model, selected.as_ref());
@@ -145,6 +150,7 @@ fn read_elsewhere(model: &mut Model, id: &ConversationId, cursor: &Cursor) {
         view.read_seq = view.read_seq.max(cursor.read);
         if view.read_seq >= view.last_seq {
             view.unread = 0;
+            view.mentions = 0;
         }
     }
 }
@@ -194,6 +200,19 @@ fn place(model: &mut Model, view: ConversationView) {
     }
     sort(model);
     select(model, selected.as_ref());
+}
+
+/// Somebody took this user out of a conversation, or they left it on another device.
+fn removed_from(model: &mut Model, removed: &ConversationRemoved) {
+    let was_open = model.open.as_ref() == Some(&removed.conversation_id);
+    gone(model, &removed.conversation_id);
+    if was_open && removed.reason == RemovedReason::Banned {
+        let why = removed.note.as_deref().map(|note| format!(": {}", harmless_line(note)));
+        model.say(format!(
+            "you are banned from this conversation{}",
+            why.unwrap_or_default()
+        ));
+    }
 }
 
 fn gone(model: &mut Model, id: &ConversationId) {

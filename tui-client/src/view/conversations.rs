@@ -51,21 +51,36 @@ fn entry(model: &Model, theme: &Theme, view: &ConversationView, cells: usize, se
         Link::Connected(_) => Span::styled("○ ", theme.faint),
         _ => Span::styled("◌ ", theme.faint),
     };
-    let unread = match view.unread {
+    let counted = |count: u64| match count {
         0 => String::new(),
         // The server counts no further.
-        count @ 1..1_000 => count.to_string(),
+        1..1_000 => count.to_string(),
         _ => "999+".into(),
     };
+    let unread = match view.mentions {
+        0 => counted(view.unread),
+        mentions => format!("@{} {}", counted(mentions), counted(view.unread)),
+    };
+    let unread = if view.muted { format!("muted {unread}") } else { unread };
+    let unread = unread.trim_end();
     let title = harmless_line(&model.title(view));
-    let title = fit(&title, cells.saturating_sub(5 + width(&unread)));
+    let title = fit(&title, cells.saturating_sub(5 + width(unread)));
     let is_open = model.open.as_ref() == Some(&view.id);
-    let style = if view.unread > 0 { theme.strong } else { theme.plain };
+    // A muted one calls only where one is named.
+    let calls = view.mentions > 0 || (view.unread > 0 && !view.muted);
+    let style = if calls { theme.strong } else { theme.plain };
     let line = Line::from(vec![
         Span::styled(if is_open { "▸" } else { " " }, theme.accent),
         presence,
         Span::styled(title, style),
-        Span::styled(format!(" {unread} "), theme.accent),
+        Span::styled(
+            format!(" {unread} "),
+            if view.muted && !calls {
+                theme.faint
+            } else {
+                theme.accent
+            },
+        ),
     ]);
     if selected { line.style(theme.selected) } else { line }
 }

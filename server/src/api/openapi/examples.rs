@@ -22,6 +22,19 @@ pub(super) fn of(name: &str) -> Value {
         "new_message" => {
             json!({ "conversation_id": GROUP, "content": "The pager is yours.", "client_message_id": "m-1" })
         }
+        "new_mute" => json!({ "muted": true }),
+        "new_ban" => json!({ "user_id": BOB, "reason": "Advertising." }),
+        "new_receipt" => json!({ "read": 4 }),
+        "new_person" => json!({ "id": "customer-4711", "username": "alice", "display_name": "Alice" }),
+        "bans" => json!({
+            "bans": [{ "user_id": BOB, "username": "bob", "display_name": "Bob", "by": ALICE, "reason": "Advertising.",
+                       "at": "2026-11-21T08:56:40.446Z" }],
+            "more": false,
+        }),
+        "receipts" => json!({
+            "conversation_id": GROUP,
+            "users": [{ "user_id": ALICE, "received": 4, "read": 4 }, { "user_id": BOB, "received": 4, "read": 3 }],
+        }),
         "new_content" => json!({ "content": "The pager is mine." }),
         "message" => message(),
         "messages" => json!({ "messages": [message()], "more": false }),
@@ -75,11 +88,13 @@ fn conversation() -> Value {
         "kind": "group",
         "title": "Ops night shift",
         "room": format!("conversation:{GROUP}"),
-        "participants": [{ "id": ALICE, "username": "alice", "display_name": "Alice", "online": true }],
+        "participants": [{ "id": ALICE, "username": "alice", "display_name": "Alice", "online": true, "role": "owner" }],
         "last_seq": 4,
         "received_seq": 3,
         "read_seq": 3,
         "unread": 1,
+        "mentions": 0,
+        "muted": false,
         "last_message": message(),
     })
 }

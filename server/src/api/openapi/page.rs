@@ -7,7 +7,7 @@ use http::header::CONTENT_SECURITY_POLICY;
 use rollcall_protocol::ErrorCode;
 
 use super::examples;
-use super::operations::{Body, OPERATIONS, Operation, Place, TAGS};
+use super::operations::{self, Body, Operation, Place, TAGS};
 use crate::api::problem::Problem;
 
 #[derive(Template)]
@@ -64,8 +64,7 @@ pub(crate) async fn page() -> Response {
     let groups = TAGS.iter().map(|(name, about)| Group {
         name,
         about,
-        operations: OPERATIONS
-            .iter()
+        operations: operations::all()
             .filter(|operation| operation.tag == *name)
             .map(shown)
             .collect(),

@@ -1,6 +1,6 @@
 //! The shapes of bodies, as JSON Schema.
 
-use chat_core::limits::{PARTICIPANTS_MAX, SEARCH_CHARS_MAX};
+use chat_core::limits::{PARTICIPANTS_MAX, REASON_CHARS_MAX, SEARCH_CHARS_MAX};
 use serde_json::{Map, Value, json};
 
 use super::operations::Kind;
@@ -33,6 +33,11 @@ fn time() -> Value {
 
 fn number() -> Value {
     json!({ "type": "integer", "minimum": 0 })
+}
+
+/// As in the protocol: what a JavaScript client can mean.
+fn seq() -> Value {
+    json!({ "type": "integer", "minimum": 0, "maximum": 1_u64 << 53 })
 }
 
 fn text() -> Value {
@@ -77,6 +82,7 @@ fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
 pub(super) fn all() -> Value {
     let mut all = asked();
     all.extend(told());
+    all.extend(told_of_standing());
     all.extend(told_of_deliveries());
     Value::Object(all)
 }
@@ -88,6 +94,14 @@ fn map<const N: usize>(shapes: [(&str, Value); N]) -> Map<String, Value> {
         .collect()
 }
 
+fn username() -> Value {
+    json!({ "type": "string", "minLength": 2, "maxLength": 32, "pattern": "^[A-Za-z0-9_.-]+$" })
+}
+
+fn display_name() -> Value {
+    json!({ "type": "string", "minLength": 1, "maxLength": 64 })
+}
+
 /// What requests hold.
 fn asked() -> Map<String, Value> {
     let content = json!({ "type": "string", "minLength": 1, "maxLength": 16_384 });
@@ -96,15 +110,9 @@ fn asked() -> Map<String, Value> {
         (
             "NewAccount",
             object([
-                (
-                    "username",
-                    json!({ "type": "string", "minLength": 2, "maxLength": 32, "pattern": "^[A-Za-z0-9_.-]+$" }),
-                ),
+                ("username", username()),
                 ("password", password),
-                (
-                    "display_name?",
-                    json!({ "type": "string", "minLength": 1, "maxLength": 64 }),
-                ),
+                ("display_name?", display_name()),
             ]),
         ),
         ("Credentials", object([("username", text()), ("password", text())])),
@@ -138,6 +146,29 @@ fn asked() -> Map<String, Value> {
             ]),
         ),
         ("NewContent", object([("content", content)])),
+        ("NewMute", object([("muted", flag())])),
+        (
+            "NewBan",
+            object([
+                ("user_id", given_id()),
+                (
+                    "reason?",
+                    json!({ "type": "string", "minLength": 1, "maxLength": REASON_CHARS_MAX }),
+                ),
+            ]),
+        ),
+        (
+            "NewReceipt",
+            object([("received?", seq()), ("read?", seq()), ("user_id?", given_id())]),
+        ),
+        (
+            "NewPerson",
+            object([
+                ("id", given_id()),
+                ("username?", username()),
+                ("display_name?", display_name()),
+            ]),
+        ),
     ])
 }
 
@@ -159,7 +190,6 @@ fn told() -> Map<String, Value> {
         ("edited_at", or_null("string")),
         ("deleted_at", or_null("string")),
     ];
-    let found = json!({ "allOf": [shape("Message"), object([("snippet", text())])] });
     map([
         ("User", object([user_id, username, display_name, ("role", role)])),
         (
@@ -169,7 +199,8 @@ fn told() -> Map<String, Value> {
         ("Users", object([("users", list(&shape("User"))), ("more", flag())])),
         ("Participant", {
             let [user_id, username, display_name] = user;
-            object([user_id, username, display_name, ("online", flag())])
+            let role = json!({ "type": "string", "enum": ["owner", "member"] });
+            object([user_id, username, display_name, ("online", flag()), ("role", role)])
         }),
         (
             "Conversation",
@@ -183,6 +214,8 @@ fn told() -> Map<String, Value> {
                 ("received_seq", number()),
                 ("read_seq", number()),
                 ("unread", number()),
+                ("mentions", number()),
+                ("muted", flag()),
                 ("last_message?", shape("Message")),
             ]),
         ),
@@ -195,7 +228,6 @@ fn told() -> Map<String, Value> {
             "Messages",
             object([("messages", list(&shape("Message"))), ("more", flag())]),
         ),
-        ("Found", object([("messages", list(&found)), ("more", flag())])),
         (
             "Problem",
             object([
@@ -211,6 +243,41 @@ fn told() -> Map<String, Value> {
             ]),
         ),
         ("Anything", json!({ "type": "object" })),
+    ])
+}
+
+/// How participants stand, and what a search found.
+fn told_of_standing() -> Map<String, Value> {
+    let found = json!({ "allOf": [shape("Message"), object([("snippet", text())])] });
+    map([
+        ("Found", object([("messages", list(&found)), ("more", flag())])),
+        (
+            "Bans",
+            object([
+                (
+                    "bans",
+                    list(&object([
+                        ("user_id", id()),
+                        ("username", text()),
+                        ("display_name", text()),
+                        ("by", id()),
+                        ("reason", or_null("string")),
+                        ("at", time()),
+                    ])),
+                ),
+                ("more", flag()),
+            ]),
+        ),
+        (
+            "Receipts",
+            object([
+                ("conversation_id", id()),
+                (
+                    "users",
+                    list(&object([("user_id", id()), ("received", number()), ("read", number())])),
+                ),
+            ]),
+        ),
     ])
 }
 

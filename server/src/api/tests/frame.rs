@@ -18,7 +18,7 @@ async fn routes_that_are_not() {
     let wrong = ask(Method::DELETE, "/api/v1/users/")
         .refused_by(&router, 405, "bad_request")
         .await;
-    assert_eq!(wrong.header("allow"), "GET,HEAD");
+    assert_eq!(wrong.header("allow"), "GET,HEAD,POST");
     let head = ask(Method::HEAD, "/nowhere").of(&router).await;
     assert_eq!((head.status, &head.body), (StatusCode::NOT_FOUND, &Value::Null));
 }

@@ -95,6 +95,7 @@ fn chat(store: &Arc<SqliteStore>) -> Result<Arc<Chat>, StoredError> {
     let hub = Arc::new(Hub::new(node, Arc::clone(&clock), io, metrics.hub.clone()));
     let ports = Ports {
         accounts: store.clone(),
+        moderation: store.clone(),
         conversations: store.clone(),
         log: store.clone(),
         deliveries: store.clone(),

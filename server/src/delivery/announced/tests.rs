@@ -95,6 +95,7 @@ async fn what_is_on_its_way_to_the_database_is_still_in_the_journal() {
         kind: chat_core::ConversationKind::Group,
         title: None,
         owner: None,
+        created_by: None,
         participant_ids: Vec::new(),
         at: Timestamp::from_millis(0),
     };

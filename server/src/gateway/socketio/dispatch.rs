@@ -4,13 +4,15 @@
 //! with the store before the next event is looked at, so their order stands, and any other event waits until they are
 //! through.
 
+mod conversations;
+
 use std::sync::Arc;
 
 use chat_core::Sid;
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::FuturesUnordered;
-use rollcall_protocol::reply::{Changed, Done, Left, Listed, Nothing, Refreshed, Refused, Sent, Updated};
+use rollcall_protocol::reply::{Done, Left, Nothing, Refreshed, Refused, Sent};
 use rollcall_protocol::request::SendMessage;
 use rollcall_protocol::{ErrorCode, Request, WireError};
 use serde::Serialize;
@@ -275,44 +277,6 @@ impl Gateway {
             Request::Whoami => self.answer(turn, chat.whoami(actor, socket).await).await,
             Request::RefreshToken(token) => self.answer(turn, self.refresh(socket, &token).await).await,
             other => self.act_on_conversations(turn, other).await,
-        }
-    }
-
-    async fn act_on_conversations(self: &Arc<Self>, turn: &Turn, request: Request) {
-        let (chat, actor) = (&self.chat, &turn.actor);
-        match request {
-            Request::ListConversations => {
-                let listed = chat.list_conversations(actor).await;
-                self.answer(turn, listed.map(|conversations| Listed { conversations }))
-                    .await;
-            }
-            Request::CreateConversation(create) => {
-                let created = chat.create_conversation(actor, create).await;
-                self.answer(turn, created.map(|(conversation, _)| Changed { conversation }))
-                    .await;
-            }
-            Request::AddParticipants(add) => {
-                let added = chat.add_participants(actor, &add.conversation_id, &add.user_ids).await;
-                self.answer(turn, added.map(|conversation| Changed { conversation }))
-                    .await;
-            }
-            Request::RemoveParticipant(remove) => {
-                let removed = chat
-                    .remove_participant(actor, &remove.conversation_id, &remove.user_id)
-                    .await;
-                self.answer(turn, removed.map(|conversation| Changed { conversation }))
-                    .await;
-            }
-            Request::EditMessage(edit) => {
-                let edited = chat.edit_message(actor, edit).await;
-                self.answer(turn, edited.map(|message| Updated { message })).await;
-            }
-            Request::DeleteMessage(id) => {
-                let deleted = chat.delete_message(actor, &id).await;
-                self.answer(turn, deleted.map(|message| Updated { message })).await;
-            }
-            // Carried out before it came here.
-            _ => {}
         }
     }
 

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rollcall_protocol::request::LINK_INSTEAD;
 use rollcall_protocol::{ErrorCode, ShapeError, WireError};
 use serde::Serialize;
 use serde_json::Value;
@@ -163,7 +164,11 @@ impl RawEvent {
             .unwrap_or_default();
         let (first, more) = (items.next().unwrap_or_default(), items.len());
         let data = if binary {
-            Err(ShapeError::new("data", "one object without binary attachments", "binary attachments").into())
+            Err(
+                ShapeError::new("data", "one object without binary attachments", "binary attachments")
+                    .with_hint(LINK_INSTEAD)
+                    .into(),
+            )
         } else if more > 0 {
             Err(ShapeError::new("data", "one object", format!("{} arguments", more + 1)).into())
         } else {

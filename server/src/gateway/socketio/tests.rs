@@ -84,6 +84,7 @@ impl Here {
         let hub = Arc::new(Hub::new(node, Arc::clone(&clock), io.clone(), metrics.hub.clone()));
         let ports = Ports {
             accounts: Arc::clone(&stored.store) as _,
+            moderation: Arc::clone(&stored.store) as _,
             conversations: Arc::clone(&stored) as _,
             log: Arc::clone(&stored) as _,
             deliveries: Arc::clone(&stored.store) as _,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rollcall_protocol::fields::describe;
-use rollcall_protocol::request::Hello;
+use rollcall_protocol::request::{Hello, LINK_INSTEAD};
 use rollcall_protocol::{ErrorCode, ShapeError, WireError};
 use serde_json::Value;
 
@@ -46,7 +46,8 @@ impl Frame {
 
     /// Something that is no text.
     pub(super) fn binary(bytes: usize) -> Self {
-        let error = ShapeError::new("frame", "a text frame with one JSON object", "a binary frame");
+        let error =
+            ShapeError::new("frame", "a text frame with one JSON object", "a binary frame").with_hint(LINK_INSTEAD);
         Self {
             event: String::new(),
             data: Err(error.into()),

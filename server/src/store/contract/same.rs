@@ -5,6 +5,7 @@ mod evidence;
 use std::fmt::Debug;
 
 use chat_core::ids::ClientMessageId;
+use chat_core::ports::moderation::NewBan;
 use chat_core::ports::{Accounts as _, AppendError, ConversationError, CreateUserError, NewUser, PageFrom, StoreError};
 use chat_core::{Draft, MessageId, Role, Seq};
 use futures_util::future::join_all;
@@ -28,6 +29,10 @@ enum Operation {
     Direct(usize, usize, usize),
     Add(usize, Vec<usize>),
     Remove(usize, usize),
+    /// Conversation, user, muted.
+    Mute(usize, usize, bool),
+    /// Conversation, user, banned.
+    Ban(usize, usize, bool),
     /// Together, so that SQLite may take them as one group.
     Append(Vec<Wanted>),
     /// The message, and what it says from now on; `None` deletes it.
@@ -53,7 +58,7 @@ struct Wanted {
 }
 
 fn text() -> impl Strategy<Value = String> {
-    "\\PC{0,8}|[\0'\"\\\\]{1,4}"
+    "\\PC{0,8}|[\0'\"\\\\]{1,4}|(@(alice|Bob|carol|dave)[ .]){1,3}"
 }
 
 fn wanted() -> impl Strategy<Value = Wanted> {
@@ -92,6 +97,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => (conversation.clone(), user.clone(), user.clone()).prop_map(|(id, a, b)| Operation::Direct(id, a, b)),
         2 => (conversation.clone(), users()).prop_map(|(id, users)| Operation::Add(id, users)),
         1 => (conversation.clone(), user.clone()).prop_map(|(id, user)| Operation::Remove(id, user)),
+        1 => (conversation.clone(), user.clone(), any::<bool>()).prop_map(|(id, user, on)| Operation::Mute(id, user, on)),
+        1 => (conversation.clone(), user.clone(), any::<bool>()).prop_map(|(id, user, on)| Operation::Ban(id, user, on)),
         6 => vec(wanted(), 1..8).prop_map(Operation::Append),
         2 => (0..30_u8, prop::option::of(text())).prop_map(|(id, content)| Operation::Change(id, content)),
         2 => vec((conversation.clone(), user.clone(), 0..9_u64, 0..9_u64), 0..6).prop_map(Operation::Cursors),
@@ -152,6 +159,27 @@ fn draft(wanted: &Wanted, fresh: usize) -> Draft {
     }
 }
 
+async fn moderate(store: &impl Store, operation: &Operation) -> String {
+    match operation {
+        Operation::Mute(id, user, on) => {
+            let (id, user) = (cid(CONVERSATIONS[*id]), uid(USERS[*user]));
+            outcome(store.set_muted(&id, &user, on.then(|| at(4))).await)
+        }
+        Operation::Ban(id, user, true) => {
+            let ban = NewBan {
+                conversation_id: cid(CONVERSATIONS[*id]),
+                user_id: uid(USERS[*user]),
+                by: uid(USERS[0]),
+                reason: None,
+                at: at(5),
+            };
+            outcome(store.ban(ban).await)
+        }
+        Operation::Ban(id, user, false) => outcome(store.unban(&cid(CONVERSATIONS[*id]), &uid(USERS[*user])).await),
+        _ => String::new(),
+    }
+}
+
 async fn carry_out(store: &impl Store, operation: &Operation, fresh: usize) -> Vec<String> {
     let account = |id: usize, name: usize| NewUser {
         id: uid(USERS[id]),
@@ -197,6 +225,7 @@ async fn carry_out(store: &impl Store, operation: &Operation, fresh: usize) -> V
                 .remove_participant(&cid(CONVERSATIONS[*id]), &uid(USERS[*user]), at(3))
                 .await,
         )),
+        Operation::Mute(..) | Operation::Ban(..) => one(moderate(store, operation).await),
         Operation::Append(all) => {
             let appends = all
                 .iter()
@@ -231,6 +260,7 @@ async fn everything(store: &impl Store) -> Vec<String> {
     }
     for conversation in CONVERSATIONS.map(cid) {
         seen.push(outcome(store.conversation(&conversation).await));
+        seen.push(outcome(store.bans(&conversation).await));
         for user in USERS.map(uid) {
             seen.push(outcome(store.conversation_of(&conversation, &user).await));
             let client_id = ClientMessageId::parse("k1").unwrap();

@@ -3,16 +3,25 @@
 use super::*;
 use crate::store::{TOO_MANY_CONVERSATIONS, TOO_MANY_PARTICIPANTS, direct_key};
 use chat_core::limits::{CONVERSATIONS_PER_USER_MAX, PARTICIPANTS_MAX};
+use chat_core::mention::named_in;
 use chat_core::ports::{ConversationError, Conversations, Created, NewConversation};
 
 impl Held {
     pub(super) fn last_seq(&self) -> Seq {
         Seq(self.messages.len() as u64)
     }
+
+    pub(super) fn remove(&mut self, user: &UserId, at: Timestamp) {
+        let last_seq = self.last_seq();
+        if let Some(membership) = self.participants.remove(user) {
+            let span = membership.span(Some((at, last_seq)));
+            self.past.push((user.clone(), span));
+        }
+    }
 }
 
 impl State {
-    fn whole(&self, id: &ConversationId) -> Option<Conversation> {
+    pub(super) fn whole(&self, id: &ConversationId) -> Option<Conversation> {
         let held = self.conversations.get(id)?;
         let participants = held.participants.iter().filter_map(|(user_id, membership)| {
             let user = &self.users.get(user_id)?.user;
@@ -23,6 +32,7 @@ impl State {
                 role: membership.role,
                 joined_at: membership.joined_at,
                 joined_seq: membership.joined_seq,
+                muted: membership.muted_at.is_some(),
             })
         });
         Some(Conversation {
@@ -30,6 +40,7 @@ impl State {
             kind: held.kind,
             title: held.title.clone(),
             created_at: held.created_at,
+            created_by: held.created_by.clone(),
             last_seq: held.last_seq(),
             participants: participants.collect(),
         })
@@ -46,11 +57,17 @@ impl State {
             .take(usize::try_from(UNREAD_SCAN_MAX).unwrap())
             .filter(|m| m.sender_id != *user)
             .take(usize::try_from(UNREAD_MAX).unwrap());
+        let username = &self.users.get(user)?.user.username;
+        let naming = held.messages.iter().filter(|m| {
+            m.seq > after && m.sender_id != *user && m.deleted_at.is_none() && named_in(&m.content).contains(username)
+        });
         Some(ConversationOfUser {
             conversation: self.whole(id)?,
             received_seq: own.received_seq,
             read_seq: own.read_seq,
             unread: unread.count() as u64,
+            mentions: naming.take(usize::try_from(UNREAD_MAX).unwrap()).count() as u64,
+            muted: own.muted_at.is_some(),
             last_message: held.messages.last().map(|m| self.shown(m)),
         })
     }
@@ -88,6 +105,7 @@ fn member(role: ParticipantRole, at: Timestamp, joined_seq: Seq) -> Membership {
         joined_seq,
         received_seq: Seq::ZERO,
         read_seq: Seq::ZERO,
+        muted_at: None,
     }
 }
 
@@ -117,6 +135,8 @@ impl Conversations for MemoryStore {
             direct_key,
             title: new.title.clone(),
             created_at: new.at,
+            created_by: new.created_by.clone().filter(|id| state.users.contains_key(id)),
+            bans: BTreeMap::new(),
             participants: participants
                 .map(|id| (id.clone(), member(role(id), new.at, Seq::ZERO)))
                 .collect(),
@@ -173,6 +193,7 @@ impl Conversations for MemoryStore {
         let mut new: Vec<UserId> = user_ids.iter().filter(|user| !before.has(user)).cloned().collect();
         new.sort();
         new.dedup();
+        state.refuse_banned(id, &new)?;
         state.refuse_too_many(before.participants.len(), &new)?;
         if let Some(held) = state.conversations.get_mut(id) {
             for user in new {
@@ -192,12 +213,13 @@ impl Conversations for MemoryStore {
         let mut state = self.state.lock();
         state.ready()?;
         let held = state.conversations.get_mut(id).ok_or(ConversationError::NotFound)?;
-        let last_seq = held.last_seq();
-        if let Some(membership) = held.participants.remove(user) {
-            let span = membership.span(Some((at, last_seq)));
-            held.past.push((user.clone(), span));
-        }
+        held.remove(user, at);
         Ok(state.whole(id).expect("found before"))
+    }
+
+    async fn take_arrivals(&self) -> Result<Vec<ConversationId>, StoreError> {
+        // There is no other process.
+        self.state.lock().ready().map(|()| Vec::new())
     }
 
     async fn conversation_ids_of(&self, users: &[UserId]) -> Result<Vec<(UserId, ConversationId)>, StoreError> {

@@ -13,6 +13,7 @@ use chat_core::{Draft, Message, MessageId, Seq};
 use sqlx::{Row as _, SqliteConnection};
 
 use super::errors::unavailable;
+use super::mentions;
 use super::messages;
 use super::rows;
 use super::writer::{AppendAnswer, Failed, Job, command};
@@ -290,6 +291,8 @@ impl Plan {
         if self.messages.is_empty() {
             return Ok(());
         }
+        // First: what is written below may end the transaction.
+        mentions::note(db, &self.messages).await?;
         let (rows, contents) = self.as_parameters()?;
         let heads: Vec<_> = self.last_seqs.iter().collect();
         // The statements' parameters are numbered through: they are carried out one after the other, with one set of values.

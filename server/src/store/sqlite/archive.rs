@@ -1,15 +1,18 @@
 //! Conversations as lines of text, out of a database and into another one.
 
-use async_trait::async_trait;
+mod arrivals;
+mod import;
+
 use chat_core::ports::{MessageLog as _, PageFrom, StoreError};
 use chat_core::{ConversationId, Message, Seq, UserId};
 use serde::{Deserialize, Serialize};
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::Row as _;
 
+use self::arrivals::Arrived;
+pub(super) use self::arrivals::take_arrivals;
+use self::import::Import;
 use super::SqliteStore;
-use super::errors::{Stop, unavailable};
-use super::rows;
-use super::writer::Change;
+use super::errors::unavailable;
 
 /// Messages read at a time.
 const PAGE: u32 = 200;
@@ -52,8 +55,14 @@ pub enum Line {
         direct_key: Option<String>,
         /// When it began.
         created_at: i64,
+        /// Who made it.
+        #[serde(default)]
+        created_by: Option<UserId>,
         /// Who is in it.
         participants: Vec<Participant>,
+        /// Who may not be in it.
+        #[serde(default)]
+        bans: Vec<BanLine>,
     },
     /// A message, in rising seq.
     Message(Message),
@@ -74,6 +83,22 @@ pub struct Participant {
     pub received_seq: i64,
     /// Read up to here.
     pub read_seq: i64,
+    /// Since when it is muted.
+    #[serde(default)]
+    pub muted_at: Option<i64>,
+}
+
+/// Somebody who is banned from a conversation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BanLine {
+    /// Who.
+    pub user_id: UserId,
+    /// By whom.
+    pub by: UserId,
+    /// Since when.
+    pub at: i64,
+    /// Why.
+    pub reason: Option<String>,
 }
 
 /// Why something was not imported.
@@ -112,6 +137,9 @@ impl SqliteStore {
              WHERE u.user_key IN (
                  SELECT p.user_key FROM participants AS p JOIN conversations AS c USING (conversation_key) WHERE c.id = ?1
                  UNION SELECT m.sender_key FROM messages AS m JOIN conversations AS c USING (conversation_key) WHERE c.id = ?1
+                 UNION SELECT b.user_key FROM bans AS b JOIN conversations AS c USING (conversation_key) WHERE c.id = ?1
+                 UNION SELECT b.banned_by_key FROM bans AS b JOIN conversations AS c USING (conversation_key) WHERE c.id = ?1
+                 UNION SELECT c.created_by_key FROM conversations AS c WHERE c.id = ?1
              ) ORDER BY u.user_key",
         )
         .bind(id.as_str())
@@ -121,15 +149,27 @@ impl SqliteStore {
         for row in &users {
             lines.push(user_line(row).map_err(|error| unavailable(&error))?);
         }
-        let conversation = sqlx::query("SELECT kind, title, direct_key, created_at FROM conversations WHERE id = ?1")
-            .bind(id.as_str())
-            .fetch_optional(&mut *db)
-            .await
-            .map_err(|error| unavailable(&error))?;
+        let conversation = sqlx::query(
+            "SELECT kind, title, direct_key, created_at, (SELECT id FROM users WHERE user_key = created_by_key)
+             FROM conversations WHERE id = ?1",
+        )
+        .bind(id.as_str())
+        .fetch_optional(&mut *db)
+        .await
+        .map_err(|error| unavailable(&error))?;
         let Some(row) = conversation else { return Ok(Vec::new()) };
         let participants = sqlx::query(
-            "SELECT u.id, p.role, p.joined_at, p.joined_seq, p.received_seq, p.read_seq
+            "SELECT u.id, p.role, p.joined_at, p.joined_seq, p.received_seq, p.read_seq, p.muted_at
              FROM participants AS p JOIN conversations AS c USING (conversation_key) JOIN users AS u USING (user_key)
+             WHERE c.id = ?1 ORDER BY u.id",
+        )
+        .bind(id.as_str())
+        .fetch_all(&mut *db)
+        .await
+        .map_err(|error| unavailable(&error))?;
+        let bans = sqlx::query(
+            "SELECT u.id, banner.id, b.banned_at, b.reason FROM bans AS b JOIN conversations AS c USING (conversation_key)
+             JOIN users AS u ON u.user_key = b.user_key JOIN users AS banner ON banner.user_key = b.banned_by_key
              WHERE c.id = ?1 ORDER BY u.id",
         )
         .bind(id.as_str())
@@ -143,7 +183,9 @@ impl SqliteStore {
                 title: row.try_get(1)?,
                 direct_key: row.try_get(2)?,
                 created_at: row.try_get(3)?,
+                created_by: row.try_get::<Option<String>, _>(4)?.map(user_id).transpose()?,
                 participants: participants.iter().map(participant).collect::<Result<_, _>>()?,
+                bans: bans.iter().map(ban).collect::<Result<_, _>>()?,
             })
         };
         lines.push(line().map_err(|error| unavailable(&error))?);
@@ -159,6 +201,11 @@ impl SqliteStore {
     pub async fn import(&self, lines: Vec<Line>) -> Result<(), ImportError> {
         self.writer.change(Import(lines)).await
     }
+
+    /// These conversations are there whole: a server that runs brings their participants in.
+    pub async fn imported(&self, ids: Vec<ConversationId>) -> Result<(), StoreError> {
+        self.writer.change(Arrived(ids)).await
+    }
 }
 
 fn gone(what: &str) -> StoreError {
@@ -169,10 +216,13 @@ fn gone(what: &str) -> StoreError {
     }
 }
 
+fn user_id(id: String) -> Result<UserId, sqlx::Error> {
+    UserId::parse(id).map_err(|error| sqlx::Error::Decode(error.into()))
+}
+
 fn user_line(row: &sqlx::sqlite::SqliteRow) -> Result<Line, sqlx::Error> {
-    let id: String = row.try_get(0)?;
     Ok(Line::User {
-        id: UserId::parse(id).map_err(|error| sqlx::Error::Decode(error.into()))?,
+        id: user_id(row.try_get(0)?)?,
         username: row.try_get(1)?,
         display_name: row.try_get(2)?,
         role: row.try_get(3)?,
@@ -182,179 +232,22 @@ fn user_line(row: &sqlx::sqlite::SqliteRow) -> Result<Line, sqlx::Error> {
 }
 
 fn participant(row: &sqlx::sqlite::SqliteRow) -> Result<Participant, sqlx::Error> {
-    let id: String = row.try_get(0)?;
     Ok(Participant {
-        user_id: UserId::parse(id).map_err(|error| sqlx::Error::Decode(error.into()))?,
+        user_id: user_id(row.try_get(0)?)?,
         role: row.try_get(1)?,
         joined_at: row.try_get(2)?,
         joined_seq: row.try_get(3)?,
         received_seq: row.try_get(4)?,
         read_seq: row.try_get(5)?,
+        muted_at: row.try_get(6)?,
     })
 }
 
-struct Import(Vec<Line>);
-
-type Stopped = Stop<ImportError>;
-
-#[async_trait]
-impl Change for Import {
-    type Done = ();
-    type Refused = ImportError;
-
-    async fn apply(&self, db: &mut SqliteConnection) -> Result<(), Stopped> {
-        for line in &self.0 {
-            match line {
-                Line::Export { .. } => {}
-                Line::User { .. } => import_user(db, line).await?,
-                Line::Conversation { .. } => import_conversation(db, line).await?,
-                Line::Message(message) => import_message(db, message).await?,
-            }
-        }
-        Ok(())
-    }
-}
-
-fn refused(why: String) -> Stopped {
-    Stop::Refused(ImportError::Refused(why))
-}
-
-async fn import_user(db: &mut SqliteConnection, line: &Line) -> Result<(), Stopped> {
-    let Line::User {
-        id,
-        username,
-        display_name,
-        role,
-        created_at,
-        disabled_at,
-    } = line
-    else {
-        return Ok(());
-    };
-    let other: Option<String> = sqlx::query_scalar("SELECT id FROM users WHERE username = ?1 AND id <> ?2")
-        .bind(username.as_str())
-        .bind(id.as_str())
-        .fetch_optional(&mut *db)
-        .await?;
-    if let Some(other) = other {
-        return Err(refused(format!(
-            "the username {username} of {id} belongs to {other} here"
-        )));
-    }
-    sqlx::query(
-        "INSERT INTO users (id, username, display_name, role, created_at, disabled_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-         ON CONFLICT (id) DO NOTHING",
-    )
-    .bind(id.as_str())
-    .bind(username.as_str())
-    .bind(display_name.as_str())
-    .bind(role.as_str())
-    .bind(created_at)
-    .bind(disabled_at)
-    .execute(db)
-    .await?;
-    Ok(())
-}
-
-async fn import_conversation(db: &mut SqliteConnection, line: &Line) -> Result<(), Stopped> {
-    let Line::Conversation {
-        id,
-        kind,
-        title,
-        direct_key,
-        created_at,
-        participants,
-    } = line
-    else {
-        return Ok(());
-    };
-    let there: bool =
-        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM conversations WHERE id = ?1 OR direct_key = ?2)")
-            .bind(id.as_str())
-            .bind(direct_key.as_deref())
-            .fetch_one(&mut *db)
-            .await?;
-    if there {
-        return Err(refused(format!(
-            "conversation {id} is there already; export and import it alone, or remove its lines"
-        )));
-    }
-    sqlx::query("INSERT INTO conversations (id, kind, title, direct_key, created_at) VALUES (?1, ?2, ?3, ?4, ?5)")
-        .bind(id.as_str())
-        .bind(kind.as_str())
-        .bind(title.as_deref())
-        .bind(direct_key.as_deref())
-        .bind(created_at)
-        .execute(&mut *db)
-        .await?;
-    for one in participants {
-        let added = sqlx::query(
-            "INSERT INTO participants (conversation_key, user_key, role, joined_at, joined_seq, received_seq, read_seq)
-             SELECT c.conversation_key, u.user_key, ?3, ?4, ?5, ?6, ?7 FROM conversations AS c, users AS u
-             WHERE c.id = ?1 AND u.id = ?2",
-        )
-        .bind(id.as_str())
-        .bind(one.user_id.as_str())
-        .bind(one.role.as_str())
-        .bind(one.joined_at)
-        .bind(one.joined_seq)
-        .bind(one.received_seq)
-        .bind(one.read_seq)
-        .execute(&mut *db)
-        .await?;
-        if added.rows_affected() == 0 {
-            return Err(refused(format!(
-                "participant {} of conversation {id} is no user here",
-                one.user_id
-            )));
-        }
-    }
-    Ok(())
-}
-
-async fn import_message(db: &mut SqliteConnection, message: &Message) -> Result<(), Stopped> {
-    let (id, seq) = (&message.conversation_id, message.seq);
-    let last: Option<i64> = sqlx::query_scalar("SELECT last_seq FROM conversations WHERE id = ?1")
-        .bind(id.as_str())
-        .fetch_optional(&mut *db)
-        .await?;
-    let last = last.ok_or_else(|| refused(format!("message {} comes before its conversation {id}", message.id)))?;
-    if rows::stored(seq) != last + 1 {
-        return Err(refused(format!(
-            "conversation {id}: message {seq} does not follow message {last}"
-        )));
-    }
-    let millis = |at: Option<chat_core::Timestamp>| at.map(chat_core::Timestamp::as_millis);
-    let added = sqlx::query(
-        "INSERT INTO messages (conversation_key, seq, id, sender_key, content, created_at, client_message_id, reply_to,
-                               edited_at, deleted_at)
-         SELECT c.conversation_key, ?2, ?3, u.user_key, ?5, ?6, ?7, ?8, ?9, ?10 FROM conversations AS c, users AS u
-         WHERE c.id = ?1 AND u.id = ?4",
-    )
-    .bind(id.as_str())
-    .bind(rows::stored(seq))
-    .bind(message.id.as_str())
-    .bind(message.sender_id.as_str())
-    .bind(&*message.content)
-    .bind(message.created_at.as_millis())
-    .bind(
-        message
-            .client_message_id
-            .as_ref()
-            .map(chat_core::ids::ClientMessageId::as_str),
-    )
-    .bind(message.reply_to.as_ref().map(chat_core::MessageId::as_str))
-    .bind(millis(message.edited_at))
-    .bind(millis(message.deleted_at))
-    .execute(&mut *db)
-    .await?;
-    if added.rows_affected() == 0 {
-        return Err(refused(format!("the sender of message {} is no user here", message.id)));
-    }
-    sqlx::query("UPDATE conversations SET last_seq = ?2 WHERE id = ?1")
-        .bind(id.as_str())
-        .bind(rows::stored(seq))
-        .execute(db)
-        .await?;
-    Ok(())
+fn ban(row: &sqlx::sqlite::SqliteRow) -> Result<BanLine, sqlx::Error> {
+    Ok(BanLine {
+        user_id: user_id(row.try_get(0)?)?,
+        by: user_id(row.try_get(1)?)?,
+        at: row.try_get(2)?,
+        reason: row.try_get(3)?,
+    })
 }

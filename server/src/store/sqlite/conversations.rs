@@ -12,13 +12,15 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection as _, SqliteConnection};
 
 use super::SqliteStore;
+use super::archive;
 use super::errors::unavailable;
 use super::participants::{Add, Create, Remove};
 use super::rows::{self, Columns, message_columns, participant_columns};
 
 /// The conversation and its participants in one statement, which sees one state of both.
 pub(super) const WHOLE: &str = concat!(
-    "SELECT c.id, c.kind, c.title, c.created_at, c.last_seq, u.id IS NOT NULL, ",
+    "SELECT c.id, c.kind, c.title, c.created_at, (SELECT id FROM users WHERE user_key = c.created_by_key), c.last_seq,
+         u.id IS NOT NULL, ",
     participant_columns!(),
     " FROM conversations AS c LEFT JOIN participants AS p USING (conversation_key)
       LEFT JOIN users AS u ON u.user_key = p.user_key WHERE c.id = ?1 ORDER BY u.id"
@@ -36,7 +38,7 @@ pub(super) async fn find(db: &mut SqliteConnection, id: &ConversationId) -> Resu
     let mut participants = Vec::with_capacity(rows.len());
     for row in &rows {
         let mut columns = Columns::of(row, "participants");
-        columns.skip(5);
+        columns.skip(6);
         if columns.take()? {
             participants.push(rows::participant(&mut columns)?);
         }
@@ -44,13 +46,14 @@ pub(super) async fn find(db: &mut SqliteConnection, id: &ConversationId) -> Resu
     Ok(Some(with(conversation, participants)))
 }
 
-/// The next five columns as a conversation that lacks its participants.
+/// The next six columns as a conversation that lacks its participants.
 fn head(columns: &mut Columns<'_>) -> Result<Conversation, StoreError> {
     Ok(Conversation {
         id: columns.parse()?,
         kind: rows::kind(columns)?,
         title: columns.take()?,
         created_at: columns.time()?,
+        created_by: columns.parse_option()?,
         last_seq: columns.seq()?,
         participants: Arc::from([]),
     })
@@ -65,13 +68,17 @@ fn with(mut conversation: Conversation, participants: Vec<Participant>) -> Conve
 macro_rules! select_of_user {
     ($condition:literal) => {
         concat!(
-            "SELECT c.id, c.kind, c.title, c.created_at, c.last_seq, me.received_seq, me.read_seq,
+            "SELECT c.id, c.kind, c.title, c.created_at, (SELECT id FROM users WHERE user_key = c.created_by_key),
+                 c.last_seq, me.received_seq, me.read_seq,
                  (SELECT count(*) FROM (SELECT 1 FROM (
                      SELECT sender_key FROM messages AS x
                      WHERE x.conversation_key = c.conversation_key AND x.seq > max(me.read_seq, me.joined_seq)
                      ORDER BY x.seq LIMIT ?2
                  ) WHERE sender_key <> me.user_key LIMIT ?3)),
-                 m.id IS NOT NULL, ",
+                 (SELECT count(*) FROM (
+                     SELECT 1 FROM mentions AS n WHERE n.user_key = me.user_key
+                     AND n.conversation_key = c.conversation_key AND n.seq > max(me.read_seq, me.joined_seq) LIMIT ?3
+                 )), me.muted_at IS NOT NULL, m.id IS NOT NULL, ",
             message_columns!(),
             " FROM participants AS me JOIN conversations AS c USING (conversation_key)
               LEFT JOIN messages AS m ON m.conversation_key = c.conversation_key AND m.seq = c.last_seq
@@ -104,6 +111,8 @@ fn of_user(row: &SqliteRow) -> Result<ConversationOfUser, StoreError> {
         received_seq: columns.seq()?,
         read_seq: columns.seq()?,
         unread: columns.seq()?.0,
+        mentions: columns.seq()?.0,
+        muted: columns.take()?,
         last_message: if columns.take()? {
             Some(rows::message(&mut columns)?)
         } else {
@@ -221,6 +230,10 @@ impl Conversations for SqliteStore {
         removed.inspect_err(|error| self.count_conversation_error(error))
     }
 
+    async fn take_arrivals(&self) -> Result<Vec<ConversationId>, StoreError> {
+        self.counted(archive::take_arrivals(self)).await
+    }
+
     async fn conversation_ids_of(&self, users: &[UserId]) -> Result<Vec<(UserId, ConversationId)>, StoreError> {
         let ids: Vec<&str> = users.iter().map(UserId::as_str).collect();
         let asked = serde_json::Value::from(ids).to_string();
@@ -242,7 +255,7 @@ impl Conversations for SqliteStore {
 }
 
 impl SqliteStore {
-    fn count_conversation_error(&self, error: &ConversationError) {
+    pub(super) fn count_conversation_error(&self, error: &ConversationError) {
         if let ConversationError::Store(error) = error {
             self.metrics.failed(error);
         }

@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 
 use super::errors::Stop;
 use super::writer::Change;
-use super::{messages, search};
+use super::{mentions, messages, search};
 
 /// Replaces a content.
 pub(super) struct Edit {
@@ -32,6 +32,7 @@ impl Change for Edit {
             return Ok(None);
         }
         search::index_again(db, &self.id).await?;
+        mentions::note_again(db, &self.id, &self.content).await?;
         Ok(messages::find(db, &self.id).await?)
     }
 }
@@ -54,6 +55,7 @@ impl Change for Delete {
             .execute(&mut *db)
             .await?;
         search::index_again(db, &self.id).await?;
+        mentions::note_again(db, &self.id, "").await?;
         Ok(messages::find(db, &self.id).await?)
     }
 }

@@ -117,6 +117,11 @@ fn migrator() -> Migrator {
             "announcements",
             include_str!("../../../../migrations/sqlite/0006_announcements.sql"),
         ),
+        simple(
+            7,
+            "standing",
+            include_str!("../../../../migrations/sqlite/0007_standing.sql"),
+        ),
     ])
 }
 

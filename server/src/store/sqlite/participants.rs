@@ -34,14 +34,18 @@ impl Change for Create {
             return Err(Stop::Refused(ConversationError::TooMany(TOO_MANY_PARTICIPANTS)));
         }
         refuse_busy(db, &ids).await?;
-        sqlx::query("INSERT INTO conversations (id, kind, title, direct_key, created_at) VALUES (?1, ?2, ?3, ?4, ?5)")
-            .bind(new.id.as_str())
-            .bind(new.kind.as_str())
-            .bind(new.title.as_deref())
-            .bind(direct_key.as_deref())
-            .bind(new.at.as_millis())
-            .execute(&mut *db)
-            .await?;
+        sqlx::query(
+            "INSERT INTO conversations (id, kind, title, direct_key, created_at, created_by_key)
+             VALUES (?1, ?2, ?3, ?4, ?5, (SELECT user_key FROM users WHERE id = ?6))",
+        )
+        .bind(new.id.as_str())
+        .bind(new.kind.as_str())
+        .bind(new.title.as_deref())
+        .bind(direct_key.as_deref())
+        .bind(new.at.as_millis())
+        .bind(new.created_by.as_ref().map(UserId::as_str))
+        .execute(&mut *db)
+        .await?;
         insert_participants(db, &new.id, &ids, new.owner.as_ref(), new.at).await?;
         Ok(Created::New(present(db, &new.id).await?))
     }
@@ -71,6 +75,7 @@ impl Change for Add {
         // In the order in which they were asked for.
         refuse_unknown(db, &ids_as_json(&self.user_ids)?).await?;
         let ids = ids_as_json(&new)?;
+        refuse_banned(db, &self.id, &ids).await?;
         if before.participants.len() + new.len() > PARTICIPANTS_MAX {
             return Err(Stop::Refused(ConversationError::TooMany(TOO_MANY_PARTICIPANTS)));
         }
@@ -93,32 +98,43 @@ impl Change for Remove {
     type Refused = ConversationError;
 
     async fn apply(&self, db: &mut SqliteConnection) -> Result<Conversation, Stopped> {
-        let kept = sqlx::query(
+        remove(db, &self.id, &self.user, self.at).await?;
+        let now = conversations::find(db, &self.id).await?;
+        now.ok_or(Stop::Refused(ConversationError::NotFound))
+    }
+}
+
+/// Ends a membership, if there is one, and keeps what was said of it.
+pub(super) async fn remove(
+    db: &mut SqliteConnection,
+    id: &ConversationId,
+    user: &UserId,
+    at: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let kept = sqlx::query(
             "INSERT INTO past_memberships
                  (conversation_key, user_key, joined_at, joined_seq, left_at, left_seq, received_seq, read_seq)
              SELECT p.conversation_key, p.user_key, p.joined_at, p.joined_seq, ?3, c.last_seq, p.received_seq, p.read_seq
              FROM participants AS p JOIN conversations AS c USING (conversation_key) JOIN users AS u USING (user_key)
              WHERE c.id = ?1 AND u.id = ?2",
         )
-        .bind(self.id.as_str())
-        .bind(self.user.as_str())
-        .bind(self.at.as_millis())
+        .bind(id.as_str())
+        .bind(user.as_str())
+        .bind(at.as_millis())
         .execute(&mut *db)
         .await?;
-        if kept.rows_affected() > 0 {
-            sqlx::query(
-                "DELETE FROM participants
+    if kept.rows_affected() > 0 {
+        sqlx::query(
+            "DELETE FROM participants
                  WHERE conversation_key = (SELECT conversation_key FROM conversations WHERE id = ?1)
                    AND user_key = (SELECT user_key FROM users WHERE id = ?2)",
-            )
-            .bind(self.id.as_str())
-            .bind(self.user.as_str())
-            .execute(&mut *db)
-            .await?;
-        }
-        let now = conversations::find(db, &self.id).await?;
-        now.ok_or(Stop::Refused(ConversationError::NotFound))
+        )
+        .bind(id.as_str())
+        .bind(user.as_str())
+        .execute(&mut *db)
+        .await?;
     }
+    Ok(())
 }
 
 async fn existing(
@@ -171,6 +187,25 @@ async fn refuse_unknown(db: &mut SqliteConnection, ids: &str) -> Result<(), Stop
     let unknown = unknown.into_iter().filter_map(|id| UserId::parse(id).ok()).collect();
     Err(Stop::Refused(ConversationError::UnknownUsers(unknown)))
 }
+
+async fn refuse_banned(db: &mut SqliteConnection, id: &ConversationId, ids: &str) -> Result<(), Stopped> {
+    let banned: Vec<String> = sqlx::query_scalar(BANNED_AMONG)
+        .bind(ids)
+        .bind(id.as_str())
+        .fetch_all(db)
+        .await?;
+    if banned.is_empty() {
+        return Ok(());
+    }
+    let banned = banned.into_iter().filter_map(|id| UserId::parse(id).ok()).collect();
+    Err(Stop::Refused(ConversationError::Banned(banned)))
+}
+
+pub(super) const BANNED_AMONG: &str = "
+    SELECT u.id FROM json_each(?1) AS asked JOIN users AS u ON u.id = asked.value
+    JOIN bans AS b ON b.user_key = u.user_key
+        AND b.conversation_key = (SELECT conversation_key FROM conversations WHERE id = ?2)
+    ORDER BY asked.key";
 
 /// Refuses when one of these users is in too many conversations already.
 async fn refuse_busy(db: &mut SqliteConnection, ids: &str) -> Result<(), Stopped> {

@@ -32,6 +32,10 @@ const UNINDEX: &str = "
     WHERE rowid > (?1 << 32) + (SELECT forgotten_seq FROM conversations WHERE conversation_key = ?1)
       AND rowid <= (?1 << 32) + ?2";
 
+const UNNAME: &str = "
+    DELETE FROM mentions
+    WHERE conversation_key = ?1 AND seq > (SELECT forgotten_seq FROM conversations WHERE conversation_key = ?1) AND seq <= ?2";
+
 const FORGOTTEN: &str = "UPDATE conversations SET forgotten_seq = ?2 WHERE conversation_key = ?1";
 
 struct Forget {
@@ -60,11 +64,13 @@ impl Change for Forget {
             upto = Some(seq);
         }
         let Some(upto) = upto else { return Ok(()) };
-        sqlx::query(UNINDEX)
-            .bind(self.conversation)
-            .bind(upto)
-            .execute(&mut *db)
-            .await?;
+        for sql in [UNINDEX, UNNAME] {
+            sqlx::query(sql)
+                .bind(self.conversation)
+                .bind(upto)
+                .execute(&mut *db)
+                .await?;
+        }
         sqlx::query(EMPTY)
             .bind(self.conversation)
             .bind(upto)

@@ -184,12 +184,12 @@ pub(super) fn message(columns: &mut Columns<'_>) -> Result<Message, StoreError> 
 /// The columns of [`participant`], for a query that names the tables `p` and `u`.
 macro_rules! participant_columns {
     () => {
-        "u.id, u.username, u.display_name, p.role, p.joined_at, p.joined_seq"
+        "u.id, u.username, u.display_name, p.role, p.joined_at, p.joined_seq, p.muted_at IS NOT NULL"
     };
 }
 pub(super) use participant_columns;
 
-/// The next six columns as a participant.
+/// The next seven columns as a participant.
 pub(super) fn participant(columns: &mut Columns<'_>) -> Result<Participant, StoreError> {
     let user_id = columns.parse()?;
     let username = columns.take()?;
@@ -206,6 +206,7 @@ pub(super) fn participant(columns: &mut Columns<'_>) -> Result<Participant, Stor
         role,
         joined_at: columns.time()?,
         joined_seq: columns.seq()?,
+        muted: columns.take()?,
     })
 }
 

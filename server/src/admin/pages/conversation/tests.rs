@@ -43,6 +43,8 @@ pub(super) fn detail() -> ConversationDetail {
             received_seq: Seq::ZERO,
             read_seq: Seq::ZERO,
             unread: 0,
+            mentions: 0,
+            muted: false,
             last_message: None,
         },
         participants: vec![

@@ -123,6 +123,10 @@ impl Conversations for Gated {
         changed
     }
 
+    async fn take_arrivals(&self) -> Result<Vec<ConversationId>, StoreError> {
+        self.store.take_arrivals().await
+    }
+
     async fn conversation_ids_of(&self, users: &[UserId]) -> Result<Vec<(UserId, ConversationId)>, StoreError> {
         let ids = self.store.conversation_ids_of(users).await;
         self.gates.conversation_ids_of.pass().await;

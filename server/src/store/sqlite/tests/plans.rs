@@ -48,6 +48,13 @@ async fn no_statement_scans_a_table() {
         ("where a user searches", search::OF_USER),
         ("where a service searches", search::ONE),
         ("found", search::FOUND),
+        ("note mentions", mentions::NOTE),
+        ("forget mentions", mentions::FORGET),
+        ("a message's place", mentions::PLACE),
+        ("mute", moderation::MUTE),
+        ("unban", moderation::UNBAN),
+        ("bans", moderation::BANS),
+        ("banned among", participants::BANNED_AMONG),
     ];
     for (name, sql) in statements {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
