@@ -29,6 +29,7 @@ use crate::settings::{Rate, Rates, TrustedProxies};
 use crate::store::memory::MemoryStore;
 use crate::telemetry::Metrics;
 use crate::telemetry::labels::Via;
+use crate::telemetry::traces::{Tracer, Way};
 
 type Line = WebSocketStream<DuplexStream>;
 
@@ -71,6 +72,7 @@ impl Here {
             rejected: Arc::new(RejectedRing::new(clock, &metrics.gateway)),
             proxies: TrustedProxies::default(),
             metrics: metrics.gateway.clone(),
+            tracer: Tracer::off(),
         }));
         Self {
             chat,
@@ -200,7 +202,7 @@ async fn who_reads_nothing_while_messages_wait_is_given_up_with_4408() {
             reply_to: None,
             sender_id: None,
         };
-        here.chat.send(&actor, send).await.unwrap();
+        here.chat.send(&actor, send, Way::default()).await.unwrap();
     }
     let took = here.gone_after(&bob).await;
     assert!(about(took, LAGGING_WITHOUT_PROGRESS_MAX), "{took:?}");
