@@ -43,7 +43,7 @@ const PAGES: [&str; 5] = [
     "/admin/messages",
     "/admin/rejected",
     "/admin/audit",
-    "/admin/explain?q=user-1-0",
+    "/admin/explain?conversation_id=room-1&user_id=user-1-0",
     "/metrics",
 ];
 
