@@ -35,7 +35,7 @@ itWithEveryClient("session tells who, where and which conversations", async (t, 
   assert.equal(mine.last_message.content, "hello");
   const byName = Object.fromEntries(mine.participants.map((participant) => [participant.username, participant]));
   assert.deepEqual(Object.keys(byName).sort(), [alice.username, bob.username].sort());
-  assert.deepEqual(byName[alice.username], { id: alice.id, username: alice.username, display_name: "alice", online: true });
+  assert.deepEqual(byName[alice.username], { id: alice.id, username: alice.username, display_name: "alice", online: true, role: "owner" });
   assert.equal(byName[bob.username].online, false);
 });
 

@@ -45,7 +45,11 @@ fn room_view(name: String, sockets: usize) -> RoomView {
 impl Hub {
     #[expect(clippy::disallowed_methods, reason = "this is the one door")]
     fn links(&self) -> Vec<SocketRef> {
-        self.io.sockets()
+        // Once the server has closed there is no namespace any more, and whoever still looks finds nobody.
+        self.io
+            .of(CHAT_NAMESPACE)
+            .map(|chat| chat.sockets())
+            .unwrap_or_default()
     }
 
     /// Every live room of namespace `/` with the number of sockets in it.

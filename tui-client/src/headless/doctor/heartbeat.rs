@@ -107,11 +107,7 @@ impl Seen {
                     if text == "2" {
                         break;
                     }
-                    let packet = Packet::read(&text);
-                    if packet.kind == PacketKind::ConnectError {
-                        let message = packet.data["message"].as_str().or(packet.data.as_str());
-                        self.refused = Some(message.unwrap_or("without a word").to_owned());
-                    }
+                    self.heard(&text);
                 }
                 Ok(None) => return Err(self.without_a_ping(wire.idle())),
                 Err(words) => return Err(self.cut(wire, &words)),
@@ -120,7 +116,14 @@ impl Seen {
         let idle = wire.idle();
         self.pings += 1;
         let answered = match wire.send("3").await {
-            Ok(()) => wire.text_within(AFTER_PONG.min(self.interval / 4)).await.map(drop),
+            Ok(()) => match wire.text_within(AFTER_PONG.min(self.interval / 4)).await {
+                Ok(text) => {
+                    // The first ping may come before the answer to CONNECT.
+                    text.iter().for_each(|text| self.heard(text));
+                    Ok(())
+                }
+                Err(words) => Err(words),
+            },
             Err(words) => Err(words),
         };
         answered.map_err(|words| {
@@ -135,6 +138,15 @@ impl Seen {
             };
             Finding::failed(Check::Heartbeat, found, remedy)
         })
+    }
+
+    /// Keeps what the answer to CONNECT says, if it is a refusal.
+    fn heard(&mut self, text: &str) {
+        let packet = Packet::read(text);
+        if packet.kind == PacketKind::ConnectError {
+            let message = packet.data["message"].as_str().or(packet.data.as_str());
+            self.refused = Some(message.unwrap_or("without a word").to_owned());
+        }
     }
 
     /// Timers are not exact, and a ping's way is not always equally long.
