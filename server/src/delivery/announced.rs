@@ -1,7 +1,7 @@
 //! How far each conversation was announced: stored in batches, and until then in a journal, so that the next process knows what
 //! the last one saved and never sent.
 //!
-//! A message is marked before it is handed to the first socket. Marks reach the database a few times a second; whatever the process
+//! A message is marked before it is handed to the first socket. Marks reach the database once a second; whatever the process
 //! dies of in between, short of the machine itself, the journal's pages stay with the kernel. Nothing on a message's way waits
 //! for a disk: a thread of its own writes.
 
