@@ -276,7 +276,7 @@ impl Fanout {
             seq: message.seq,
             at,
             room_existed,
-            rooms_in_namespace: self.hub.rooms_lately(),
+            rooms_in_namespace: self.hub.rooms_count(),
             // Looked for only when the room is nothing: that is when a name was mistaken.
             similar_rooms: if room_existed {
                 Vec::new()

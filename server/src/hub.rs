@@ -14,6 +14,7 @@ pub mod live_room;
 mod outlet;
 pub mod plain;
 pub mod probe;
+mod room_counts;
 pub mod roster;
 pub mod similar;
 pub mod socket;
@@ -39,6 +40,7 @@ use self::inspect::CHAT_NAMESPACE;
 use self::live_room::LiveRoom;
 use self::outlet::Outlet;
 use self::plain::{PlainLink, PlainRooms};
+use self::room_counts::RoomCounts;
 pub use self::socket::{Caller, EmitError, LiveSocket};
 use self::tap::Tap;
 use crate::faults::Faults;
@@ -81,9 +83,6 @@ struct Registry {
 /// cut that connection hard.
 const EARLY_LINES_MAX: usize = 1_024;
 
-/// How long a count of the live rooms is good enough to be noted with a broadcast.
-const ROOMS_COUNT_KEPT: std::time::Duration = std::time::Duration::from_secs(1);
-
 /// The one door to live sockets.
 pub struct Hub {
     node_id: NodeId,
@@ -103,8 +102,7 @@ pub struct Hub {
     tap: Arc<Tap>,
     happenings: Arc<Happenings>,
     admins: Admins,
-    /// The number of live rooms as it was counted last, and when: counting walks every socket, and each broadcast notes it.
-    rooms_counted: Mutex<(usize, Option<Instant>)>,
+    room_counts: RoomCounts,
 }
 
 impl std::fmt::Debug for Hub {
@@ -179,7 +177,7 @@ impl Hub {
             presence: PresenceChanges::default(),
             faults: Faults::default(),
             metrics,
-            rooms_counted: Mutex::new((0, None)),
+            room_counts: RoomCounts::default(),
         }
     }
 
@@ -294,6 +292,7 @@ impl Hub {
             }
         }
         drop(registry);
+        socket.end_in_rooms(|room| self.room_counts.left(room));
         let reason = match socket.closed_because() {
             Some(CloseReason::Slow) => DisconnectReason::Slow,
             Some(CloseReason::Token | CloseReason::Disabled) => DisconnectReason::Token,
@@ -407,7 +406,7 @@ impl Hub {
         if self.faults.fails_join(room) {
             return false;
         }
-        let verified = socket.join_room(room, self.clock.now());
+        let verified = socket.join_room(room, self.clock.now(), || self.room_counts.joined(room));
         // Gone meanwhile: whoever took it out has left its rooms already, and nobody will again.
         if !self.registry.read().sockets.contains_key(&socket.sid) {
             socket.leave_all_rooms();
@@ -420,7 +419,7 @@ impl Hub {
 
     /// Leaves a room and reads it back: true when the live room no longer holds the socket.
     pub fn leave(&self, socket: &LiveSocket, room: &str) -> bool {
-        let verified = socket.leave_room(room);
+        let verified = socket.leave_room(room, || self.room_counts.left(room));
         self.happenings.left(CHAT_NAMESPACE, &socket.sid, room);
         self.changed();
         verified
@@ -443,16 +442,14 @@ impl Hub {
         self.live_rooms.encode(event, data)
     }
 
-    /// Live rooms of namespace `/`, counted not longer than a second ago.
-    pub fn rooms_lately(&self) -> usize {
-        let mut counted = self.rooms_counted.lock();
-        let (count, at) = *counted;
-        if at.is_some_and(|at| at.elapsed() < ROOMS_COUNT_KEPT) {
-            return count;
-        }
-        let count = self.rooms_by_name().len();
-        *counted = (count, Some(Instant::now()));
-        count
+    /// Live rooms of namespace `/`.
+    pub fn rooms_count(&self) -> usize {
+        self.room_counts.rooms()
+    }
+
+    /// Those of conversations.
+    pub fn conversation_rooms(&self) -> usize {
+        self.room_counts.conversations()
     }
 
     // === looking up ===

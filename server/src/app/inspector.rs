@@ -40,7 +40,6 @@ pub struct Inspector {
     /// Every figure of the Overview as it was read last, and when: reading walks every socket and its rooms, and each open page
     /// asks twice a second.
     read: Mutex<Option<(Instant, OverviewFigures)>>,
-    rooms_counted: Mutex<Option<(Instant, usize)>>,
 }
 
 impl Inspector {
@@ -50,7 +49,6 @@ impl Inspector {
             parts,
             store_up: AtomicBool::new(true),
             read: Mutex::new(None),
-            rooms_counted: Mutex::new(None),
         }
     }
 
@@ -81,19 +79,6 @@ impl Inspector {
         for socket in self.parts.hub.sockets_of(user) {
             self.parts.hub.disconnect(&socket, CloseReason::Token);
         }
-    }
-
-    /// Conversations' rooms in use, counted not longer than a moment ago: several parts of one page ask.
-    fn rooms_lately(&self) -> usize {
-        let mut counted = self.rooms_counted.lock();
-        if let Some((at, count)) = *counted
-            && at.elapsed() < FIGURES_KEPT
-        {
-            return count;
-        }
-        let count = self.parts.hub.conversation_rooms();
-        *counted = Some((Instant::now(), count));
-        count
     }
 }
 
@@ -155,7 +140,7 @@ impl Inspect for Inspector {
     }
 
     fn conversation_rooms(&self) -> usize {
-        self.rooms_lately()
+        self.parts.hub.conversation_rooms()
     }
 
     fn sockets(&self) -> Vec<Glance> {
@@ -250,7 +235,7 @@ impl Inspect for Inspector {
             started_at: self.parts.hub.started_at(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             sockets: self.parts.hub.sockets_count(),
-            rooms: self.rooms_lately(),
+            rooms: self.parts.hub.conversation_rooms(),
             healthy: self.store_up.load(Ordering::Relaxed) && !self.parts.chat.is_closing(),
         }]
     }
@@ -282,7 +267,7 @@ impl Inspector {
         OverviewFigures {
             connections: sockets.len(),
             users_online: self.parts.hub.users_online(),
-            rooms: self.rooms_lately(),
+            rooms: self.parts.hub.conversation_rooms(),
             messages_total: totals.messages,
             handed_over_total: totals.handed_over,
             receipts_due_total: figures.confirmed + figures.unconfirmed as u64,

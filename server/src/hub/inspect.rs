@@ -1,7 +1,7 @@
 //! Reading the live state for people: namespaces, rooms and sockets as they are at this moment in socketioxide itself.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chat_core::ids::{CONVERSATION_ROOM_PREFIX, USER_ROOM_PREFIX, conversation_room};
@@ -66,25 +66,13 @@ impl Hub {
         rooms
     }
 
-    /// How many conversations' rooms hold a socket.
-    pub fn conversation_rooms(&self) -> usize {
-        let is_conversation = |room: &Cow<'static, str>| room.starts_with(CONVERSATION_ROOM_PREFIX);
-        let mut rooms = HashSet::new();
-        for link in self.links() {
-            rooms.extend(link.rooms().into_iter().filter(is_conversation));
-        }
-        let plain = self.plain_rooms.sizes().into_iter();
-        rooms.extend(plain.map(|(room, _)| Cow::Owned(room)).filter(is_conversation));
-        rooms.len()
-    }
-
     /// The namespaces and how much is in each.
     pub fn namespaces(&self) -> Vec<NamespaceView> {
         let sockets = self.links().len() + self.plain_rooms.sockets();
         let chat = NamespaceView {
             name: CHAT_NAMESPACE.into(),
             sockets,
-            rooms: self.rooms_by_name().len(),
+            rooms: self.rooms_count(),
         };
         vec![chat, self.admin_namespace()]
     }

@@ -18,6 +18,7 @@ use self::ahead::Ahead;
 pub(crate) use self::opening::Beginning;
 use self::opening::Outbox;
 pub use self::opening::Wait;
+use self::rooms::Joined;
 use self::tally::Tally;
 use super::adapter::EncodedEvent;
 use super::lane::{Lane, Lanes};
@@ -82,7 +83,7 @@ pub struct LiveSocket {
     lanes: Mutex<Lanes>,
     // Evidence only: lanes that ended by a leave or a removal. Locked after `lanes`.
     former: Mutex<HashMap<ConversationId, Vec<Lane>>>,
-    joined: Mutex<HashMap<String, Timestamp>>,
+    joined: Mutex<Joined>,
     // Locked after `lanes`.
     outbox: Mutex<Outbox>,
     /// Something waits in the outbox: whatever belongs behind it must wait too.

@@ -1,9 +1,20 @@
 //! The live rooms of a socket: joined and left here, and always read back from what holds them.
 
+use std::collections::HashMap;
+
 use chat_core::ids::conversation_room;
 use chat_core::{ConversationId, Timestamp};
 
 use super::LiveSocket;
+
+/// The rooms that a socket joined.
+#[derive(Debug, Default)]
+pub(super) struct Joined {
+    /// Since when it is in each.
+    since: HashMap<String, Timestamp>,
+    /// Its connection ended: it is in none, and what is left here is for whoever explains.
+    ended: bool,
+}
 
 impl LiveSocket {
     /// Leaves every room: it is gone.
@@ -11,18 +22,35 @@ impl LiveSocket {
         self.outlet.leave_all();
     }
 
-    /// Joins a live room and reads it back: true when the room holds this socket.
-    pub(in crate::hub) fn join_room(&self, room: &str, at: Timestamp) -> bool {
+    /// Joins a live room and reads it back: true when the room holds this socket. `first` is called if it did not before.
+    pub(in crate::hub) fn join_room(&self, room: &str, at: Timestamp, first: impl FnOnce()) -> bool {
+        let mut joined = self.joined.lock();
         self.outlet.join(room);
-        self.joined.lock().entry(room.to_owned()).or_insert(at);
-        self.is_in(room)
+        let verified = self.is_in(room);
+        if verified && !joined.ended && !joined.since.contains_key(room) {
+            joined.since.insert(room.to_owned(), at);
+            first();
+        }
+        verified
     }
 
-    /// Leaves a live room and reads it back: true when the room no longer holds this socket.
-    pub(in crate::hub) fn leave_room(&self, room: &str) -> bool {
+    /// Leaves a live room and reads it back: true when the room no longer holds this socket. `last` is called if it did before.
+    pub(in crate::hub) fn leave_room(&self, room: &str, last: impl FnOnce()) -> bool {
+        let mut joined = self.joined.lock();
         self.outlet.leave(room);
-        self.joined.lock().remove(room);
-        !self.is_in(room)
+        let left = !self.is_in(room);
+        if left && !joined.ended && joined.since.remove(room).is_some() {
+            last();
+        }
+        left
+    }
+
+    /// Its connection ended: `left` is called for every room that it was in, once.
+    pub(in crate::hub) fn end_in_rooms(&self, left: impl FnMut(&str)) {
+        let mut joined = self.joined.lock();
+        if !std::mem::replace(&mut joined.ended, true) {
+            joined.since.keys().map(String::as_str).for_each(left);
+        }
     }
 
     /// A plain socket that ended: nobody else takes it out of its rooms, and `explain` has looked at them.
@@ -49,6 +77,6 @@ impl LiveSocket {
 
     /// When it joined that room.
     pub fn joined_at(&self, room: &str) -> Timestamp {
-        self.joined.lock().get(room).copied().unwrap_or(self.connected_at)
+        self.joined.lock().since.get(room).copied().unwrap_or(self.connected_at)
     }
 }
