@@ -291,8 +291,9 @@ impl Hub {
                 self.presence.note(socket.user_id());
             }
         }
-        drop(registry);
+        // Within the same look at the registry: whoever no longer sees the socket does not count its rooms.
         socket.end_in_rooms(|room| self.room_counts.left(room));
+        drop(registry);
         let reason = match socket.closed_because() {
             Some(CloseReason::Slow) => DisconnectReason::Slow,
             Some(CloseReason::Token | CloseReason::Disabled) => DisconnectReason::Token,

@@ -94,6 +94,12 @@ it(
     for (const [, rooms] of truth) for (const room of rooms) counts[room] = (counts[room] ?? 0) + 1;
     const rooms = Object.fromEntries((await all("rooms")).map((room) => [room.name, room.sockets]));
     assert.deepEqual(rooms, counts);
+    // They are counted as they come and go, and not by looking at each.
+    const [chat] = (await admin("namespaces")).items;
+    assert.deepEqual([chat.name, chat.rooms], ["/", Object.keys(counts).length]);
+    const conversations = Object.keys(counts).filter((name) => name.startsWith("conversation:")).length;
+    const metrics = await (await fetch(`${server.url}/metrics`)).text();
+    assert.match(metrics, new RegExp(`^rollcall_rooms\\{namespace="/"\\} ${conversations}$`, "m"));
     const overview = await admin("overview");
     const online = new Set([...live.values()].map(({ peer }) => peer.user.id));
     assert.deepEqual([overview.connections, overview.users_online], [live.size, online.size]);
