@@ -18,7 +18,7 @@ use crate::wire::{Connection, Packet};
 /// Messages of one room that may be under way at the same time, at most.
 const SLOTS: usize = 1024;
 /// A client's receipts: the first at once, then at most one per interval, as the Rust client sends them.
-const RECEIPT_INTERVAL: Duration = Duration::from_millis(100);
+const RECEIPT_INTERVAL: Duration = Duration::from_millis(200);
 /// Before the measuring begins: connections warm, histories past their first allocations.
 const WARM_UP: Duration = Duration::from_millis(700);
 /// How long stragglers are waited for at the end.

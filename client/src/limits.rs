@@ -31,8 +31,8 @@ pub(crate) const GOOD_CONNECTION: Duration = Duration::from_secs(10);
 pub(crate) const SILENCE_MIN: Duration = Duration::from_millis(100);
 pub(crate) const SILENCE_MAX: Duration = Duration::from_mins(10);
 
-/// Receipts that the client sends by itself: the first at once, later ones of a conversation at most this often.
-pub(crate) const RECEIPT_INTERVAL: Duration = Duration::from_millis(100);
+/// Receipts of one conversation are sent at most this often, the first of a burst at once: the server tells the others no more often.
+pub(crate) const RECEIPT_INTERVAL: Duration = Duration::from_millis(200);
 
 /// `heads` may overtake a message that is on its way; only what is still missing after this is a gap.
 pub(crate) const HEADS_GRACE: Duration = Duration::from_secs(1);
