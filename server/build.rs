@@ -97,7 +97,8 @@ fn install(here: &Path, npm: &Path) -> Result<(), String> {
         let said = String::from_utf8_lossy(&output.stderr);
         let lines: Vec<&str> = said
             .lines()
-            .filter(|line| line.starts_with("npm error"))
+            // Older ones shout.
+            .filter(|line| line.starts_with("npm error") || line.starts_with("npm ERR!"))
             .take(3)
             .collect();
         return Err(format!(

@@ -18,7 +18,6 @@ caddy     caddy             the tests behind a reverse proxy
 openssl   openssl           the tests behind a reverse proxy
 tmux      tmux              the tests of the terminal client
 chromium  chromium          tests/browser
-valgrind  valgrind          the counts of instructions in .ci/run
 '
 
 as_root() {
