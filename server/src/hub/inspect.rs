@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use chat_core::ids::{CONVERSATION_ROOM_PREFIX, USER_ROOM_PREFIX, conversation_room};
 use chat_core::{Conversation, ConversationId, Sid};
+use socketioxide::operators::BroadcastOperators;
 
 use super::adapter::SocketRef;
 use super::glance::Seen as _;
@@ -43,12 +44,11 @@ fn room_view(name: String, sockets: usize) -> RoomView {
 }
 
 impl Hub {
-    #[expect(clippy::disallowed_methods, reason = "this is the one door")]
     fn links(&self) -> Vec<SocketRef> {
         // Once the server has closed there is no namespace any more, and whoever still looks finds nobody.
         self.io
             .of(CHAT_NAMESPACE)
-            .map(|chat| chat.sockets())
+            .map(BroadcastOperators::sockets)
             .unwrap_or_default()
     }
 

@@ -119,7 +119,9 @@ impl Seen {
             Ok(()) => match wire.text_within(AFTER_PONG.min(self.interval / 4)).await {
                 Ok(text) => {
                     // The first ping may come before the answer to CONNECT.
-                    text.iter().for_each(|text| self.heard(text));
+                    if let Some(text) = text {
+                        self.heard(&text);
+                    }
                     Ok(())
                 }
                 Err(words) => Err(words),
