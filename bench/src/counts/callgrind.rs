@@ -111,8 +111,7 @@ fn parse(text: &str, program: &str) -> Result<Counted> {
         } else if let Some(calls) = line.strip_prefix("calls=") {
             // The next line is what the callee cost.
             lines.next();
-            let is_allocation = matches!(called.as_str(), "malloc" | "calloc" | "realloc" | "posix_memalign");
-            if ours && rust && is_allocation {
+            if ours && rust && ALLOCATING.contains(&called.as_str()) {
                 counted.allocations += number(calls.split(' ').next())?;
             }
         } else if ours && rust && line.starts_with(|c: char| c.is_ascii_digit()) {
@@ -135,6 +134,19 @@ fn number(text: Option<&str>) -> Result<f64> {
     Ok(text.unwrap_or("0").parse()?)
 }
 
+/// What a call for memory is called: by the system's allocator, and by the one that the server has.
+const ALLOCATING: [&str; 9] = [
+    "malloc",
+    "calloc",
+    "realloc",
+    "posix_memalign",
+    "mi_malloc",
+    "mi_malloc_aligned",
+    "mi_zalloc",
+    "mi_zalloc_aligned",
+    "mi_realloc_aligned",
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,8 +163,11 @@ fn=rollcall::hot
 cob=/lib/libc.so.6
 cfi=malloc.c
 cfn=malloc
-calls=3 0
+calls=2 0
 11 700
+cfn=mi_malloc_aligned
+calls=1 0
+11 70
 12 7
 cfn=rollcall::other
 calls=2 20

@@ -81,6 +81,7 @@ fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
 /// All of them by name.
 pub(super) fn all() -> Value {
     let mut all = asked();
+    all.extend(told_of_people());
     all.extend(told());
     all.extend(told_of_standing());
     all.extend(told_of_deliveries());
@@ -172,11 +173,29 @@ fn asked() -> Map<String, Value> {
     ])
 }
 
-/// What answers hold.
-fn told() -> Map<String, Value> {
+/// Who somebody is.
+fn told_of_people() -> Map<String, Value> {
     let role = json!({ "type": "string", "enum": ["user", "service", "observer", "admin"] });
+    let place = json!({ "type": "string", "enum": ["owner", "member"] });
     let user = [("id", id()), ("username", text()), ("display_name", text())];
     let [user_id, username, display_name] = user.clone();
+    let [participant_id, participant, shown] = user;
+    map([
+        ("User", object([user_id, username, display_name, ("role", role)])),
+        (
+            "SignedIn",
+            object([("token", text()), ("expires_at", time()), ("user", shape("User"))]),
+        ),
+        ("Users", object([("users", list(&shape("User"))), ("more", flag())])),
+        (
+            "Participant",
+            object([participant_id, participant, shown, ("online", flag()), ("role", place)]),
+        ),
+    ])
+}
+
+/// What other answers hold.
+fn told() -> Map<String, Value> {
     let message = [
         ("id", id()),
         ("conversation_id", id()),
@@ -191,17 +210,6 @@ fn told() -> Map<String, Value> {
         ("deleted_at", or_null("string")),
     ];
     map([
-        ("User", object([user_id, username, display_name, ("role", role)])),
-        (
-            "SignedIn",
-            object([("token", text()), ("expires_at", time()), ("user", shape("User"))]),
-        ),
-        ("Users", object([("users", list(&shape("User"))), ("more", flag())])),
-        ("Participant", {
-            let [user_id, username, display_name] = user;
-            let role = json!({ "type": "string", "enum": ["owner", "member"] });
-            object([user_id, username, display_name, ("online", flag()), ("role", role)])
-        }),
         (
             "Conversation",
             object([

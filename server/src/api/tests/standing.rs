@@ -76,7 +76,12 @@ async fn mentions_are_beside_unread_until_read_by_rest() {
     let mut users = all.body["users"].as_array().unwrap().clone();
     users.retain(|user| user["user_id"] == people.bob.1.as_str());
     assert_eq!(users, [json!({ "user_id": people.bob.1, "received": 3, "read": 1 })]);
+}
 
+#[tokio::test]
+async fn read_state_is_told_by_participants_of_themselves() {
+    let people = people().await;
+    let receipts = format!("/api/v1/conversations/{}/receipts", people.group().await);
     let tell = |body: Value| ask(Method::POST, &receipts).json(&body);
     for (asked, who, status, code, says) in [
         (tell(json!({})), &people.bob, 400, "bad_request", "received: expected"),

@@ -1,0 +1,109 @@
+//! Accounts and the tokens that can be taken back.
+
+use async_trait::async_trait;
+
+use super::{Page, StoreError};
+use crate::{Role, Timestamp, User, UserId};
+
+/// An account to be made.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// From the id source, or a foreign token's `sub`.
+    pub id: UserId,
+    /// Already parsed.
+    pub username: String,
+    /// Already parsed.
+    pub display_name: String,
+    /// What it may do.
+    pub role: Role,
+    /// An argon2id PHC string; `None` when it can only come with a token.
+    pub password_hash: Option<String>,
+    /// Becomes `created_at`.
+    pub at: Timestamp,
+}
+
+/// Why an account could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateUserError {
+    /// Another account has this username, or this id.
+    #[error("this username is taken")]
+    Taken,
+    /// Trouble.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// An account with what signs it in.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The account.
+    pub user: User,
+    /// Its argon2id PHC string; `None`: no sign-in by password.
+    pub password_hash: Option<String>,
+}
+
+/// A token that can be taken back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptToken {
+    /// Its `jti`.
+    pub id: String,
+    /// Whose.
+    pub user_id: UserId,
+    /// Their unique name.
+    pub username: String,
+    /// What it is for, in its maker's words.
+    pub name: String,
+    /// What it claims.
+    pub role: Role,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// When it was taken back.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// Accounts.
+#[async_trait]
+pub trait Accounts: Send + Sync {
+    /// Makes an account; refuses one whose username or id exists.
+    async fn create_user(&self, new: NewUser) -> Result<User, CreateUserError>;
+
+    /// The account with this id, made now if there is none. A username that is taken gets the first free suffix
+    /// `-2`, `-3` …, shortened to stay a username. An existing account is returned as it is stored.
+    async fn provision_user(&self, new: NewUser) -> Result<User, StoreError>;
+
+    /// The account with this id.
+    async fn user(&self, id: &UserId) -> Result<Option<User>, StoreError>;
+
+    /// The account with this (lower-case) username, and its password hash.
+    async fn credentials(&self, username: &str) -> Result<Option<Credentials>, StoreError>;
+
+    /// Sets the password hash; false when there is no such account.
+    async fn set_password(&self, id: &UserId, password_hash: &str) -> Result<bool, StoreError>;
+
+    /// Disables (`Some`) or enables (`None`) an account; false when there is no such account.
+    async fn set_disabled(&self, id: &UserId, at: Option<Timestamp>) -> Result<bool, StoreError>;
+
+    /// Accounts whose username or display name contains `query` (case-insensitive for ASCII; `%` and `_` are plain
+    /// text), by username, at most `limit`. An empty query is all of them.
+    async fn search_users(&self, query: &str, limit: u32) -> Result<Page<User>, StoreError>;
+
+    /// Those of these users whose accounts are disabled.
+    async fn disabled_among(&self, ids: &[UserId]) -> Result<Vec<UserId>, StoreError>;
+
+    /// Writes down a token that can be taken back; one of an unknown user is not.
+    async fn keep_token(&self, token: KeptToken) -> Result<(), StoreError>;
+
+    /// Tokens that were written down, the oldest first, at most `limit`.
+    async fn kept_tokens(&self, limit: u32) -> Result<Vec<KeptToken>, StoreError>;
+
+    /// Those of these tokens that were written down and not taken back.
+    async fn good_tokens_among(&self, ids: &[String]) -> Result<Vec<String>, StoreError>;
+
+    /// Takes a token back; false when there is none to take back.
+    async fn revoke_token(&self, id: &str, at: Timestamp) -> Result<bool, StoreError>;
+
+    /// Notes when these users' last socket closed. Unknown ids are skipped; a time never moves back.
+    async fn note_last_seen(&self, seen: &[(UserId, Timestamp)]) -> Result<(), StoreError>;
+}
