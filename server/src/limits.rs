@@ -125,6 +125,10 @@ pub const PING_INTERVAL: Duration = Duration::from_secs(25);
 pub const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// A connection that joins no namespace within this is closed.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+/// Over long polling, a refused CONNECT is answered this long after it came, so that the request that brought it is answered
+/// first. The Python client never says that it goes when it hears of the refusal while that request is still open, and waits
+/// for its last poll until [`CONNECT_TIMEOUT`]. Many times what a process takes to wake up, and nobody notices it.
+pub const POLLING_REFUSAL_DELAY: Duration = Duration::from_millis(100);
 
 /// How long a token of our own is good. A day: a phone that was off over night signs in once in the morning.
 pub const TOKEN_LIFETIME: Duration = Duration::from_hours(24);

@@ -1,5 +1,7 @@
 """The main points of the contract with python-socketio."""
 
+import time
+
 import pytest
 import socketio
 
@@ -97,8 +99,11 @@ def test_a_bad_token_is_refused_with_its_code(server, kind):
     alice = server.user("alice")
     for token, code in [("rubbish", "unauthorized"), (server.token_for(alice, -5), "token_expired"), (None, "unauthorized")]:
         peer = Peer(server, kind)
+        began = time.monotonic()
         with pytest.raises(socketio.exceptions.ConnectionError):
             peer.open({"token": token})
+        # A client that hears of it too early does not say that it goes, and is let go after 20 s only.
+        assert time.monotonic() - began < 10
         why = peer.hears("connect_error")
         message = why["message"] if isinstance(why, dict) else str(why)
         assert message.startswith(code + ":"), message

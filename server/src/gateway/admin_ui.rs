@@ -37,7 +37,7 @@ use self::stats::Stats;
 use super::listener::{ConnInfo, Flow, Line};
 use super::rejected::OperatorsDoor;
 use super::socketio::packet::{Answer, RawAuth, RawEvent, too_many_waiting};
-use super::socketio::reason_label;
+use super::socketio::{answer_its_request_first, reason_label};
 use crate::hub::Hub;
 use crate::hub::adapter::{SocketIo, SocketRef};
 use crate::hub::admins::{ADMIN_NAMESPACE, AdminCaller, AdminLink};
@@ -152,7 +152,13 @@ impl AdminUi {
             let (admit, enter) = (Arc::clone(&ui), Arc::clone(&ui));
             let middleware = move |socket: SocketRef, auth: RawAuth| {
                 let ui = Arc::clone(&admit);
-                async move { ui.admit(&socket, auth).await }
+                async move {
+                    let admitted = ui.admit(&socket, auth).await;
+                    if admitted.is_err() {
+                        answer_its_request_first(&socket).await;
+                    }
+                    admitted
+                }
             };
             let handler = move |socket: SocketRef| {
                 let ui = Arc::clone(&enter);

@@ -17,6 +17,7 @@ use axum::extract::ConnectInfo;
 use http::request::Parts as HttpParts;
 use rollcall_protocol::request::Hello;
 use rollcall_protocol::{ErrorCode, WireError};
+use socketioxide::TransportType;
 use socketioxide::handler::ConnectHandler;
 use socketioxide::socket::DisconnectReason;
 
@@ -30,7 +31,7 @@ use crate::hub::adapter::{SocketIo, SocketRef};
 use crate::hub::plain::{PlainLink, PlainRooms};
 use crate::hub::{Caller, CloseReason, Hub, LiveSocket};
 use crate::identity::{AuthError, Authority, Identity, TokenError, presented_token};
-use crate::limits::{SESSION_PATIENCE, SESSION_RETRY_FIRST, USER_AGENT_CHARS_MAX};
+use crate::limits::{POLLING_REFUSAL_DELAY, SESSION_PATIENCE, SESSION_RETRY_FIRST, USER_AGENT_CHARS_MAX};
 use crate::settings::{TrustedProxies, client_address};
 use crate::telemetry::GatewayMetrics;
 use crate::telemetry::label::Label as _;
@@ -85,6 +86,13 @@ impl fmt::Display for ConnectError {
     }
 }
 
+/// Called before a CONNECT is refused: see [`POLLING_REFUSAL_DELAY`].
+pub(super) async fn answer_its_request_first(socket: &SocketRef) {
+    if socket.transport_type() == TransportType::Polling {
+        tokio::time::sleep(POLLING_REFUSAL_DELAY).await;
+    }
+}
+
 /// A connection between its middleware and its handler.
 #[derive(Clone)]
 struct Admitted {
@@ -112,7 +120,13 @@ impl Gateway {
         let (admit, enter) = (Arc::clone(&self), Arc::clone(&self));
         let middleware = move |socket: SocketRef, auth: RawAuth| {
             let gateway = Arc::clone(&admit);
-            async move { gateway.admit(&socket, auth).await.map_err(ConnectError) }
+            async move {
+                let admitted = gateway.admit(&socket, auth).await;
+                if admitted.is_err() {
+                    answer_its_request_first(&socket).await;
+                }
+                admitted.map_err(ConnectError)
+            }
         };
         let handler = move |socket: SocketRef| {
             let gateway = Arc::clone(&enter);
@@ -129,6 +143,7 @@ impl Gateway {
             let (gateway, server) = (Arc::clone(&self), server.clone());
             async move {
                 let error = gateway.unknown_namespace(&socket, &auth);
+                answer_its_request_first(&socket).await;
                 let namespace = socket.ns().to_owned();
                 // Not from within: the namespace is in use until this refusal is on its way.
                 tokio::spawn(async move { server.delete_ns(namespace) });
