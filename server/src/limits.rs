@@ -137,6 +137,11 @@ pub const TOKEN_LIFETIME: Duration = Duration::from_hours(24);
 pub const PAGE_TOKEN_LIFETIME: Duration = Duration::from_mins(15);
 /// How long the chat page stays signed in without being opened: two weeks, a holiday.
 pub const BROWSER_SESSION_LIFETIME: Duration = Duration::from_hours(14 * 24);
+/// How long a stored account is taken for what it was. Only another process (the command line) changes it unseen, and a second
+/// is less than it takes to type the command.
+pub const ACCOUNT_REMEMBERED: Duration = Duration::from_secs(1);
+/// How many accounts are remembered at most; the others are read each time. A few MB.
+pub const ACCOUNTS_REMEMBERED_MAX: usize = 10_000;
 /// The longest token that is looked at, in bytes. Headers hold 8 KiB in most proxies, so no client has a longer one.
 pub const TOKEN_BYTES_MAX: usize = 8_192;
 /// How far in the future a token's `nbf` may lie: two machines' clocks differ.

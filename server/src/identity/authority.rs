@@ -1,6 +1,7 @@
 //! The word on who somebody is: tokens and passwords, held against the stored accounts.
 
 mod browser;
+mod recent;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use chat_core::user::{InvalidDisplayName, InvalidUsername, parse_display_name, p
 use chat_core::{Role, Timestamp, User, UserId};
 
 pub use self::browser::BrowserSession;
+use self::recent::{Before, Recent};
 use super::{
     AuthError, Claims, InvalidPassword, IssuedToken, NewPassword, Passwords, PasswordsError, TokenError, Tokens,
 };
@@ -142,6 +144,7 @@ pub struct Authority {
     passwords: Passwords,
     tokens: Tokens,
     policy: AccountPolicy,
+    recent: Recent,
 }
 
 impl Authority {
@@ -161,6 +164,7 @@ impl Authority {
             passwords,
             tokens,
             policy,
+            recent: Recent::default(),
         }
     }
 
@@ -173,24 +177,23 @@ impl Authority {
     /// whether it is disabled.
     pub async fn authenticate(&self, token: &str) -> Result<Identity, AuthError> {
         let claims = self.tokens.verify(token)?;
-        let known = self.accounts.user(&claims.user_id).await?;
-        let user = match known {
+        let before = self.recent.before();
+        let user = match self.recent.account(&claims.user_id) {
             Some(user) => user,
-            None if self.policy.auto_provision => self.accounts.provision_user(self.provisioned(&claims)).await?,
-            None => return Err(AuthError::UnknownAccount),
+            None => self.stored(&claims, before).await?,
         };
         if user.disabled_at.is_some() {
             return Err(AuthError::Disabled);
         }
         let claimed = claims.role.filter(|claimed| user.role.may_claim(*claimed));
         if let Some(id) = &claims.kept
-            && self
-                .accounts
-                .good_tokens_among(std::slice::from_ref(id))
-                .await?
-                .is_empty()
+            && !self.recent.is_good(id)
         {
-            return Err(AuthError::Token(TokenError::Refused("it was taken back")));
+            let good = self.accounts.good_tokens_among(std::slice::from_ref(id)).await?;
+            if good.is_empty() {
+                return Err(AuthError::Token(TokenError::Refused("it was taken back")));
+            }
+            self.recent.good(before, id.clone());
         }
         Ok(Identity {
             kept_token: claims.kept.clone(),
@@ -198,6 +201,17 @@ impl Authority {
             user,
             expires_at: claims.expires_at,
         })
+    }
+
+    /// The account that a token names, as it is stored, or made now for a foreign one.
+    async fn stored(&self, claims: &Claims, before: Before) -> Result<User, AuthError> {
+        let user = match self.accounts.user(&claims.user_id).await? {
+            Some(user) => user,
+            None if self.policy.auto_provision => self.accounts.provision_user(self.provisioned(claims)).await?,
+            None => return Err(AuthError::UnknownAccount),
+        };
+        self.recent.read(before, &user);
+        Ok(user)
     }
 
     /// What a foreign token says of its bearer, made fit for an account. Nothing here can be refused: the other issuer
@@ -314,7 +328,9 @@ impl Authority {
 
     /// Takes a token back: it counts no more, and its sockets are closed within seconds.
     pub async fn revoke(&self, id: &str) -> Result<bool, StoreError> {
-        self.accounts.revoke_token(id, self.clock.now()).await
+        let revoked = self.accounts.revoke_token(id, self.clock.now()).await;
+        self.recent.changed();
+        revoked
     }
 
     /// A token for `user` that claims `role`, without asking for a password.
@@ -339,7 +355,10 @@ impl Authority {
     /// Disables an account, or enables it again.
     pub async fn set_disabled(&self, user: &User, disabled: bool) -> Result<(), AccountError> {
         let at = disabled.then(|| self.clock.now());
-        let known = self.accounts.set_disabled(&user.id, at).await?;
+        let known = self.accounts.set_disabled(&user.id, at).await;
+        // Even when it failed: whether it was stored is then unknown.
+        self.recent.changed();
+        let known = known?;
         if known { Ok(()) } else { Err(AccountError::NotFound) }
     }
 
