@@ -1,9 +1,10 @@
 //! How far each conversation was announced: stored in batches, and until then in a journal, so that the next process knows what
 //! the last one saved and never sent.
 //!
-//! A message is marked before it is handed to the first socket. Marks reach the database once a second; whatever the process
-//! dies of in between, short of the machine itself, the journal's pages stay with the kernel. Nothing on a message's way waits
-//! for a disk: a thread of its own writes.
+//! A message is marked before it is handed to the first socket: its line is with the kernel when [`Announcements::mark`] returns, and
+//! stays there whatever the process dies of, short of the machine itself. That is one short write to the page cache per message;
+//! what may wait for a disk (making, emptying and removing files) is done by a thread of its own. Marks reach the database once
+//! a second.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -12,7 +13,7 @@ use std::thread::JoinHandle;
 
 use chat_core::ports::{Clock, DeliveryLog};
 use chat_core::{ConversationId, Epoch, NodeId, Seq};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
 use self::journal::Journal;
@@ -25,19 +26,48 @@ pub use self::journal::left_behind;
 type Marks = HashMap<ConversationId, Seq>;
 
 #[derive(Debug, Default)]
-struct Inbox {
-    /// Neither stored nor in the journal yet. Bounded by conversations: each is in it once.
-    marks: Marks,
+struct State {
+    /// `None` before the first, and after a trouble: without a journal nobody claims to know what was not announced.
+    journal: Option<Journal>,
+    /// Marked, and not taken to be stored. Bounded by conversations: each is in it once.
+    unsaved: Marks,
     /// Somebody wants what is to be stored.
     asked: Option<oneshot::Sender<Marks>>,
-    /// A thread takes the marks from here to the journal.
+    /// A thread hands out what is to be stored.
     kept: bool,
     closed: bool,
 }
 
+impl State {
+    fn mark(&mut self, conversation: &ConversationId, seq: Seq) {
+        self.attempt(|journal| journal.mark(conversation, seq));
+        self.remember(conversation, seq);
+    }
+
+    fn remember(&mut self, conversation: &ConversationId, seq: Seq) {
+        match self.unsaved.get_mut(conversation) {
+            Some(mark) => *mark = seq.max(*mark),
+            None => {
+                self.unsaved.insert(conversation.clone(), seq);
+            }
+        }
+    }
+
+    fn attempt(&mut self, write: impl FnOnce(&mut Journal) -> std::io::Result<()>) {
+        let Some(mut journal) = self.journal.take() else { return };
+        match write(&mut journal) {
+            Ok(()) => self.journal = Some(journal),
+            Err(error) => {
+                tracing::warn!(%error, "the journal of announcements cannot be written; after a crash nobody will know what was not sent");
+                journal.remove();
+            }
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Shared {
-    inbox: Mutex<Inbox>,
+    state: Mutex<State>,
     wake: Condvar,
 }
 
@@ -52,25 +82,22 @@ impl Announcements {
     /// Keeps a journal in `dir` from now on, in place of the last process's: read that before, by [`left_behind`].
     pub fn keep_in(&self, dir: &Path, epoch: &Epoch, node_id: &NodeId, clock: Arc<dyn Clock>) -> std::io::Result<()> {
         let journal = Journal::begin(dir, epoch, node_id, clock.now())?;
-        let shared = Arc::clone(&self.shared);
-        let writes = move || Writer::new(journal, clock).run(&shared);
-        let thread = std::thread::Builder::new().name("announcements".into()).spawn(writes)?;
-        self.shared.inbox.lock().kept = true;
+        let keeper = Keeper {
+            shared: Arc::clone(&self.shared),
+            clock,
+        };
+        let mut state = self.shared.state.lock();
+        let thread = std::thread::Builder::new()
+            .name("announcements".into())
+            .spawn(move || keeper.run())?;
+        (state.journal, state.kept) = (Some(journal), true);
         *self.thread.lock() = Some(thread);
         Ok(())
     }
 
     /// Message `seq` is about to be handed to sockets.
     pub fn mark(&self, conversation: &ConversationId, seq: Seq) {
-        let mut inbox = self.shared.inbox.lock();
-        match inbox.marks.get_mut(conversation) {
-            Some(mark) => *mark = seq.max(*mark),
-            None => {
-                inbox.marks.insert(conversation.clone(), seq);
-            }
-        }
-        drop(inbox);
-        self.shared.wake.notify_one();
+        self.shared.state.lock().mark(conversation, seq);
     }
 
     /// Stores what is not stored yet. What could not be stored stays.
@@ -96,19 +123,19 @@ impl Announcements {
 
     /// What is to be stored, or whoever will hand it out.
     fn ask(&self) -> Result<Marks, oneshot::Receiver<Marks>> {
-        let mut inbox = self.shared.inbox.lock();
-        if !inbox.kept {
-            return Ok(std::mem::take(&mut inbox.marks));
+        let mut state = self.shared.state.lock();
+        if !state.kept {
+            return Ok(std::mem::take(&mut state.unsaved));
         }
         let (answer, answered) = oneshot::channel();
-        inbox.asked = Some(answer);
+        state.asked = Some(answer);
         self.shared.wake.notify_one();
         Err(answered)
     }
 
     /// The process stops in order: when everything is stored, nothing is left behind.
     pub fn close(&self) {
-        self.shared.inbox.lock().closed = true;
+        self.shared.state.lock().closed = true;
         self.shared.wake.notify_one();
         if let Some(thread) = self.thread.lock().take() {
             let _panicked = thread.join();
@@ -122,44 +149,31 @@ impl Drop for Announcements {
     }
 }
 
-/// The thread that writes the journal.
-struct Writer {
-    /// `None` after a trouble: without a journal nobody claims to know what was not announced.
-    journal: Option<Journal>,
+/// The thread that keeps the journal's files.
+struct Keeper {
+    shared: Arc<Shared>,
     clock: Arc<dyn Clock>,
-    /// In the journal, and not taken to be stored.
-    unsaved: Marks,
 }
 
-impl Writer {
-    fn new(journal: Journal, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            journal: Some(journal),
-            clock,
-            unsaved: Marks::new(),
-        }
-    }
-
-    fn run(mut self, shared: &Shared) {
+impl Keeper {
+    fn run(self) {
         loop {
-            let mut inbox = shared.inbox.lock();
-            if inbox.marks.is_empty() && inbox.asked.is_none() && !inbox.closed {
-                shared.wake.wait_for(&mut inbox, ALIVE_NOTED_EVERY);
+            let mut state = self.shared.state.lock();
+            if state.asked.is_none() && !state.closed {
+                self.shared.wake.wait_for(&mut state, ALIVE_NOTED_EVERY);
             }
-            let (marks, asked, closed) = (std::mem::take(&mut inbox.marks), inbox.asked.take(), inbox.closed);
-            // From here on nobody asks a thread that is gone.
-            inbox.kept = !closed;
-            drop(inbox);
-            self.write(&marks);
-            for (conversation, seq) in marks {
-                let mark = self.unsaved.entry(conversation).or_default();
-                *mark = seq.max(*mark);
+            let now = self.clock.now();
+            state.attempt(|journal| journal.note_alive(now));
+            if let Some(asked) = state.asked.take() {
+                self.hand_out(&mut state, asked);
             }
-            if let Some(asked) = asked {
-                self.hand_out(asked);
-            }
-            if closed {
-                if let Some(journal) = self.journal.filter(|_| self.unsaved.is_empty()) {
+            if state.closed {
+                // From here on nobody asks a thread that is gone.
+                state.kept = false;
+                if state.unsaved.is_empty()
+                    && let Some(journal) = state.journal.take()
+                {
+                    drop(state);
                     journal.remove();
                 }
                 return;
@@ -167,29 +181,18 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, marks: &Marks) {
-        let now = self.clock.now();
-        self.attempt(|journal| journal.write(marks, now));
-    }
-
     /// Hands out what is to be stored. Its lines stay in the journal until the next time, when it is stored or has come back.
-    fn hand_out(&mut self, asked: oneshot::Sender<Marks>) {
-        if !self.unsaved.is_empty() {
-            let now = self.clock.now();
-            self.attempt(|journal| journal.turn_over(now));
+    fn hand_out(&self, state: &mut MutexGuard<'_, State>, asked: oneshot::Sender<Marks>) {
+        let other = state.journal.as_ref().map(Journal::other);
+        if let Some(other) = other.filter(|_| !state.unsaved.is_empty()) {
+            // Not under the lock: emptying a file may wait for the disk, and messages must not.
+            let emptied = MutexGuard::unlocked(state, || other.empty(self.clock.now()));
+            state.attempt(|journal| emptied.map(|file| journal.go_on_in(file)));
         }
-        if let Err(not_taken) = asked.send(std::mem::take(&mut self.unsaved)) {
-            self.unsaved = not_taken;
-        }
-    }
-
-    fn attempt(&mut self, write: impl FnOnce(&mut Journal) -> std::io::Result<()>) {
-        let Some(mut journal) = self.journal.take() else { return };
-        match write(&mut journal) {
-            Ok(()) => self.journal = Some(journal),
-            Err(error) => {
-                tracing::warn!(%error, "the journal of announcements cannot be written; after a crash nobody will know what was not sent");
-                journal.remove();
+        let marks = std::mem::take(&mut state.unsaved);
+        if let Err(not_taken) = asked.send(marks) {
+            for (conversation, seq) in not_taken {
+                state.remember(&conversation, seq);
             }
         }
     }

@@ -8,9 +8,7 @@ use std::path::{Path, PathBuf};
 
 use chat_core::delivery::LeftBehind;
 use chat_core::explain::NodeLoss;
-use chat_core::{Epoch, NodeId, Seq, Timestamp};
-
-use super::Marks;
+use chat_core::{ConversationId, Epoch, NodeId, Seq, Timestamp};
 
 const NAMES: [&str; 2] = ["announced-a", "announced-b"];
 const MAGIC: &str = "rollcall announced 1";
@@ -23,6 +21,22 @@ pub(super) struct Journal {
     current: usize,
     file: File,
     header: String,
+    /// Kept for its memory.
+    line: String,
+}
+
+/// The file that is not being written, and was taken over by the database.
+#[derive(Debug)]
+pub(super) struct Other {
+    path: PathBuf,
+    header: String,
+}
+
+impl Other {
+    /// Empties it.
+    pub(super) fn empty(&self, now: Timestamp) -> io::Result<File> {
+        fresh(&self.path, &self.header, now)
+    }
 }
 
 impl Journal {
@@ -36,24 +50,34 @@ impl Journal {
             current: 0,
             paths,
             header,
+            line: String::new(),
         })
     }
 
-    /// Writes marks, and that the process was there.
-    pub(super) fn write(&mut self, marks: &Marks, now: Timestamp) -> io::Result<()> {
-        let mut lines = String::new();
-        for (conversation, seq) in marks {
-            let _ = writeln!(lines, "{seq} {conversation}"); // Writing to a String cannot fail.
-        }
-        self.file.write_all(lines.as_bytes())?;
+    /// Writes a mark.
+    pub(super) fn mark(&mut self, conversation: &ConversationId, seq: Seq) -> io::Result<()> {
+        self.line.clear();
+        let _ = writeln!(self.line, "{seq} {conversation}"); // Writing to a String cannot fail.
+        self.file.write_all(self.line.as_bytes())
+    }
+
+    /// Writes that the process was there.
+    pub(super) fn note_alive(&mut self, now: Timestamp) -> io::Result<()> {
         self.file.write_all_at(alive(now).as_bytes(), self.header.len() as u64)
     }
 
-    /// Empties the other file and goes on there.
-    pub(super) fn turn_over(&mut self, now: Timestamp) -> io::Result<()> {
+    /// The file that is not being written.
+    pub(super) fn other(&self) -> Other {
+        Other {
+            path: self.paths[1 - self.current].clone(),
+            header: self.header.clone(),
+        }
+    }
+
+    /// Goes on in the other file, which was emptied.
+    pub(super) fn go_on_in(&mut self, other: File) {
         self.current = 1 - self.current;
-        self.file = fresh(&self.paths[self.current], &self.header, now)?;
-        Ok(())
+        self.file = other;
     }
 
     pub(super) fn remove(self) {
@@ -129,7 +153,7 @@ struct Read<'a> {
     epoch: &'a str,
     node_id: NodeId,
     at: Timestamp,
-    marks: Vec<(chat_core::ConversationId, Seq)>,
+    marks: Vec<(ConversationId, Seq)>,
 }
 
 impl<'a> Read<'a> {
