@@ -73,11 +73,11 @@ struct Latencies(VecDeque<u64>);
 const LATENCIES_MAX: usize = 2_048;
 
 impl Latencies {
-    fn note(&mut self, millis: u64) {
-        if self.0.len() >= LATENCIES_MAX {
-            self.0.pop_front();
-        }
-        self.0.push_back(millis);
+    fn note(&mut self, millis: u64, times: usize) {
+        let times = times.min(LATENCIES_MAX);
+        let too_many = (self.0.len() + times).saturating_sub(LATENCIES_MAX);
+        self.0.drain(..too_many);
+        self.0.extend(std::iter::repeat_n(millis, times));
     }
 
     fn percentiles(&self) -> Option<(f64, f64)> {
@@ -154,20 +154,30 @@ impl RollCall {
 
     /// A receipt of this socket came.
     pub fn confirmed(&self, socket: &LiveSocket, conversation: &ConversationId, upto: Seq, at: Timestamp) {
-        for closed in socket.confirm(conversation, upto, at) {
-            self.metrics.deliveries.increment(DeliveryOutcome::Confirmed);
-            if closed.attempts > 1 {
-                self.metrics_retries.increment(RetryResult::Confirmed);
-            }
-            self.confirmed.fetch_add(1, Ordering::Relaxed);
-            self.latencies.lock().note(at.millis_since(closed.first_at));
+        let closed = socket.confirm(conversation, upto, at);
+        if closed.is_empty() {
+            return;
+        }
+        let count = closed.len() as u64;
+        self.metrics.deliveries.at(DeliveryOutcome::Confirmed).increment(count);
+        self.confirmed.fetch_add(count, Ordering::Relaxed);
+        let retried = closed.iter().filter(|closed| closed.attempts > 1).count();
+        self.metrics_retries
+            .at(RetryResult::Confirmed)
+            .increment(retried as u64);
+        let mut latencies = self.latencies.lock();
+        // One receipt confirms many, of which those that were handed over together took equally long.
+        for together in closed.chunk_by(|one, next| one.first_at == next.first_at) {
+            let millis = at.millis_since(together[0].first_at);
+            latencies.note(millis, together.len());
             #[expect(
                 clippy::cast_precision_loss,
                 reason = "milliseconds of a connection's life are far below 2^52"
             )]
+            let seconds = millis as f64 / 1_000.0;
             self.metrics
                 .delivery_confirm_seconds
-                .record(at.millis_since(closed.first_at) as f64 / 1_000.0);
+                .record_many(seconds, together.len() as u64);
         }
     }
 

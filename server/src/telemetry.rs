@@ -19,6 +19,7 @@ mod metrics;
 pub mod process;
 mod registrar;
 pub mod routes;
+mod tallied;
 pub mod traces;
 
 pub use handles::{
@@ -28,3 +29,4 @@ pub use handles::{
 pub use http::HttpMetrics;
 pub use metrics::Metrics;
 pub use registrar::{CounterBy, GaugeBy};
+pub use tallied::Tallied;

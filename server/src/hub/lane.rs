@@ -77,17 +77,18 @@ pub struct Confirmation {
     pub at: Timestamp,
 }
 
-/// The state of one socket in one conversation.
+/// The state of one socket in one conversation. What every message looks at comes first and shares a line of memory.
 #[derive(Debug, Clone)]
+#[repr(C)]
 pub struct Lane {
-    /// The lane begins after this seq: what the client held when it came, or the newest message when it joined.
-    pub begins: Seq,
     /// The last seq that was handed over (or that the client held when it came).
     pub handed: Seq,
     /// The newest seq that is known to exist.
     pub head: Seq,
     /// Who may hand over.
     pub mode: Mode,
+    /// The lane begins after this seq: what the client held when it came, or the newest message when it joined.
+    pub begins: Seq,
     /// Confirmed by this socket up to here.
     pub confirmed: Seq,
     /// What was handed over and is not confirmed, of a socket that promised receipts: the oldest first.

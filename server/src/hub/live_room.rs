@@ -34,10 +34,11 @@ impl Mark {
 }
 
 fn number(sid: Sid) -> u128 {
-    sid.as_str()
-        .as_bytes()
-        .iter()
-        .fold(0, |number, byte| (number << 8) | u128::from(*byte))
+    let mut bytes = [0; 16];
+    for (byte, letter) in bytes.iter_mut().zip(sid.as_str().bytes()) {
+        *byte = letter;
+    }
+    u128::from_ne_bytes(bytes)
 }
 
 impl LiveRoom {

@@ -26,7 +26,6 @@ use super::outlet::Outlet;
 use super::tap::Tap;
 use crate::faults::Faults;
 use crate::gateway::listener::Line;
-use crate::limits::SOCKET_BYTES_AHEAD_MAX;
 
 /// What is known of a connection when it is admitted.
 #[derive(Debug, Clone)]
@@ -61,15 +60,27 @@ pub enum EmitError {
 }
 
 /// One live connection in namespace `/`.
+///
+/// What every hand-over touches comes first and stays together: with one message at a time each socket is cold in the processor's
+/// caches when its turn comes, and each further line of memory is waited for.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub struct LiveSocket {
+    // Guards order: a message is put into the buffer under this lock. Never held across an await.
+    lanes: Mutex<Lanes>,
+    outlet: Outlet,
+    ahead: Ahead,
+    tap: Arc<Tap>,
+    /// Something waits in the outbox: whatever belongs behind it must wait too.
+    waits: AtomicBool,
+    /// It promised receipts.
+    receipts: bool,
+    faults: Faults,
     /// Its id.
     pub sid: Sid,
     /// When it was admitted.
     pub connected_at: Timestamp,
     caller: Caller,
-    outlet: Outlet,
-    tap: Arc<Tap>,
     expires_at: AtomicI64,
     /// The changes of presence that its `session` knows of; 0 until that is made.
     saw: AtomicU64,
@@ -79,21 +90,15 @@ pub struct LiveSocket {
     feeding: AtomicBool,
     /// In milliseconds since the epoch; 0: it is not lagging.
     lagging_since: AtomicI64,
-    // Guards order: a message is put into the buffer under this lock. Never held across an await.
-    lanes: Mutex<Lanes>,
     // Evidence only: lanes that ended by a leave or a removal. Locked after `lanes`.
     former: Mutex<HashMap<ConversationId, Vec<Lane>>>,
     joined: Mutex<Joined>,
     // Locked after `lanes`.
     outbox: Mutex<Outbox>,
-    /// Something waits in the outbox: whatever belongs behind it must wait too.
-    waits: AtomicBool,
-    ahead: Ahead,
     tally: Tally,
     line: Mutex<Option<Arc<Line>>>,
     /// Why the server closed it, when it was the server.
     closing: Mutex<Option<super::CloseReason>>,
-    faults: Faults,
 }
 
 impl LiveSocket {
@@ -109,6 +114,7 @@ impl LiveSocket {
             sid,
             connected_at: at,
             expires_at: AtomicI64::new(caller.expires_at.as_millis()),
+            receipts: caller.receipts,
             caller,
             outlet,
             saw: AtomicU64::new(0),
@@ -292,8 +298,10 @@ impl LiveSocket {
     /// Hands a message over. Full is also a socket that has too many bytes before it still: the heartbeat queues behind them, and a client
     /// that reads slowly but steadily would be closed for not answering it.
     fn emit_message(&self, message: &EncodedEvent) -> Result<(), EmitError> {
-        // Long polling writes when it is asked; its connection tells nothing of what waits.
-        if self.has_own_line() && self.ahead.bytes(self.bytes_written()) > SOCKET_BYTES_AHEAD_MAX {
+        if self
+            .ahead
+            .too_many(|| self.has_own_line().then(|| self.bytes_written()))
+        {
             return Err(EmitError::Full);
         }
         self.say_once(message)

@@ -10,6 +10,7 @@ use super::labels::{
     WebhookResult, find,
 };
 use super::registrar::{CounterBy, GaugeBy, Registrar};
+use super::tallied::Tallied;
 use crate::store::StoreMetrics;
 
 /// What the gateway reports: what comes in and is refused.
@@ -150,7 +151,7 @@ impl FanoutMetrics {
 #[derive(Debug, Clone)]
 pub struct DeliveryMetrics {
     /// Hand-over to receipt.
-    pub delivery_confirm_seconds: Histogram,
+    pub delivery_confirm_seconds: Tallied,
     /// Open deliveries.
     pub deliveries_unconfirmed: Gauge,
     /// What became of messages at sockets.
@@ -166,7 +167,7 @@ pub struct DeliveryMetrics {
 impl DeliveryMetrics {
     pub(super) fn register(registrar: &Registrar) -> Self {
         Self {
-            delivery_confirm_seconds: registrar.histogram(&c::DELIVERY_CONFIRM_SECONDS),
+            delivery_confirm_seconds: Tallied::new(&c::DELIVERY_CONFIRM_SECONDS),
             deliveries_unconfirmed: registrar.gauge(&c::DELIVERIES_UNCONFIRMED),
             deliveries: registrar.counters(&c::DELIVERIES),
             ledger_entries: registrar.gauge(&c::LEDGER_ENTRIES),

@@ -76,6 +76,7 @@ impl Metrics {
     /// Everything as Prometheus reads it, the `process_*` set of this very moment included.
     pub fn render(&self) -> String {
         let mut text = self.exporter.render();
+        self.delivery.delivery_confirm_seconds.render(&mut text);
         process::render(&mut text);
         text
     }

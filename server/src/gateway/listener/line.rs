@@ -13,20 +13,22 @@ use super::heartbeat::Heartbeat;
 
 /// One TCP connection, seen and held from outside.
 #[derive(Debug)]
+// What every write touches is in one line of memory.
+#[repr(C, align(64))]
 pub struct Line {
-    peer: SocketAddr,
-    opened_at: Instant,
     /// Bytes that the kernel took.
     written: AtomicU64,
     /// When the kernel stopped taking bytes while some wait: nanoseconds since `opened_at`, or [`NOT_STALLED`].
     stalled_at: AtomicU64,
+    /// Where its bytes are counted, once it is known to carry Socket.IO.
+    flow: OnceLock<Arc<Flow>>,
     cut: AtomicBool,
     closed: AtomicBool,
+    peer: SocketAddr,
+    opened_at: Instant,
     /// Two, since the halves of a WebSocket may live in different tasks.
     reader: AtomicWaker,
     writer: AtomicWaker,
-    /// Where its bytes are counted, once it is known to carry Socket.IO.
-    flow: OnceLock<Arc<Flow>>,
     heartbeat: Heartbeat,
 }
 

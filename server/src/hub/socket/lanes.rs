@@ -43,7 +43,7 @@ impl LiveSocket {
             Turn::Now => match self.first_emit(message) {
                 Ok(()) => {
                     lane.handed_over(seq);
-                    if self.caller.receipts {
+                    if self.receipts {
                         lane.awaits(seq, how.0, how.1);
                     }
                     Offer::HandedOff
@@ -120,7 +120,7 @@ impl LiveSocket {
         match outcome {
             Ok(()) => {
                 lane.fed(seq);
-                if self.caller.receipts {
+                if self.receipts {
                     lane.awaits(seq, Path::Resume, at);
                 }
             }
