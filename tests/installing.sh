@@ -18,6 +18,7 @@ caddy     caddy             the tests behind a reverse proxy
 openssl   openssl           the tests behind a reverse proxy
 tmux      tmux              the tests of the terminal client
 chromium  chromium          tests/browser
+valgrind  valgrind          bench/instructions
 '
 
 as_root() {

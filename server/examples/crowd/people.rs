@@ -25,18 +25,23 @@ pub(crate) async fn people(
     }
     let mut conversations = Vec::new();
     for _ in 0..groups {
-        let id = UuidSource.conversation_id();
-        let new = NewConversation {
-            id: id.clone(),
-            kind: ConversationKind::Group,
-            title: None,
-            owner: None,
-            created_by: None,
-            participant_ids: users.clone(),
-            at: SystemClock.now(),
-        };
-        store.create_conversation(new).await?;
-        conversations.push(id);
+        conversations.push(group(store, &users).await?);
     }
     Ok((users, conversations))
+}
+
+/// A group of these people.
+pub(crate) async fn group(store: &SqliteStore, participants: &[UserId]) -> anyhow::Result<ConversationId> {
+    let id = UuidSource.conversation_id();
+    let new = NewConversation {
+        id: id.clone(),
+        kind: ConversationKind::Group,
+        title: None,
+        owner: None,
+        created_by: None,
+        participant_ids: participants.to_vec(),
+        at: SystemClock.now(),
+    };
+    store.create_conversation(new).await?;
+    Ok(id)
 }

@@ -54,7 +54,7 @@ impl LiveSocket {
     }
 
     /// A plain socket that ended: nobody else takes it out of its rooms, and `explain` has looked at them.
-    pub(crate) fn leave_rooms(&self) {
+    pub fn leave_rooms(&self) {
         self.leave_all_rooms();
     }
 
