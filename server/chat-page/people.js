@@ -74,7 +74,7 @@ export function show(conversation) {
       const known = chat.get(conversation.id) ?? conversation;
       const members = known.participants.toSorted((a, b) => a.display_name.localeCompare(b.display_name));
       // Who may not is not asked to try.
-      const acts = (participant) => isOwner(known) && el("span", { class: "acts" }, remove(participant), keepOut(known, participant));
+      const acts = (participant) => isOwner(known) && el("span", { class: "member-acts" }, remove(participant), keepOut(known, participant));
       list.replaceChildren(...members.map((participant) => personRow(participant, acts)));
     };
     const remove = (participant) =>
