@@ -142,6 +142,12 @@ impl Client {
         self.call("leave_conversation", json!({ "conversation_id": id })).await
     }
 
+    /// Mutes a conversation, or unmutes it, for all connections of this user.
+    pub async fn mute_conversation(&self, id: &ConversationId, muted: bool) -> Result<Changed, CallError> {
+        let data = json!({ "conversation_id": id, "muted": muted });
+        self.call("mute_conversation", data).await
+    }
+
     /// Sends text under a new id; see [`Client::send_message`].
     pub async fn send(&self, conversation: &ConversationId, content: impl Into<String>) -> Result<Sent, CallError> {
         let message = SendMessage {

@@ -223,10 +223,11 @@ export function arrived(message) {
   if (accept(conversation, message) === "gap") fill(conversation).catch(() => {});
 }
 
-function forget(id) {
+function forget(id, why = {}) {
+  const known = conversations.get(id);
   conversations.delete(id);
   if (id === openId) openId = null;
-  emit("removed", { id });
+  emit("removed", { id, name: known?.name, by: why.by && known?.nameOf(why.by, null), why: why.reason, note: why.note });
 }
 
 let relisting = null;
@@ -308,7 +309,7 @@ export const handlers = {
   presence: onPresence,
   typing: onTyping,
   conversation_updated: adopted,
-  conversation_removed: ({ conversation_id }) => forget(conversation_id),
+  conversation_removed: (told) => forget(told.conversation_id, told),
   probe: ({ probe_id }, answer) => answer?.({ probe_id, sid: link.sid() }),
 };
 

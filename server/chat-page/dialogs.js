@@ -1,6 +1,7 @@
 // Windows over the page: one at a time, closed by Escape, by their button, or by a click beside them.
 
 import { button, byId, el } from "./dom.js";
+import { inWords } from "./failure.js";
 
 const dialog = byId("dialog");
 let closing = null;
@@ -38,6 +39,21 @@ export function confirm(title, words, verb, otherwise = "Cancel") {
       ),
     );
   });
+}
+
+/** A button that does something that may fail, and says so beside it. */
+export function doing(words, complaint, work, attributes) {
+  const go = button(words, async () => {
+    go.disabled = true;
+    complaint.textContent = "";
+    try {
+      await work();
+    } catch (error) {
+      complaint.textContent = [inWords(error), error.hint && `(${error.hint})`].filter(Boolean).join(" ");
+      go.disabled = false;
+    }
+  }, attributes);
+  return go;
 }
 
 export function mount() {

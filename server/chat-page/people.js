@@ -1,9 +1,10 @@
 // Conversations and the people in them: starting one, adding, removing, leaving.
 
 import * as chat from "./chat.js";
-import { confirm, open } from "./dialogs.js";
+import { confirm, doing, open } from "./dialogs.js";
 import { button, el } from "./dom.js";
 import { inWords } from "./failure.js";
+import { ban, bans, isOwner } from "./moderation.js";
 import { picker } from "./picker.js";
 import { go } from "./route.js";
 import { api, me } from "./session.js";
@@ -11,21 +12,6 @@ import { portrait } from "./sidebar.js";
 import { count, moment } from "./words.js";
 
 const path = (conversation, rest) => `conversations/${encodeURIComponent(conversation.id)}/${rest}`;
-
-/** A button that does something that may fail, and says so beside it. */
-function doing(words, complaint, work, attributes) {
-  const go = button(words, async () => {
-    go.disabled = true;
-    complaint.textContent = "";
-    try {
-      await work();
-    } catch (error) {
-      complaint.textContent = [inWords(error), error.hint && `(${error.hint})`].filter(Boolean).join(" ");
-      go.disabled = false;
-    }
-  }, attributes);
-  return go;
-}
 
 /** Starts a conversation: one person makes it direct, several or a title make it a group. */
 export function start() {
@@ -66,15 +52,16 @@ function presence(participant) {
   return el("span", { class: "quiet" }, el("span", { "aria-hidden": "true" }, "○ "), seen ? `offline, last seen ${moment(seen)}` : "offline");
 }
 
-function personRow(conversation, participant, remove) {
+function personRow(participant, acts) {
   const own = participant.id === me().id;
+  const owner = participant.role === "owner" ? ", owner" : "";
   return el(
     "li",
     { class: "member" },
     portrait(participant.display_name),
-    el("span", {}, el("bdi", {}, participant.display_name), own ? " (you)" : "", el("br"), el("span", { class: "quiet" }, participant.username)),
+    el("span", {}, el("bdi", {}, participant.display_name), own ? " (you)" : "", el("br"), el("span", { class: "quiet" }, `${participant.username}${owner}`)),
     presence(participant),
-    conversation.kind === "group" && !own ? remove(participant) : null,
+    own ? null : acts(participant),
   );
 }
 
@@ -86,7 +73,9 @@ export function show(conversation) {
     const draw = () => {
       const known = chat.get(conversation.id) ?? conversation;
       const members = known.participants.toSorted((a, b) => a.display_name.localeCompare(b.display_name));
-      list.replaceChildren(...members.map((participant) => personRow(known, participant, remove)));
+      // Who may not is not asked to try.
+      const acts = (participant) => isOwner(known) && el("span", { class: "member-acts" }, remove(participant), keepOut(known, participant));
+      list.replaceChildren(...members.map((participant) => personRow(participant, acts)));
     };
     const remove = (participant) =>
       doing(
@@ -100,6 +89,8 @@ export function show(conversation) {
         },
         { "aria-label": `Remove ${participant.display_name}` },
       );
+    const keepOut = (known, participant) =>
+      button("Ban…", () => (close(), ban(known, participant, () => show(known))), { "aria-label": `Ban ${participant.display_name}…` });
     const mute = doing(
       conversation.muted ? "Unmute" : "Mute",
       complaint,
@@ -114,6 +105,7 @@ export function show(conversation) {
     draw();
     body.append(el("p", { class: "quiet" }, count(conversation.participants.length, "person", "people")), list, complaint, foot);
     if (conversation.kind !== "group") return foot.append(button("Start a group with them", () => (close(), start())));
+    if (isOwner(conversation)) foot.append(button("Banned people", () => (close(), bans(conversation).then(() => show(conversation)))));
     foot.append(button("Leave conversation", () => (close(), leave(conversation)), { class: "danger" }), button("Add people", () => (close(), add(conversation))));
   });
 }

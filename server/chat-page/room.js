@@ -9,6 +9,7 @@ import { announce, byId, button, el, say, soon } from "./dom.js";
 import { inWords } from "./failure.js";
 import * as link from "./link.js";
 import * as log from "./log.js";
+import { shownOut } from "./moderation.js";
 import * as outbox from "./outbox.js";
 import * as people from "./people.js";
 import { gist } from "./rich.js";
@@ -182,8 +183,10 @@ export function mount({ look }) {
   for (const event of ["list", "people", "typing", "timeline"]) on(event, redraw);
   // A typist who vanished without a word.
   setInterval(redraw, 2_000);
-  on("removed", ({ id }) => {
-    if (id === route.current().id) route.replace(null);
+  on("removed", (gone) => {
+    if (gone.id !== route.current().id) return;
+    route.replace(null);
+    if (gone.name && ["banned", "removed"].includes(gone.why)) shownOut(gone);
   });
   on("link", () => {
     const id = route.current().id;

@@ -155,6 +155,10 @@ fn pages() -> Router<AdminDeps> {
         .route("/admin/users/{id}/{action}", post(actions::users::page))
         .route("/admin/conversations", get(pages::conversations::page))
         .route("/admin/conversations/{id}", get(pages::conversation::page))
+        .route(
+            "/admin/conversations/{id}/bans/{user_id}/{action}",
+            post(actions::bans::page),
+        )
         .route("/admin/messages", get(pages::messages::page))
         .route("/admin/messages/{id}", get(pages::message::page))
         .route("/admin/explain", get(pages::explain::page))
@@ -188,6 +192,10 @@ fn api() -> Router<AdminDeps> {
         .route("/admin/api/users/{id}/{action}", post(actions::users::api))
         .route("/admin/api/conversations", get(pages::conversations::api))
         .route("/admin/api/conversations/{id}", get(pages::conversation::api))
+        .route(
+            "/admin/api/conversations/{id}/bans/{user_id}/{action}",
+            post(actions::bans::api),
+        )
         .route("/admin/api/messages", get(pages::messages::api))
         .route("/admin/api/rejected", get(pages::rejected::api))
         .route("/admin/api/nodes", get(pages::nodes::api))

@@ -20,7 +20,7 @@ use chat_core::ports::StoreError;
 use chat_core::user::InvalidRole;
 
 use crate::clock::{SystemClock, UuidSource};
-use crate::identity::{AccountError, InvalidPassword, KeepError, TokenError};
+use crate::identity::{AccountError, InvalidHash, InvalidPassword, KeepError, TokenError};
 use crate::settings::{DataDirError, Database, MigrateArgs, SettingError, Storage, open_data_dir};
 use crate::store::{self, BackupError, OpenError, SqliteStore, StoreMetrics};
 
@@ -74,6 +74,9 @@ pub enum CommandError {
     /// The password.
     #[error(transparent)]
     Password(#[from] InvalidPassword),
+    /// The hash of one.
+    #[error("the password's hash: {0}")]
+    PasswordHash(#[from] InvalidHash),
     /// The token was not written down.
     #[error(transparent)]
     Keep(#[from] KeepError),

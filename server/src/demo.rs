@@ -65,7 +65,7 @@ pub async fn fill(parts: &Parts) -> Result<Filled, DemoError> {
         let new = NewAccount {
             username: username.to_owned(),
             display_name: Some(display_name),
-            password: NewPassword::of_the_demo(DEMO_PASSWORD),
+            password: NewPassword::of_the_demo(DEMO_PASSWORD).into(),
             role: Role::User,
         };
         people.push(parts.authority.add(new).await?.id);

@@ -6,6 +6,7 @@
 mod authority;
 #[cfg(test)]
 pub(crate) mod fake;
+mod hashes;
 mod passwords;
 mod presented;
 mod rates;
@@ -16,7 +17,8 @@ pub use authority::{
     ADMIN_USERNAME, AccountError, AccountPolicy, Authority, BrowserSession, Identity, KeepError, LoginError,
     NewAccount, SignedIn,
 };
-pub use passwords::{InvalidPassword, NewPassword, PasswordCost, Passwords, PasswordsError};
+pub use hashes::{Checked, InvalidHash, KnownHash};
+pub use passwords::{InvalidPassword, NewPassword, NewSecret, PasswordCost, Passwords, PasswordsError};
 pub use presented::presented_token;
 pub use rates::{RateLimits, RetryAfter};
 pub use refusal::{AuthError, store_refusal};

@@ -150,6 +150,13 @@ pub const NOT_BEFORE_LEEWAY: Duration = Duration::from_mins(1);
 /// Sign-ins that wait for a core. At some 30 ms each the last of them waits about a second on two cores; a client that
 /// is told to come back is better off than one that waits longer.
 pub const PASSWORDS_WAITING_MAX: usize = 64;
+/// The highest cost of a bcrypt hash that is taken: some 3 s of one core. Each step doubles it, and while such a hash is
+/// stored every refused sign-in takes as long.
+pub const BCRYPT_COST_MAX: u32 = 15;
+/// The most memory that a foreign argon2id hash may ask for, in KiB: 256 MiB for each sign-in that runs.
+pub const FOREIGN_ARGON2_KIB_MAX: u32 = 262_144;
+/// The most passes over it: some 3 s of one core.
+pub const FOREIGN_ARGON2_PASSES_MAX: u32 = 10;
 
 /// Keys that one rate limit remembers: some 10 MB. Beyond it all newcomers share one allowance.
 pub const RATE_KEYS_MAX: usize = 100_000;

@@ -21,8 +21,8 @@ mod values;
 mod webhook;
 
 pub use arguments::{
-    BackupArgs, Cli, Command, ExportArgs, MigrateArgs, ServeArgs, SettingArgs, StorageArgs, TokenArgs, TokenCommand,
-    TokenKeyArgs, UserArgs, UserCommand, command_line,
+    BackupArgs, Cli, Command, ExportArgs, MigrateArgs, PasswordArgs, ServeArgs, SettingArgs, StorageArgs, TokenArgs,
+    TokenCommand, TokenKeyArgs, UserArgs, UserCommand, command_line,
 };
 pub use asking::{Address, ExplainArgs};
 pub use database::Database;

@@ -99,6 +99,73 @@ fn a_password_can_come_from_standard_input() {
     assert_eq!((code, error.as_str()), (1, "rollcall: a password is 8 to 256 bytes\n"));
 }
 
+#[expect(clippy::unwrap_used, reason = "in a test it is the assertion")]
+fn run_with_input(command: &mut Command, input: &str) -> (i32, String, String) {
+    let piped = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = piped.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    (status.code().unwrap(), text(&stdout), text(&stderr))
+}
+
+#[test]
+fn a_hash_of_another_system_can_come_from_standard_input() {
+    let dir = tempfile::tempdir().unwrap();
+    // By libxcrypt.
+    let hash = "$2y$05$RollcallRollcallRolleuDtJAQMSTkt9Bi03RV2/0qL2YsviSJ7u";
+    let add = ["user", "add", "alice", "--password-hash-stdin"];
+    let (code, out, error) = run_with_input(rollcall(dir.path()).args(add), &format!("{hash}\n"));
+    assert_eq!(code, 0, "{error}");
+    assert!(
+        out.starts_with("user alice is made") && !out.contains("password"),
+        "{out}"
+    );
+    let passwd = ["user", "passwd", "alice", "--password-hash-stdin"];
+    for (given, words) in [
+        (
+            "correct horse",
+            "the password's hash: this is no hash that is known here",
+        ),
+        (
+            &hash.replace("$05$", "$20$"),
+            "the password's hash: a bcrypt hash of cost 20 is not taken",
+        ),
+    ] {
+        let (code, _, error) = run_with_input(rollcall(dir.path()).args(passwd), given);
+        assert_eq!((code, error.lines().count()), (1, 1), "{error}");
+        assert!(error.contains(words) && !error.contains(given), "{error}");
+    }
+    let both = rollcall(dir.path()).args(add).arg("--password-stdin").output().unwrap();
+    assert_eq!(both.status.code(), Some(2));
+}
+
+#[test]
+fn people_are_imported_with_their_hashes() {
+    let dir = tempfile::tempdir().unwrap();
+    let line = |hash: &str| {
+        format!(
+            r#"{{"type":"export","version":1,"epoch":"other"}}
+{{"type":"user","id":"u1","username":"dora","display_name":"Dora","role":"user","created_at":0,"disabled_at":null,"password_hash":"{hash}"}}"#
+        )
+    };
+    let hash = "$2y$05$RollcallRollcallRolleuDtJAQMSTkt9Bi03RV2/0qL2YsviSJ7u";
+    let (code, _, error) = run_with_input(rollcall(dir.path()).arg("import"), &line("$1$md5"));
+    assert_eq!(code, 1);
+    assert!(
+        error.starts_with("rollcall: line 2: password_hash: this is no hash"),
+        "{error}"
+    );
+    let (code, _, error) = run_with_input(rollcall(dir.path()).arg("import"), &line(hash));
+    assert_eq!(code, 0, "{error}");
+    let (code, out, _) = run(rollcall(dir.path()).args(["user", "list"]));
+    assert_eq!((code, out.contains("dora")), (0, true), "{out}");
+    let (_, out, _) = run(rollcall(dir.path()).arg("export"));
+    assert!(!out.contains("$2y$"), "{out}");
+}
+
 #[test]
 fn what_it_cannot_parse_is_a_usage_error() {
     let dir = tempfile::tempdir().unwrap();

@@ -143,6 +143,40 @@ test("people come into a group and go, and who goes is told so", async (t) => {
   quiet(page, other, erin);
 });
 
+test("an owner bans with a reason, sees the ban and lifts it", async (t) => {
+  const { one, two } = await pair(t, "orderly");
+  const page = await person(t, browser, stage, one, { conversation: "orderly", password: "correct horse" });
+  const other = await person(t, browser, stage, two, { conversation: "orderly", password: "correct horse" });
+  // Who may not is not offered it.
+  await other.getByRole("button", { name: "People" }).click();
+  await other.getByRole("dialog").getByText(`${one}, owner`).waitFor();
+  assert.equal(await other.getByRole("button", { name: /^(Ban|Remove)/ }).count(), 0);
+  await other.keyboard.press("Escape");
+
+  await page.getByRole("button", { name: "People" }).click();
+  await page.getByRole("button", { name: `Ban ${two}…` }).click();
+  await page.getByLabel(/^Why/).fill("Advertising.");
+  await page.getByRole("button", { name: "Ban from conversation" }).click();
+  const told = other.getByRole("dialog");
+  await told.getByText(`You were banned from “orderly” by ${one}.`).waitFor();
+  await told.getByText("Advertising.").waitFor();
+  await told.getByRole("button", { name: "Close window" }).click();
+  await row(other, "orderly").waitFor({ state: "detached" });
+
+  await page.getByRole("dialog").getByText("1 person").waitFor();
+  await page.getByRole("button", { name: "Banned people" }).click();
+  await page.getByText("“Advertising.”").waitFor();
+  await page.getByRole("button", { name: `Lift ban of ${two}` }).click();
+  await page.getByText("Nobody is banned.").waitFor();
+  await page.getByRole("button", { name: "Close", exact: true }).click();
+  await page.getByRole("button", { name: "Add people" }).click();
+  await page.getByRole("searchbox", { name: "Find people by name" }).fill(two);
+  await page.getByRole("button", { name: new RegExp(`^${two}`) }).click();
+  await page.getByRole("button", { name: "Add to conversation" }).click();
+  await row(other, "orderly").waitFor();
+  quiet(page, other);
+});
+
 test("replies, edits and deletions, at both ends", async (t) => {
   const { one, two, look } = await pair(t, "changes");
   const [alice, bob] = [await look(one), await look(two)];

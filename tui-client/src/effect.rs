@@ -34,6 +34,8 @@ pub(crate) enum Effect {
     Typing(ConversationId, bool),
     /// Say that everything up to a seq was read.
     Read(ConversationId, Seq),
+    /// Mute a conversation, or unmute it.
+    Mute(ConversationId, bool),
     /// Drop the connection and come back.
     Reconnect,
     /// Ask what the server believes of this socket.

@@ -151,6 +151,11 @@ impl Asker {
                 let _ = client.receipt(&conversation, None, Some(seq)).await;
                 None
             }
+            Effect::Mute(id, muted) => Some(Reply::Did(match client.mute_conversation(&id, muted).await {
+                Ok(_) if muted => "muted on all your devices; :unmute ends it".to_owned(),
+                Ok(_) => "not muted any more".to_owned(),
+                Err(error) => format!("not changed: {error}"),
+            })),
             Effect::Reconnect => {
                 client.cut().await;
                 None

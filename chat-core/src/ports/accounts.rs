@@ -16,7 +16,7 @@ pub struct NewUser {
     pub display_name: String,
     /// What it may do.
     pub role: Role,
-    /// An argon2id PHC string; `None` when it can only come with a token.
+    /// An argon2id PHC string, or a bcrypt hash of another system; `None` when it can only come with a token.
     pub password_hash: Option<String>,
     /// Becomes `created_at`.
     pub at: Timestamp,
@@ -38,7 +38,7 @@ pub enum CreateUserError {
 pub struct Credentials {
     /// The account.
     pub user: User,
-    /// Its argon2id PHC string; `None`: no sign-in by password.
+    /// Its argon2id PHC string or bcrypt hash; `None`: no sign-in by password.
     pub password_hash: Option<String>,
 }
 
@@ -81,6 +81,12 @@ pub trait Accounts: Send + Sync {
 
     /// Sets the password hash; false when there is no such account.
     async fn set_password(&self, id: &UserId, password_hash: &str) -> Result<bool, StoreError>;
+
+    /// Puts `new` in the place of `old`; false when the account's hash is another one by now, or there is no such account.
+    async fn replace_password_hash(&self, id: &UserId, old: &str, new: &str) -> Result<bool, StoreError>;
+
+    /// The highest cost of the bcrypt hashes (`$2…`) that are stored; `None` when there are none.
+    async fn bcrypt_cost_max(&self) -> Result<Option<u32>, StoreError>;
 
     /// Disables (`Some`) or enables (`None`) an account; false when there is no such account.
     async fn set_disabled(&self, id: &UserId, at: Option<Timestamp>) -> Result<bool, StoreError>;

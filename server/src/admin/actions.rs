@@ -3,6 +3,7 @@
 //! As JSON (`POST /admin/api/…`, answered `{"ok": true}`) and from a form of a page, which leads to a page. An action is
 //! one file in `admin/actions`; here is what they share: the body, and who may.
 
+pub(crate) mod bans;
 pub(crate) mod rooms;
 pub(crate) mod sockets;
 pub(crate) mod tokens;

@@ -190,6 +190,7 @@ fn done(what: &str) -> Option<&'static str> {
         "disabled" => Some("The account is disabled, and its sockets are closed."),
         "enabled" => Some("The account is enabled again."),
         "revoked" => Some("The token is taken back; its connections are closed within seconds."),
+        "ban-lifted" => Some("The ban is lifted: they can be added again."),
         "user-disconnected" => Some("Every socket of this user was disconnected."),
         _ => None,
     }

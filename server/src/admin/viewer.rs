@@ -14,6 +14,9 @@ use super::login::login_path;
 use super::pages::trouble;
 use super::refusal::Refusal;
 use super::session::{Account, Secret};
+use crate::chat::Actor;
+use crate::telemetry::labels;
+use rollcall_protocol::UserView;
 
 /// The name of the session's cookie.
 pub(crate) const SESSION_COOKIE: &str = "rollcall_admin";
@@ -44,6 +47,26 @@ impl Viewer {
         match &self.via {
             Via::Cookie { csrf, .. } => Some(csrf.as_str()),
             Via::Bearer => None,
+        }
+    }
+
+    /// Them, for a use case of the chat.
+    pub(crate) fn actor(&self) -> Actor {
+        let Account {
+            user_id,
+            username,
+            role,
+        } = self.account.clone();
+        let user = UserView {
+            id: user_id,
+            display_name: username.clone(),
+            username,
+            role,
+        };
+        Actor {
+            user,
+            role,
+            via: labels::Via::Rest,
         }
     }
 

@@ -1,11 +1,11 @@
 //! What operators ask about a person or a conversation: where they are, what they missed and why.
 
-use chat_core::conversation::ConversationOfUser;
+use chat_core::conversation::{ConversationOfUser, ParticipantRole};
 use chat_core::explain::{Cause, Status};
 use chat_core::ports::PageFrom;
 use chat_core::{Conversation, ConversationId, Message, MessageId, Seq, Timestamp, User, UserId};
 use rollcall_protocol::WireError;
-use rollcall_protocol::event::ConversationView;
+use rollcall_protocol::event::{BanView, ConversationView};
 use serde::Serialize;
 
 use super::Chat;
@@ -56,6 +56,10 @@ pub struct ParticipantState {
     pub read_seq: Seq,
     /// Since when they are in it.
     pub joined_at: Timestamp,
+    /// What they may change in it.
+    pub role: ParticipantRole,
+    /// They want no notifications of it, except where they are named.
+    pub muted: bool,
 }
 
 impl Chat {
@@ -122,6 +126,8 @@ impl Chat {
                 received_seq,
                 read_seq,
                 joined_at: participant.joined_at,
+                role: participant.role,
+                muted: participant.muted,
             }
         };
         let participants = conversation.participants.iter().map(state).collect();
@@ -130,6 +136,15 @@ impl Chat {
             ..ConversationView::new(&conversation, |id| self.hub.is_online(id))
         };
         Ok(Some((view, participants)))
+    }
+}
+
+impl Chat {
+    /// Who is banned from a conversation, the newest first, for somebody who may see every one.
+    pub async fn bans_for_operators(&self, id: &ConversationId) -> Result<Vec<BanView>, WireError> {
+        let bans = self.ports.moderation.bans(id).await;
+        let bans = bans.map_err(|error| from_store(&error))?;
+        Ok(bans.iter().map(BanView::from).collect())
     }
 }
 

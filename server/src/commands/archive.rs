@@ -7,6 +7,7 @@ use chat_core::ports::Vitals as _;
 use chat_core::{ConversationId, Seq};
 
 use super::{CommandError, open_store};
+use crate::identity::KnownHash;
 use crate::settings::{Database, Storage, StorageArgs};
 use crate::store::sqlite::archive::{ImportError, Line};
 use crate::store::{self, SqliteStore};
@@ -115,6 +116,13 @@ async fn read_all(store: &SqliteStore, from: impl BufRead) -> Result<(usize, usi
                 return Err(CommandError::Refused(format!(
                     "line {number}: version {version} is not known here"
                 )));
+            }
+            Line::User {
+                password_hash: Some(hash),
+                ..
+            } => {
+                KnownHash::parse(hash)
+                    .map_err(|error| CommandError::Refused(format!("line {number}: password_hash: {error}")))?;
             }
             Line::Conversation { id, .. } => conversations.push(id.clone()),
             Line::Message(_) => messages += 1,

@@ -12,11 +12,12 @@ use chat_core::{Role, User};
 use super::{CommandError, open_store};
 use crate::clock::{SystemClock, UuidSource};
 use crate::identity::{
-    AccountError, AccountPolicy, Authority, NewAccount, NewPassword, PasswordCost, Passwords, Tokens,
+    AccountError, AccountPolicy, Authority, KnownHash, NewAccount, NewPassword, NewSecret, PasswordCost, Passwords,
+    Tokens,
 };
 use crate::settings::{
-    DataDirError, Registration, Secret, Storage, StorageArgs, TokenCommand, TokenKeyArgs, TokenKeys, UserCommand,
-    jwt_secret, open_data_dir,
+    DataDirError, PasswordArgs, Registration, Secret, Storage, StorageArgs, TokenCommand, TokenKeyArgs, TokenKeys,
+    UserCommand, jwt_secret, open_data_dir,
 };
 use crate::store::SqliteStore;
 
@@ -30,11 +31,11 @@ pub async fn user(command: UserCommand) -> Result<String, CommandError> {
             username,
             display_name,
             role,
-            password_stdin,
+            password,
             storage,
         } => {
             let role: Role = role.parse()?;
-            let (password, generated) = chosen_password(password_stdin)?;
+            let (password, generated) = chosen_password(&password)?;
             let made = add(
                 &storage,
                 NewAccount {
@@ -50,10 +51,10 @@ pub async fn user(command: UserCommand) -> Result<String, CommandError> {
         UserCommand::List { query, storage } => list(&storage, &query).await,
         UserCommand::Passwd {
             username,
-            password_stdin,
+            password,
             storage,
         } => {
-            let (password, generated) = chosen_password(password_stdin)?;
+            let (password, generated) = chosen_password(&password)?;
             let done = passwd(&storage, &username, password).await?;
             Ok(with_password(done, generated.as_ref()))
         }
@@ -154,7 +155,7 @@ async fn list(storage: &StorageArgs, query: &str) -> Result<String, CommandError
     Ok(table(&page.items, page.more))
 }
 
-async fn passwd(storage: &StorageArgs, username: &str, password: NewPassword) -> Result<String, CommandError> {
+async fn passwd(storage: &StorageArgs, username: &str, password: NewSecret) -> Result<String, CommandError> {
     let desk = Desk::open(storage, None).await?;
     let done = desk
         .change(username, async |user| desk.authority.set_password(user, password).await)
@@ -268,15 +269,20 @@ fn secret(keys: Option<&TokenKeys>, data_dir: &Path) -> Result<Secret, DataDirEr
 }
 
 /// The password, and the same again if it was generated and must be shown.
-fn chosen_password(from_stdin: bool) -> Result<(NewPassword, Option<NewPassword>), CommandError> {
-    if !from_stdin {
+fn chosen_password(args: &PasswordArgs) -> Result<(NewSecret, Option<NewPassword>), CommandError> {
+    if !args.password_stdin && !args.password_hash_stdin {
         let generated = NewPassword::generate();
-        return Ok((generated.clone(), Some(generated)));
+        return Ok((generated.clone().into(), Some(generated)));
     }
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line)?;
-    let password = line.trim_end_matches(['\n', '\r']);
-    Ok((NewPassword::parse(password)?, None))
+    let given = line.trim_end_matches(['\n', '\r']);
+    let secret = if args.password_hash_stdin {
+        KnownHash::parse(given.trim())?.into()
+    } else {
+        NewPassword::parse(given)?.into()
+    };
+    Ok((secret, None))
 }
 
 fn with_password(text: String, generated: Option<&NewPassword>) -> String {

@@ -2,6 +2,7 @@
 
 mod browser;
 mod recent;
+mod sign_in;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +13,11 @@ use chat_core::{Role, Timestamp, User, UserId};
 
 pub use self::browser::BrowserSession;
 use self::recent::{Before, Recent};
+pub use self::sign_in::{LoginError, SignedIn};
 use super::{
-    AuthError, Claims, InvalidPassword, IssuedToken, NewPassword, Passwords, PasswordsError, TokenError, Tokens,
+    AuthError, Claims, InvalidPassword, IssuedToken, NewPassword, NewSecret, Passwords, PasswordsError, TokenError,
+    Tokens,
 };
-use crate::limits::TOKEN_LIFETIME;
 use crate::settings::Registration;
 
 /// Somebody who has proved who they are.
@@ -48,35 +50,9 @@ pub struct NewAccount {
     /// The username when there is none.
     pub display_name: Option<String>,
     /// Already checked.
-    pub password: NewPassword,
+    pub password: NewSecret,
     /// What it may do.
     pub role: Role,
-}
-
-/// A successful sign-in.
-#[derive(Debug, Clone)]
-pub struct SignedIn {
-    /// The new token.
-    pub token: IssuedToken,
-    /// Whose.
-    pub user: User,
-}
-
-/// Why somebody could not sign in.
-#[derive(Debug, thiserror::Error)]
-pub enum LoginError {
-    /// One of the two is wrong; which one is not said.
-    #[error("wrong username or password")]
-    WrongCredentials,
-    /// They are right, but the account is disabled.
-    #[error("this account is disabled")]
-    Disabled,
-    /// The password could not be checked.
-    #[error(transparent)]
-    Passwords(#[from] PasswordsError),
-    /// Trouble.
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 /// Why an account could not be made or changed.
@@ -249,7 +225,7 @@ impl Authority {
             .add(NewAccount {
                 username,
                 display_name,
-                password,
+                password: password.into(),
                 role: Role::User,
             })
             .await?;
@@ -263,7 +239,7 @@ impl Authority {
             Some(name) => parse_display_name(name)?,
             None => username.clone(),
         };
-        let hash = self.passwords.hash(new.password).await?;
+        let hash = self.passwords.hash_of(new.password).await?;
         let user = self.accounts.create_user(NewUser {
             id: self.ids.user_id(),
             username,
@@ -273,34 +249,6 @@ impl Authority {
             at: self.clock.now(),
         });
         Ok(user.await?)
-    }
-
-    /// The account with this username and password.
-    pub async fn check_password(&self, username: &str, password: &str) -> Result<User, LoginError> {
-        let stored = match parse_username(username) {
-            Ok(username) => self.accounts.credentials(&username).await?,
-            Err(_) => None,
-        };
-        let (user, hash) = stored.map_or((None, None), |stored| (Some(stored.user), stored.password_hash));
-        // Checked against a decoy when there is no account: the time that it takes tells nobody which usernames exist.
-        let right = self.passwords.verify(password.to_owned(), hash).await?;
-        match user {
-            Some(user) if right && user.disabled_at.is_some() => Err(LoginError::Disabled),
-            Some(user) if right => Ok(user),
-            _ => Err(LoginError::WrongCredentials),
-        }
-    }
-
-    /// Signs in with a username and a password.
-    pub async fn login(&self, username: &str, password: &str) -> Result<SignedIn, LoginError> {
-        let user = self.check_password(username, password).await?;
-        Ok(self.sign_in(user)?)
-    }
-
-    fn sign_in(&self, user: User) -> Result<SignedIn, PasswordsError> {
-        let issued = self.issue(&user, user.role, TOKEN_LIFETIME);
-        let token = issued.map_err(|error| PasswordsError::Broken(error.to_string()))?;
-        Ok(SignedIn { token, user })
     }
 
     /// A token that can be taken back, written down before it is given out.
@@ -345,9 +293,9 @@ impl Authority {
         stored.map(|stored| stored.user).ok_or(AccountError::NotFound)
     }
 
-    /// Sets the password of an account.
-    pub async fn set_password(&self, user: &User, password: NewPassword) -> Result<(), AccountError> {
-        let hash = self.passwords.hash(password).await?;
+    /// Sets the password of an account, or the hash of one.
+    pub async fn set_password(&self, user: &User, secret: impl Into<NewSecret>) -> Result<(), AccountError> {
+        let hash = self.passwords.hash_of(secret.into()).await?;
         let known = self.accounts.set_password(&user.id, &hash).await?;
         if known { Ok(()) } else { Err(AccountError::NotFound) }
     }
@@ -381,7 +329,7 @@ impl Authority {
                 .add(NewAccount {
                     username,
                     display_name,
-                    password,
+                    password: password.into(),
                     role: Role::Admin,
                 })
                 .await
@@ -400,9 +348,9 @@ impl Authority {
             // The variable says what the password is, not what it was at first.
             let same = self
                 .passwords
-                .verify(given.expose().to_owned(), stored.password_hash)
+                .verify(given.expose().to_owned(), stored.password_hash, None)
                 .await?;
-            if !same {
+            if !same.is_right() {
                 self.set_password(&stored.user, given).await?;
             }
         }

@@ -1,6 +1,6 @@
-//! Passwords: argon2id, off the async threads, a few at a time.
+//! Passwords: argon2id, off the async threads, a few at a time; bcrypt hashes of other systems are checked, none is made.
 //!
-//! In: a password, and a stored PHC string where there is one. Out: a new PHC string, or whether they belong together.
+//! In: a password, and a stored hash where there is one. Out: a new PHC string, or whether they belong together.
 //! Guarantee: an unknown username costs the same time as a known one, and a flood of sign-ins takes a bounded amount of
 //! memory and threads.
 
@@ -8,13 +8,13 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+use argon2::password_hash::PasswordHasher as _;
 use argon2::{Algorithm, Argon2, Params, Version};
 use chat_core::limits::{PASSWORD_BYTES_MAX, PASSWORD_BYTES_MIN};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::RetryAfter;
+use super::hashes::{self, Checked, KnownHash};
 use crate::limits::PASSWORDS_WAITING_MAX;
 
 /// Why a password was refused.
@@ -42,6 +42,11 @@ impl NewPassword {
         Self(text.to_owned())
     }
 
+    /// One that a foreign hash belongs to: the rules for length were those of its maker.
+    pub(super) fn of_a_foreign_hash(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// 24 letters and digits: over 120 bits, and nothing that a terminal or a shell would not take.
     pub fn generate() -> Self {
         const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
@@ -66,6 +71,27 @@ impl std::fmt::Debug for NewPassword {
     }
 }
 
+/// What an account is to be signed in with.
+#[derive(Debug, Clone)]
+pub enum NewSecret {
+    /// A password, to be hashed.
+    Password(NewPassword),
+    /// A hash of a password that is not known here.
+    Hash(KnownHash),
+}
+
+impl From<NewPassword> for NewSecret {
+    fn from(password: NewPassword) -> Self {
+        Self::Password(password)
+    }
+}
+
+impl From<KnownHash> for NewSecret {
+    fn from(hash: KnownHash) -> Self {
+        Self::Hash(hash)
+    }
+}
+
 /// What one hash costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PasswordCost {
@@ -87,14 +113,14 @@ impl PasswordCost {
         passes: 1,
     };
 
-    fn argon2(self) -> Argon2<'static> {
+    pub(super) fn argon2(self) -> Argon2<'static> {
         // Both constants are within argon2's bounds; its own default (which is OWASP's too) keeps this free of panics.
         let params = Params::new(self.memory_kib, self.passes, 1, None).unwrap_or_default();
         Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
     }
 
     /// A hash that no password has, at this cost: what is checked when there is no account.
-    fn decoy(self) -> String {
+    pub(super) fn decoy(self) -> String {
         let (memory, passes) = (self.memory_kib, self.passes);
         format!(
             "$argon2id$v=19$m={memory},t={passes},p=1$ZGVjb3lkZWNveWRlY295$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -150,22 +176,29 @@ impl Passwords {
         .await
     }
 
+    /// The hash to store: of a password a new one, else the one that came.
+    pub async fn hash_of(&self, secret: NewSecret) -> Result<String, PasswordsError> {
+        match secret {
+            NewSecret::Password(password) => self.hash(password).await,
+            NewSecret::Hash(hash) => Ok(hash.into_text()),
+        }
+    }
+
     /// Does `password` belong to `hash`? `None`, for an account that does not exist or has no password, takes as long and
-    /// says no.
-    pub async fn verify(&self, password: String, hash: Option<String>) -> Result<bool, PasswordsError> {
+    /// says no. `bcrypt_cost` is the highest that any account's hash has: all refusals take as long as one of that.
+    pub async fn verify(
+        &self,
+        password: String,
+        hash: Option<String>,
+        bcrypt_cost: Option<u32>,
+    ) -> Result<Checked, PasswordsError> {
         if password.len() > PASSWORD_BYTES_MAX {
             // Nobody has such a password; this tells the sender only about what they sent.
-            return Ok(false);
+            return Ok(Checked::Wrong);
         }
-        let argon2 = self.cost.argon2();
-        let exists = hash.is_some();
-        let hash = hash.unwrap_or_else(|| self.cost.decoy());
-        self.run(move || {
-            let hash = PasswordHash::new(&hash).map_err(|error| format!("unreadable hash: {error}"))?;
-            // The cost is the one in the hash: older hashes stay good when the recommendation grows.
-            Ok(argon2.verify_password(password.as_bytes(), &hash).is_ok() && exists)
-        })
-        .await
+        let cost = self.cost;
+        self.run(move || hashes::check(&password, hash.as_deref(), cost, bcrypt_cost))
+            .await
     }
 
     async fn run<T: Send + 'static>(
@@ -189,6 +222,8 @@ impl Passwords {
 
 #[cfg(test)]
 mod tests {
+    use argon2::password_hash::phc::PasswordHash;
+
     use super::*;
 
     fn password(text: &str) -> NewPassword {
@@ -200,11 +235,12 @@ mod tests {
         let passwords = Passwords::new(PasswordCost::FOR_TESTS);
         let hash = passwords.hash(password("correct horse")).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{hash}");
-        let verify = |text: &str, hash: Option<&str>| passwords.verify(text.to_owned(), hash.map(str::to_owned));
-        assert!(verify("correct horse", Some(&hash)).await.unwrap());
-        assert!(!verify("correct horsf", Some(&hash)).await.unwrap());
-        assert!(!verify("correct horse", None).await.unwrap());
-        assert!(!verify(&"x".repeat(100_000), Some(&hash)).await.unwrap());
+        let verify = |text: &str, hash: Option<&str>| passwords.verify(text.to_owned(), hash.map(str::to_owned), None);
+        assert_eq!(verify("correct horse", Some(&hash)).await.unwrap(), Checked::Right);
+        assert_eq!(verify("correct horsf", Some(&hash)).await.unwrap(), Checked::Wrong);
+        assert_eq!(verify("correct horse", None).await.unwrap(), Checked::Wrong);
+        let long = "x".repeat(100_000);
+        assert_eq!(verify(&long, Some(&hash)).await.unwrap(), Checked::Wrong);
         assert!(matches!(
             verify("x", Some("plain text")).await,
             Err(PasswordsError::Broken(_))
@@ -232,26 +268,24 @@ mod tests {
         let held = Arc::clone(&passwords.running).acquire_owned().await.unwrap();
         let first = tokio::spawn({
             let passwords = passwords.clone();
-            async move { passwords.verify("a".into(), None).await }
+            async move { passwords.verify("a".into(), None, None).await }
         });
         let second = tokio::spawn({
             let passwords = passwords.clone();
-            async move { passwords.verify("b".into(), None).await }
+            async move { passwords.verify("b".into(), None, None).await }
         });
         while passwords.admitted.available_permits() > 0 {
             tokio::task::yield_now().await;
         }
         assert!(matches!(
-            passwords.verify("c".into(), None).await,
+            passwords.verify("c".into(), None, None).await,
             Err(PasswordsError::Busy(_))
         ));
         drop(held);
-        assert!(!first.await.unwrap().unwrap());
-        assert!(!second.await.unwrap().unwrap());
-        assert!(
-            !passwords.verify("d".into(), None).await.unwrap(),
-            "there is room again"
-        );
+        assert_eq!(first.await.unwrap().unwrap(), Checked::Wrong);
+        assert_eq!(second.await.unwrap().unwrap(), Checked::Wrong);
+        let again = passwords.verify("d".into(), None, None).await;
+        assert_eq!(again.unwrap(), Checked::Wrong, "there is room again");
     }
 
     #[test]

@@ -89,10 +89,21 @@ pub struct UserArgs {
     pub command: UserCommand,
 }
 
+/// Where a password comes from: generated where neither is given.
+#[derive(Debug, Args)]
+pub struct PasswordArgs {
+    /// Read the password from the first line of standard input
+    #[arg(long)]
+    pub password_stdin: bool,
+    /// Read from there a hash that another system made of it: bcrypt ($2a$, $2b$, $2x$, $2y$), or argon2id
+    #[arg(long, conflicts_with = "password_stdin")]
+    pub password_hash_stdin: bool,
+}
+
 /// What can be done with accounts.
 #[derive(Debug, Subcommand)]
 pub enum UserCommand {
-    /// Make an account; without --password-stdin its password is generated and printed once
+    /// Make an account; its password is generated and printed once where none is given
     Add {
         /// 2 to 32 characters of a-z 0-9 _ . -
         username: String,
@@ -102,9 +113,9 @@ pub enum UserCommand {
         /// user, service, observer or admin
         #[arg(long, default_value = "user")]
         role: String,
-        /// Read the password from the first line of standard input
-        #[arg(long)]
-        password_stdin: bool,
+        /// Where the password comes from.
+        #[command(flatten)]
+        password: PasswordArgs,
         /// Where the accounts are.
         #[command(flatten)]
         storage: StorageArgs,
@@ -118,13 +129,13 @@ pub enum UserCommand {
         #[command(flatten)]
         storage: StorageArgs,
     },
-    /// Set a password; without --password-stdin it is generated and printed once
+    /// Set a password; it is generated and printed once where none is given
     Passwd {
         /// Whose
         username: String,
-        /// Read the password from the first line of standard input
-        #[arg(long)]
-        password_stdin: bool,
+        /// Where the password comes from.
+        #[command(flatten)]
+        password: PasswordArgs,
         /// Where the accounts are.
         #[command(flatten)]
         storage: StorageArgs,

@@ -125,6 +125,8 @@ hold_all_to_the_contract! {
         provisioning_finds_the_first_free_suffix,
         provisioning_returns_an_existing_account_as_it_is,
         passwords_and_disabling,
+        a_hash_is_replaced_only_where_it_still_stands,
+        the_dearest_bcrypt_hash_is_known,
         search_takes_wildcards_as_text,
         search_is_bounded_and_sorted,
         last_seen_never_moves_back,

@@ -197,6 +197,29 @@ impl Accounts for MemoryStore {
             .is_some())
     }
 
+    async fn replace_password_hash(&self, id: &UserId, old: &str, new: &str) -> Result<bool, StoreError> {
+        let mut state = self.state.lock();
+        state.ready()?;
+        let account = state.users.get_mut(id);
+        let account = account.filter(|account| account.password_hash.as_deref() == Some(old));
+        Ok(account
+            .map(|account| account.password_hash = Some(new.to_owned()))
+            .is_some())
+    }
+
+    async fn bcrypt_cost_max(&self) -> Result<Option<u32>, StoreError> {
+        let state = self.state.lock();
+        state.ready()?;
+        let hashes = state
+            .users
+            .values()
+            .filter_map(|account| account.password_hash.as_deref());
+        let costs = hashes
+            .filter(|hash| hash.starts_with("$2"))
+            .filter_map(|hash| hash.get(4..6));
+        Ok(costs.filter_map(|digits| digits.parse().ok()).max())
+    }
+
     async fn set_disabled(&self, id: &UserId, at: Option<Timestamp>) -> Result<bool, StoreError> {
         let mut state = self.state.lock();
         state.ready()?;

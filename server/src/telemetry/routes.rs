@@ -134,6 +134,10 @@ pub(super) static TABLE: &[Row] = &[
     admin("/admin/sockets/{sid}/{action}", &[(Method::Post, &[303])]),
     admin("/admin/rooms/{namespace}/{room}/{action}", &[(Method::Post, &[303])]),
     admin("/admin/users/{id}/{action}", &[(Method::Post, &[303])]),
+    admin(
+        "/admin/conversations/{id}/bans/{user_id}/{action}",
+        &[(Method::Post, &[303])],
+    ),
     admin("/admin/assets/{file}", FILE),
     admin("/admin/api/overview", GET),
     admin("/admin/api/audit", GET),
@@ -149,6 +153,7 @@ pub(super) static TABLE: &[Row] = &[
     admin("/admin/api/users/{id}/{action}", POST),
     admin("/admin/api/conversations", GET),
     admin("/admin/api/conversations/{id}", GET),
+    admin("/admin/api/conversations/{id}/bans/{user_id}/{action}", POST),
     admin("/admin/api/messages", GET),
     admin("/admin/api/messages/{id}/delivery", GET),
     admin("/admin/api/explain", GET),

@@ -6,6 +6,7 @@ mod fake;
 mod stage;
 
 mod access;
+mod bans;
 mod changes;
 mod lists;
 mod people;

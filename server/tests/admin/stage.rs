@@ -140,7 +140,7 @@ async fn add_people(authority: &Authority) {
         let account = NewAccount {
             username: username.to_owned(),
             display_name: None,
-            password: NewPassword::parse(PASSWORD).unwrap(),
+            password: NewPassword::parse(PASSWORD).unwrap().into(),
             role,
         };
         authority.add(account).await.unwrap();

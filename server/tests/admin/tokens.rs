@@ -16,7 +16,7 @@ async fn stage() -> Stage {
     let account = NewAccount {
         username: "shop".to_owned(),
         display_name: None,
-        password: NewPassword::parse(PASSWORD).unwrap(),
+        password: NewPassword::parse(PASSWORD).unwrap().into(),
         role: Role::Service,
     };
     stage.authority.add(account).await.unwrap();

@@ -13,7 +13,7 @@ use crate::theme::ThemeName;
 const COMMAND_BYTES_MAX: usize = 200;
 
 /// Every command, for completion.
-pub(crate) const COMMANDS: [&str; 22] = [
+pub(crate) const COMMANDS: [&str; 24] = [
     "chat",
     "delete",
     "delivery",
@@ -24,6 +24,7 @@ pub(crate) const COMMANDS: [&str; 22] = [
     "help",
     "mouse off",
     "mouse on",
+    "mute",
     "probe",
     "quit",
     "reconnect",
@@ -35,6 +36,7 @@ pub(crate) const COMMANDS: [&str; 22] = [
     "theme night",
     "theme none",
     "theme terminal",
+    "unmute",
     "wire",
 ];
 /// The rest of them: what stands behind `fault`.
@@ -174,6 +176,8 @@ pub(super) fn run(model: &mut Model, command: &str) -> Vec<Effect> {
             let room = model.room.as_ref().map(|room| room.name.clone());
             return room.map(Effect::Probe).into_iter().collect();
         }
+        "mute" => return mute(model, true),
+        "unmute" => return mute(model, false),
         "fault" => return fault(model, rest),
         "theme" => theme(model, rest),
         "mouse" => return mouse(model, rest),
@@ -198,6 +202,15 @@ fn delivery(model: &mut Model, seq: Option<Seq>) -> Vec<Effect> {
         return Vec::new();
     }
     look::delivery(model, message)
+}
+
+/// For all devices of this user; the answer shows in the list.
+fn mute(model: &mut Model, muted: bool) -> Vec<Effect> {
+    let Some(id) = model.open.clone() else {
+        model.say("no conversation is open");
+        return Vec::new();
+    };
+    vec![Effect::Mute(id, muted)]
 }
 
 fn fault(model: &mut Model, name: &str) -> Vec<Effect> {

@@ -46,6 +46,8 @@ fn commands_do_what_they_say() {
     assert_eq!(command(&mut model, "reconnect"), [Effect::Reconnect]);
     let left = Effect::Fault(Fault::Leave, Some(group()));
     assert_eq!(command(&mut model, "fault leave"), [left]);
+    assert_eq!(command(&mut model, "mute"), [Effect::Mute(group(), true)]);
+    assert_eq!(command(&mut model, "unmute"), [Effect::Mute(group(), false)]);
     assert_eq!(command(&mut model, "whoami"), [Effect::Whoami]);
     assert!(command(&mut model, "delivery 99").is_empty());
     assert!(model.notice.as_ref().unwrap().text.contains("not loaded"));

@@ -1,4 +1,6 @@
-//! A conversation: who is in it and how far, its live room, and its newest messages.
+//! A conversation: who is in it and how far, who may not be in it, its live room, and its newest messages.
+
+mod bans;
 
 use std::collections::HashMap;
 
@@ -9,10 +11,11 @@ use axum::extract::rejection::PathRejection;
 use axum::response::Response;
 use chat_core::ids::conversation_room;
 use chat_core::ports::operators::{MessageFilter, Slice};
-use chat_core::{ConversationId, Message, UserId};
+use chat_core::{ConversationId, ConversationKind, Message, UserId};
 use rollcall_protocol::event::ConversationView;
 use serde::Serialize;
 
+use self::bans::{BanRow, BanState};
 use super::user::rows::Named;
 use crate::admin::AdminDeps;
 use crate::admin::asked::{Asked, Part, Table, holds};
@@ -32,6 +35,7 @@ pub(super) const CONTENT_CHARS: usize = 90;
 pub(crate) struct ConversationDetail {
     conversation: ConversationView,
     participants: Vec<ParticipantState>,
+    bans: Vec<BanState>,
     room: RoomDetail,
     sockets: Vec<SocketView>,
     recent: Vec<Message>,
@@ -52,7 +56,9 @@ pub(crate) struct ConversationPage {
     missing: Option<String>,
     messages: String,
     messages_href: String,
+    group: bool,
     participants: Part<ParticipantRow>,
+    bans: Part<BanRow>,
     recent: Vec<MessageRow>,
 }
 
@@ -61,6 +67,8 @@ struct ParticipantRow {
     key: String,
     username: String,
     href: String,
+    role: &'static str,
+    muted: bool,
     state: (Status, String),
     received: String,
     read: String,
@@ -119,6 +127,7 @@ async fn gather(deps: &AdminDeps, text: &str) -> Result<ConversationDetail, Refu
         participant.online = !own.is_empty();
         sockets.extend(own);
     }
+    let bans = bans::gather(deps, &id).await?;
     let filter = MessageFilter {
         conversation_id: Some(id),
         ..MessageFilter::default()
@@ -131,6 +140,7 @@ async fn gather(deps: &AdminDeps, text: &str) -> Result<ConversationDetail, Refu
         recent: deps.reads.find_messages(&filter, newest).await?.items,
         conversation,
         participants,
+        bans,
         room,
         sockets,
     })
@@ -158,6 +168,10 @@ fn compose(scene: &Scene, detail: &ConversationDetail) -> Result<ConversationPag
         participants: participants(&scene.asked, detail)
             .cut()?
             .map(|participant| participant_row(scene, detail, participant, &of_user)),
+        group: conversation.kind == ConversationKind::Group,
+        bans: bans::table(&scene.asked, &detail.bans)
+            .cut()?
+            .map(|ban| bans::row(scene, conversation, ban)),
         recent: detail
             .recent
             .iter()
@@ -169,6 +183,7 @@ fn compose(scene: &Scene, detail: &ConversationDetail) -> Result<ConversationPag
 fn participants<'a>(asked: &Asked, detail: &'a ConversationDetail) -> Table<&'a ParticipantState> {
     Table::new(asked, "participants", detail.participants.iter().collect())
         .sorted("username", "User", |a, b| a.username.cmp(&b.username))
+        .sorted("role", "Role", |a, b| a.role.as_str().cmp(b.role.as_str()).reverse())
         .figures("online", "Now", |a, b| a.online.cmp(&b.online))
         .figures("received", "Received", |a, b| a.received_seq.cmp(&b.received_seq))
         .figures("read", "Read", |a, b| a.read_seq.cmp(&b.read_seq))
@@ -176,7 +191,9 @@ fn participants<'a>(asked: &Asked, detail: &'a ConversationDetail) -> Table<&'a 
         .unseen("Question")
         .found(|who, text| {
             let state = if who.online { "online" } else { "offline" };
-            holds(text, &[&who.username, &who.display_name, who.user_id.as_str(), state])
+            let muted = if who.muted { "muted" } else { "" };
+            let name = (&*who.username, &*who.display_name, who.user_id.as_str());
+            holds(text, &[name.0, name.1, name.2, state, who.role.as_str(), muted])
         })
 }
 
@@ -228,6 +245,8 @@ fn participant_row(
         key: participant.user_id.to_string(),
         username: visible(&participant.username).into_owned(),
         href: super::user_href(&participant.user_id),
+        role: participant.role.as_str(),
+        muted: participant.muted,
         state,
         received: format!(
             "{} of {}",

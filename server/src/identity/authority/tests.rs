@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::identity::fake::{HandClock, OPEN, SECRET, authority};
+use crate::limits::TOKEN_LIFETIME;
 use crate::store::memory::MemoryStore;
 
 const NOW: i64 = 1_800_000_000;
@@ -121,7 +122,7 @@ async fn a_token_claims_less_but_never_more() {
             .add(NewAccount {
                 username,
                 display_name: None,
-                password,
+                password: password.into(),
                 role: stored,
             })
             .await
@@ -222,4 +223,93 @@ async fn trouble_of_the_store_is_no_refusal() {
         authority.login("alice", "correct horse").await,
         Err(LoginError::Store(_))
     ));
+}
+
+/// Of `correct horse`, by libxcrypt.
+const OF_ANOTHER_SYSTEM: &str = "$2y$05$RollcallRollcallRolleuDtJAQMSTkt9Bi03RV2/0qL2YsviSJ7u";
+/// Of `short`, by the same.
+const SHORT: &str = "$2y$04$RollcallRollcallRolleuUi17ZHwMesZbnKC9b9RT3iGYtUSRVPO";
+
+async fn with_hash(authority: &Authority, username: &str, hash: &str) -> User {
+    let password = crate::identity::KnownHash::parse(hash).unwrap().into();
+    let (username, display_name, role) = (username.to_owned(), None, Role::User);
+    let new = NewAccount {
+        username,
+        display_name,
+        password,
+        role,
+    };
+    authority.add(new).await.unwrap()
+}
+
+async fn hash_of(store: &MemoryStore, username: &str) -> String {
+    let stored = store.credentials(username).await.unwrap().unwrap();
+    stored.password_hash.unwrap()
+}
+
+#[tokio::test]
+async fn a_bcrypt_hash_signs_in_and_is_replaced_then() {
+    let store = Arc::new(MemoryStore::new());
+    let authority = authority(&store, &HandClock::at(NOW), OPEN);
+    let alice = with_hash(&authority, "alice", OF_ANOTHER_SYSTEM).await;
+    with_hash(&authority, "bob", SHORT).await;
+
+    let refused = authority.login("alice", "wrong horse").await.unwrap_err();
+    assert_eq!(refused.to_string(), "wrong username or password");
+    assert_eq!(
+        hash_of(&store, "alice").await,
+        OF_ANOTHER_SYSTEM,
+        "a wrong password changes nothing"
+    );
+    let signed_in = authority.login("alice", "correct horse").await.unwrap();
+    assert_eq!(signed_in.user.id, alice.id);
+    let hash = hash_of(&store, "alice").await;
+    assert!(hash.starts_with("$argon2id$"), "{hash}");
+    authority.login("alice", "correct horse").await.unwrap();
+    assert!(authority.login("alice", "wrong horse").await.is_err());
+    assert_eq!(hash_of(&store, "alice").await, hash, "once is enough");
+
+    // Its own rules for length were another's.
+    authority.login("bob", "short").await.unwrap();
+    assert!(hash_of(&store, "bob").await.starts_with("$argon2id$"));
+    authority.login("bob", "short").await.unwrap();
+    assert_eq!(store.bcrypt_cost_max().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_session_that_begins_with_a_bcrypt_hash_outlives_it() {
+    let store = Arc::new(MemoryStore::new());
+    let authority = authority(&store, &HandClock::at(NOW), OPEN);
+    with_hash(&authority, "alice", OF_ANOTHER_SYSTEM).await;
+    let user = authority.check_password("alice", "correct horse").await.unwrap();
+    let session = authority.begin_browser_session(&user).await.unwrap();
+    authority.check_password("alice", "correct horse").await.unwrap();
+    authority.continue_browser_session(&session.cookie).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_disabled_account_keeps_its_hash() {
+    let store = Arc::new(MemoryStore::new());
+    let authority = authority(&store, &HandClock::at(NOW), OPEN);
+    let alice = with_hash(&authority, "alice", OF_ANOTHER_SYSTEM).await;
+    authority.set_disabled(&alice, true).await.unwrap();
+    let refused = authority.login("alice", "correct horse").await;
+    assert!(matches!(refused, Err(LoginError::Disabled)), "{refused:?}");
+    assert_eq!(hash_of(&store, "alice").await, OF_ANOTHER_SYSTEM);
+}
+
+#[tokio::test]
+async fn the_admins_bcrypt_hash_counts_at_the_start() {
+    let store = Arc::new(MemoryStore::new());
+    let authority = authority(&store, &HandClock::at(NOW), OPEN);
+    authority.ensure_admin(Some("another horse")).await.unwrap();
+    let admin = authority.account(ADMIN_USERNAME).await.unwrap();
+    let hash = crate::identity::KnownHash::parse(OF_ANOTHER_SYSTEM).unwrap();
+    authority.set_password(&admin, hash).await.unwrap();
+    authority.ensure_admin(Some("correct horse")).await.unwrap();
+    assert_eq!(
+        hash_of(&store, ADMIN_USERNAME).await,
+        OF_ANOTHER_SYSTEM,
+        "it is that password already"
+    );
 }

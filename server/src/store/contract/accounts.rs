@@ -118,6 +118,37 @@ pub(super) async fn passwords_and_disabling<P: Place>() {
     assert_eq!(store.user(&uid("alice")).await.unwrap().unwrap().disabled_at, None);
 }
 
+pub(super) async fn a_hash_is_replaced_only_where_it_still_stands<P: Place>() {
+    let place = P::new().await;
+    let store = place.store();
+    make_users(&**store, &["alice", "bob"]).await;
+    assert!(!store.replace_password_hash(&uid("alice"), "old", "new").await.unwrap());
+    for id in ["alice", "bob"] {
+        store.set_password(&uid(id), "old").await.unwrap();
+    }
+    assert!(store.replace_password_hash(&uid("alice"), "old", "new").await.unwrap());
+    assert!(!store.replace_password_hash(&uid("alice"), "old", "late").await.unwrap());
+    assert!(!store.replace_password_hash(&uid("nobody"), "old", "new").await.unwrap());
+    for (name, hash) in [("alice", "new"), ("bob", "old")] {
+        let stored = store.credentials(name).await.unwrap().unwrap();
+        assert_eq!(stored.password_hash.as_deref(), Some(hash), "{name}");
+    }
+}
+
+pub(super) async fn the_dearest_bcrypt_hash_is_known<P: Place>() {
+    let place = P::new().await;
+    let store = place.store();
+    make_users(&**store, &["alice", "bob", "carol"]).await;
+    assert_eq!(store.bcrypt_cost_max().await.unwrap(), None);
+    store.set_password(&uid("alice"), "$argon2id$v=19$x").await.unwrap();
+    assert_eq!(store.bcrypt_cost_max().await.unwrap(), None);
+    store.set_password(&uid("bob"), "$2y$12$x").await.unwrap();
+    store.set_password(&uid("carol"), "$2b$04$x").await.unwrap();
+    assert_eq!(store.bcrypt_cost_max().await.unwrap(), Some(12));
+    store.set_password(&uid("bob"), "$argon2id$v=19$x").await.unwrap();
+    assert_eq!(store.bcrypt_cost_max().await.unwrap(), Some(4));
+}
+
 pub(super) async fn search_takes_wildcards_as_text<P: Place>() {
     let place = P::new().await;
     let store = place.store();

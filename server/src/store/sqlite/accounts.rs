@@ -107,6 +107,30 @@ impl Change for Provision {
     }
 }
 
+// By the index over just these; see migration 0008.
+const BCRYPT_COST_MAX: &str =
+    "SELECT max(substr(password_hash, 5, 2)) FROM users WHERE substr(password_hash, 1, 2) = '$2'";
+
+struct ReplaceHash {
+    id: UserId,
+    old: String,
+    new: String,
+}
+
+#[async_trait]
+impl Change for ReplaceHash {
+    type Done = bool;
+    type Refused = StoreError;
+
+    async fn apply(&self, db: &mut SqliteConnection) -> Result<bool, Stop<StoreError>> {
+        let query = sqlx::query("UPDATE users SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2")
+            .bind(self.id.as_str())
+            .bind(self.old.as_str())
+            .bind(self.new.as_str());
+        Ok(query.execute(db).await?.rows_affected() > 0)
+    }
+}
+
 /// One field of one account.
 struct Set {
     id: UserId,
@@ -196,6 +220,23 @@ impl Accounts for SqliteStore {
             value: Value::Text(password_hash.to_owned()),
         };
         self.counted(self.writer.change(set)).await
+    }
+
+    async fn replace_password_hash(&self, id: &UserId, old: &str, new: &str) -> Result<bool, StoreError> {
+        let (id, old, new) = (id.clone(), old.to_owned(), new.to_owned());
+        self.counted(self.writer.change(ReplaceHash { id, old, new })).await
+    }
+
+    async fn bcrypt_cost_max(&self) -> Result<Option<u32>, StoreError> {
+        self.counted(async {
+            let mut db = self.reader().await?;
+            let digits: Option<String> = sqlx::query_scalar(BCRYPT_COST_MAX)
+                .fetch_one(&mut *db)
+                .await
+                .map_err(|error| unavailable(&error))?;
+            Ok(digits.and_then(|digits| digits.parse().ok()))
+        })
+        .await
     }
 
     async fn set_disabled(&self, id: &UserId, at: Option<Timestamp>) -> Result<bool, StoreError> {

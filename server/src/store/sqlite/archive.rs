@@ -28,7 +28,7 @@ pub enum Line {
         /// The epoch of the database that it comes from.
         epoch: String,
     },
-    /// Somebody who takes part, or did, or said something. Without what signs them in.
+    /// Somebody who takes part, or did, or said something. Exported without what signs them in.
     User {
         /// Lasting id.
         id: UserId,
@@ -42,6 +42,9 @@ pub enum Line {
         created_at: i64,
         /// Since when they may not sign in.
         disabled_at: Option<i64>,
+        /// What signs them in, from another system; never exported. Checked by whoever reads the lines.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        password_hash: Option<String>,
     },
     /// A conversation, before its messages.
     Conversation {
@@ -228,6 +231,7 @@ fn user_line(row: &sqlx::sqlite::SqliteRow) -> Result<Line, sqlx::Error> {
         role: row.try_get(3)?,
         created_at: row.try_get(4)?,
         disabled_at: row.try_get(5)?,
+        password_hash: None,
     })
 }
 

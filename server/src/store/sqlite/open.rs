@@ -122,6 +122,11 @@ fn migrator() -> Migrator {
             "standing",
             include_str!("../../../../migrations/sqlite/0007_standing.sql"),
         ),
+        simple(
+            8,
+            "foreign hashes",
+            include_str!("../../../../migrations/sqlite/0008_foreign_hashes.sql"),
+        ),
     ])
 }
 

@@ -1,4 +1,6 @@
+use chat_core::conversation::ParticipantRole;
 use chat_core::{ConversationKind, MessageId, Seq};
+use rollcall_protocol::event::BanView;
 
 use super::super::room;
 use super::super::sockets::tests::socket;
@@ -23,6 +25,17 @@ pub(crate) fn message(seq: u64, content: &str) -> Message {
 }
 
 pub(super) fn detail() -> ConversationDetail {
+    let ban = |id: &str, reason: Option<&str>, by_username: Option<&str>| BanState {
+        ban: BanView {
+            user_id: UserId::parse(id).unwrap(),
+            username: id.to_owned(),
+            display_name: HOSTILE.to_owned(),
+            by: UserId::parse("alice").unwrap(),
+            reason: reason.map(str::to_owned),
+            at: sample_time(3_600),
+        },
+        by_username: by_username.map(str::to_owned),
+    };
     let participant = |id: &str, online| ParticipantState {
         user_id: UserId::parse(id).unwrap(),
         username: id.to_owned(),
@@ -31,6 +44,12 @@ pub(super) fn detail() -> ConversationDetail {
         received_seq: Seq(810),
         read_seq: Seq(800),
         joined_at: sample_time(90_000),
+        role: if id == "alice" {
+            ParticipantRole::Owner
+        } else {
+            ParticipantRole::Member
+        },
+        muted: id == "bob",
     };
     ConversationDetail {
         conversation: ConversationView {
@@ -52,6 +71,7 @@ pub(super) fn detail() -> ConversationDetail {
             participant("dora", true),
             participant("bob", false),
         ],
+        bans: vec![ban("mallory", Some(HOSTILE), Some("alice")), ban("trudy", None, None)],
         room: room::tests::detail(),
         sockets: vec![
             socket("8JxAbCdEfGhIjKlMnOpQ", "alice", 722),

@@ -43,6 +43,7 @@ async fn import_user(db: &mut SqliteConnection, line: &Line) -> Result<(), Stopp
         role,
         created_at,
         disabled_at,
+        password_hash,
     } = line
     else {
         return Ok(());
@@ -58,8 +59,8 @@ async fn import_user(db: &mut SqliteConnection, line: &Line) -> Result<(), Stopp
         )));
     }
     sqlx::query(
-        "INSERT INTO users (id, username, display_name, role, created_at, disabled_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-         ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO users (id, username, display_name, role, created_at, disabled_at, password_hash)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
     )
     .bind(id.as_str())
     .bind(username.as_str())
@@ -67,6 +68,7 @@ async fn import_user(db: &mut SqliteConnection, line: &Line) -> Result<(), Stopp
     .bind(role.as_str())
     .bind(created_at)
     .bind(disabled_at)
+    .bind(password_hash.as_deref())
     .execute(db)
     .await?;
     Ok(())
