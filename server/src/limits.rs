@@ -23,7 +23,7 @@ pub const REFUSALS_WAITING_MAX: usize = 1_024;
 pub const WEBHOOK_QUEUE_MAX: usize = 10_000;
 /// How long the other server may take to answer.
 pub const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often a request is made before it is given up: with the pauses, some four minutes.
+/// How often a request is made before it is given up: the pauses between are two minutes, and each attempt may take until its own limit.
 pub const WEBHOOK_ATTEMPTS_MAX: u32 = 9;
 /// The pause after the first attempt; each next one is twice as long …
 pub const WEBHOOK_PAUSE_FIRST: Duration = Duration::from_millis(500);

@@ -251,3 +251,6 @@ pub fn kinds(text: &str) -> Option<Vec<NoticeKind>> {
         .collect();
     kinds.filter(|kinds| !kinds.is_empty())
 }
+
+#[cfg(test)]
+mod tests;

@@ -186,6 +186,7 @@ async fn a_message_by_rest_hangs_below_the_span_of_whoever_asked() -> Result<()>
     assert_eq!(request.attributes["http.route"], "/api/v1/messages");
     let way = trace.span("message.send")?;
     assert_eq!((&way.parent, way.kind), (&request.id, SpanKind::Internal));
+    assert!(request.below_another && !way.below_another);
     assert_eq!(way.attributes["rollcall.via"], "rest");
     assert_its_steps(&trace, way, &STEPS)?;
     assert_eq!(way.resource["service.name"], "chat of the office");

@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::trace::v1::SpanFlags;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use prost::Message as _;
 use rollcall_tests::{PATIENCE, eventually};
@@ -23,6 +24,8 @@ pub(crate) struct Span {
     pub(crate) id: String,
     /// Empty: it has none.
     pub(crate) parent: String,
+    /// Its parent is a span of another program, and it says so.
+    pub(crate) below_another: bool,
     pub(crate) name: String,
     pub(crate) kind: SpanKind,
     pub(crate) nanos: (u64, u64),
@@ -129,6 +132,7 @@ async fn take(State(heard): State<Arc<Mutex<Heard>>>, headers: HeaderMap, body: 
                 trace: hex(&span.trace_id),
                 id: hex(&span.span_id),
                 parent: hex(&span.parent_span_id),
+                below_another: span.flags & SpanFlags::ContextIsRemoteMask as u32 != 0,
                 kind: span.kind(),
                 nanos: (span.start_time_unix_nano, span.end_time_unix_nano),
                 failed: span.status.is_some_and(|status| status.code == 2),

@@ -16,9 +16,10 @@ use tokio::time::{Instant, timeout};
 use self::gated::Gated;
 use self::peer::Peer;
 use super::*;
-use crate::chat::assembly::assemble;
+use crate::chat::assembly::{Assembled, assemble};
 use crate::chat::{Actor, Ports};
 use crate::clock::UuidSource;
+use crate::delivery::RollCall;
 use crate::gateway::listener::LineListener;
 use crate::identity::RateLimits;
 use crate::identity::fake::{HandClock, OPEN, authority};
@@ -32,6 +33,7 @@ use crate::telemetry::traces::{Tracer, Way};
 mod gated;
 mod moments;
 mod peer;
+mod presence;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -55,6 +57,7 @@ struct Here {
     hub: Arc<Hub>,
     authority: Arc<Authority>,
     stored: Arc<Gated>,
+    roll_call: Arc<RollCall>,
 }
 
 /// Somebody with an account.
@@ -97,7 +100,7 @@ impl Here {
             connects: Rate::Off,
             logins: Rate::Off,
         }));
-        let chat = assemble(ports, Arc::clone(&hub), rates, 1 << 20, &metrics).chat;
+        let Assembled { chat, roll_call, .. } = assemble(ports, Arc::clone(&hub), rates, 1 << 20, &metrics);
         let gateway = Gateway::new(Parts {
             chat: Arc::clone(&chat),
             authority: Arc::clone(&authority),
@@ -120,6 +123,7 @@ impl Here {
             hub,
             authority,
             stored,
+            roll_call,
         }
     }
 

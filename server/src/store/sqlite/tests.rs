@@ -4,6 +4,7 @@ mod faults;
 mod groups;
 mod opening;
 mod plans;
+mod written;
 
 use std::path::{Path, PathBuf};
 

@@ -55,6 +55,8 @@ pub(super) struct Gates {
     pub(super) conversation_ids_of: Gate,
     /// So many reads of somebody's conversations fail.
     pub(super) failures: AtomicU32,
+    /// So many times it cannot be read whom somebody's coming and going concerns.
+    pub(super) receivers_unknown: AtomicU32,
     /// Every other draft takes long to find its place in the queue.
     pub(super) uneven: AtomicBool,
     drafts: AtomicU32,
@@ -63,6 +65,17 @@ pub(super) struct Gates {
 pub(super) struct Gated {
     pub(super) store: Arc<MemoryStore>,
     pub(super) gates: Gates,
+}
+
+fn fail_while_asked(times: &AtomicU32) -> Result<(), StoreError> {
+    let fails = |left: u32| left.checked_sub(1);
+    if times.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fails).is_err() {
+        return Ok(());
+    }
+    Err(StoreError::Unavailable {
+        trouble: StoreTrouble::Connection,
+        detail: "as the test asked".to_owned(),
+    })
 }
 
 #[async_trait]
@@ -84,18 +97,7 @@ impl Conversations for Gated {
     }
 
     async fn conversations_of(&self, user: &UserId) -> Result<Vec<ConversationOfUser>, StoreError> {
-        let fails = |left: u32| left.checked_sub(1);
-        if self
-            .gates
-            .failures
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, fails)
-            .is_ok()
-        {
-            return Err(StoreError::Unavailable {
-                trouble: StoreTrouble::Connection,
-                detail: "as the test asked".to_owned(),
-            });
-        }
+        fail_while_asked(&self.gates.failures)?;
         let seen = self.store.conversations_of(user).await;
         self.gates.conversations_of.pass().await;
         seen
@@ -128,6 +130,7 @@ impl Conversations for Gated {
     }
 
     async fn conversation_ids_of(&self, users: &[UserId]) -> Result<Vec<(UserId, ConversationId)>, StoreError> {
+        fail_while_asked(&self.gates.receivers_unknown)?;
         let ids = self.store.conversation_ids_of(users).await;
         self.gates.conversation_ids_of.pass().await;
         ids

@@ -245,69 +245,6 @@ async fn a_message_has_its_place_before_the_next_one_is_looked_at() {
 }
 
 #[tokio::test]
-async fn the_last_word_about_somebody_who_came_back_is_that_they_are_here() {
-    let here = Here::open().await;
-    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
-    here.group(&alice, &[&bob]).await;
-    let presence = tokio::spawn(here.chat.clone().run_presence());
-    let mut watcher = here.connected(&alice).await;
-    let there = here.connected(&bob).await;
-    while watcher.hears("presence").await != json!({"user_id": bob.id(), "online": true, "last_seen": null}) {}
-    here.stored.gates.conversation_ids_of.shut();
-    drop(there);
-    // It is about to be told that bob went.
-    here.stored.gates.conversation_ids_of.reached().await;
-    let _back = here.connected(&bob).await;
-    // Whoever tells things side by side has told by now that bob came.
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    here.stored.gates.conversation_ids_of.open();
-    assert_eq!(watcher.hears("presence").await["online"], json!(false));
-    assert_eq!(watcher.hears("presence").await["online"], json!(true));
-    presence.abort();
-}
-
-#[tokio::test]
-async fn who_was_here_before_a_session_was_made_is_in_it_and_not_told_again() {
-    let here = Here::open().await;
-    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
-    let carol = here.somebody("carol").await;
-    here.group(&alice, &[&bob, &carol]).await;
-    let mut first = here.connected(&alice).await;
-    let mut second = here.connected(&bob).await;
-    // Only now are they told of.
-    let presence = tokio::spawn(here.chat.clone().run_presence());
-    assert_eq!(first.hears("presence").await["user_id"], json!(bob.id()));
-    let _third = here.connected(&carol).await;
-    assert_eq!(first.hears("presence").await["user_id"], json!(carol.id()));
-    assert_eq!(
-        second.hears("presence").await["user_id"],
-        json!(carol.id()),
-        "alice stood in bob's session"
-    );
-    presence.abort();
-}
-
-#[tokio::test]
-async fn who_came_while_somebody_was_away_for_a_moment_hears_that_they_are_back() {
-    let here = Here::open().await;
-    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
-    here.group(&alice, &[&bob]).await;
-    let presence = tokio::spawn(here.chat.clone().run_presence());
-    let mut old = here.connected(&alice).await;
-    let there = here.connected(&bob).await;
-    assert_eq!(old.hears("presence").await["online"], json!(true));
-    drop(there);
-    while here.hub.is_online(&bob.id()) {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-    let mut new = here.connected(&alice).await;
-    let _back = here.connected(&bob).await;
-    // Should it have taken longer than a moment, they heard that bob went as well.
-    while new.hears("presence").await["online"] != json!(true) {}
-    presence.abort();
-}
-
-#[tokio::test]
 async fn who_reads_nothing_is_cut_before_its_heartbeat_could_tell() {
     let here = Here::open().await;
     let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
