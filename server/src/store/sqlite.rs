@@ -36,10 +36,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_core::Epoch;
+use chat_core::ports::operators::Listed;
 use chat_core::ports::{Clock, IdSource, StoreError};
 use sqlx::Sqlite;
 use sqlx::pool::PoolConnection;
-use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
+use sqlx::query::{Query, QueryScalar};
+use sqlx::sqlite::{SqliteArguments, SqlitePool, SqlitePoolOptions, SqliteRow};
 use tokio::sync::Semaphore;
 
 pub use self::backup::{BackupError, backup};
@@ -48,6 +50,13 @@ use self::identity::FileIdentity;
 pub use self::open::OpenError;
 use self::writer::Writer;
 use super::StoreMetrics;
+
+/// A question with its values.
+type Asked<'q> = Query<'q, Sqlite, SqliteArguments>;
+/// One that is answered by a number.
+type AskedNumber<'q> = QueryScalar<'q, Sqlite, i64, SqliteArguments>;
+/// What a row means.
+type ReadRow<T> = fn(&SqliteRow) -> Result<T, StoreError>;
 
 /// Connections that read: as many as may be busy with long reads while a short one still finds a free one.
 const READERS: u32 = 4;
@@ -125,6 +134,35 @@ impl SqliteStore {
     async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
         self.identity.verify()?;
         self.readers.acquire().await.map_err(|error| unavailable(&error))
+    }
+
+    /// The rows that answer a question, each as `read` understands it.
+    async fn read_all<T>(&self, asked: Asked<'_>, read: ReadRow<T>) -> Result<Vec<T>, StoreError> {
+        self.counted(async {
+            let mut db = self.reader().await?;
+            let found = asked.fetch_all(&mut *db).await.map_err(|error| unavailable(&error))?;
+            found.iter().map(read).collect()
+        })
+        .await
+    }
+
+    /// The same of a list that is shown in slices, with how much there is of it in all.
+    async fn read_slice<T>(
+        &self,
+        slice: Asked<'_>,
+        total: AskedNumber<'_>,
+        read: ReadRow<T>,
+    ) -> Result<Listed<T>, StoreError> {
+        self.counted(async {
+            let mut db = self.reader().await?;
+            let found = slice.fetch_all(&mut *db).await.map_err(|error| unavailable(&error))?;
+            let total = total.fetch_one(&mut *db).await.map_err(|error| unavailable(&error))?;
+            Ok(Listed {
+                items: found.iter().map(read).collect::<Result<_, _>>()?,
+                total: u64::try_from(total).unwrap_or(0),
+            })
+        })
+        .await
     }
 
     /// Counts the failure, if it is one.

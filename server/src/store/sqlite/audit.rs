@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
 use super::SqliteStore;
-use super::errors::{Stop, unavailable};
+use super::errors::Stop;
 use super::rows::Columns;
 use super::writer::Change;
 
@@ -63,26 +63,12 @@ impl AuditLog for SqliteStore {
     }
 
     async fn audit(&self, text: Option<&str>, slice: Slice) -> Result<Listed<AuditEntry>, StoreError> {
-        self.counted(async {
-            let mut db = self.reader().await?;
-            let text = text.map(str::to_ascii_lowercase);
-            let found = sqlx::query(PAGE)
-                .bind(text.as_deref())
-                .bind(i64::from(slice.limit))
-                .bind(i64::try_from(slice.skip).unwrap_or(i64::MAX))
-                .fetch_all(&mut *db)
-                .await
-                .map_err(|error| unavailable(&error))?;
-            let total: i64 = sqlx::query_scalar(COUNT)
-                .bind(text.as_deref())
-                .fetch_one(&mut *db)
-                .await
-                .map_err(|error| unavailable(&error))?;
-            Ok(Listed {
-                items: found.iter().map(entry).collect::<Result<_, _>>()?,
-                total: u64::try_from(total).unwrap_or(0),
-            })
-        })
-        .await
+        let text = text.map(str::to_ascii_lowercase);
+        let page = sqlx::query(PAGE)
+            .bind(text.as_deref())
+            .bind(i64::from(slice.limit))
+            .bind(i64::try_from(slice.skip).unwrap_or(i64::MAX));
+        let total = sqlx::query_scalar(COUNT).bind(text.as_deref());
+        self.read_slice(page, total, entry).await
     }
 }

@@ -11,11 +11,11 @@ use chat_core::{Conversation, ConversationId, Participant, Timestamp, UserId};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection as _, SqliteConnection};
 
-use super::SqliteStore;
 use super::archive;
 use super::errors::unavailable;
 use super::participants::{Add, Create, Remove};
 use super::rows::{self, Columns, message_columns, participant_columns};
+use super::{ReadRow, SqliteStore};
 
 /// The conversation and its participants in one statement, which sees one state of both.
 pub(super) const WHOLE: &str = concat!(
@@ -237,20 +237,11 @@ impl Conversations for SqliteStore {
     async fn conversation_ids_of(&self, users: &[UserId]) -> Result<Vec<(UserId, ConversationId)>, StoreError> {
         let ids: Vec<&str> = users.iter().map(UserId::as_str).collect();
         let asked = serde_json::Value::from(ids).to_string();
-        self.counted(async {
-            let mut db = self.reader().await?;
-            let rows = sqlx::query(IDS_OF)
-                .bind(asked)
-                .fetch_all(&mut *db)
-                .await
-                .map_err(|error| unavailable(&error))?;
-            let membership = |row| {
-                let mut columns = Columns::of(row, "participants");
-                Ok((columns.parse()?, columns.parse()?))
-            };
-            rows.iter().map(membership).collect()
-        })
-        .await
+        let membership: ReadRow<_> = |row| {
+            let mut columns = Columns::of(row, "participants");
+            Ok((columns.parse()?, columns.parse()?))
+        };
+        self.read_all(sqlx::query(IDS_OF).bind(asked), membership).await
     }
 }
 

@@ -71,16 +71,8 @@ impl DeliveryLog for SqliteStore {
     }
 
     async fn cursors(&self, conversation: &ConversationId) -> Result<Vec<Cursor>, StoreError> {
-        self.counted(async {
-            let mut db = self.reader().await?;
-            let found = sqlx::query(CURSORS)
-                .bind(conversation.as_str())
-                .fetch_all(&mut *db)
-                .await
-                .map_err(|error| unavailable(&error))?;
-            found.iter().map(rows::cursor).collect()
-        })
-        .await
+        let asked = sqlx::query(CURSORS).bind(conversation.as_str());
+        self.read_all(asked, rows::cursor).await
     }
 
     async fn note_exceptions(&self, exceptions: &[DeliveryException]) -> Result<(), StoreError> {
@@ -97,20 +89,13 @@ impl DeliveryLog for SqliteStore {
         seq: Seq,
         user: Option<&UserId>,
     ) -> Result<Vec<DeliveryException>, StoreError> {
-        self.counted(async {
-            let seq = rows::stored(seq);
-            let mut db = self.reader().await?;
-            let found = sqlx::query(EXCEPTIONS)
-                .bind(conversation.as_str())
-                .bind(seq)
-                .bind(rows::to_json(&lowest_first_seqs(seq))?)
-                .bind(user.map(UserId::as_str))
-                .fetch_all(&mut *db)
-                .await
-                .map_err(|error| unavailable(&error))?;
-            found.iter().map(rows::exception).collect()
-        })
-        .await
+        let seq = rows::stored(seq);
+        let asked = sqlx::query(EXCEPTIONS)
+            .bind(conversation.as_str())
+            .bind(seq)
+            .bind(rows::to_json(&lowest_first_seqs(seq))?)
+            .bind(user.map(UserId::as_str));
+        self.read_all(asked, rows::exception).await
     }
 
     async fn note_connections(&self, events: &[ConnectionEvent]) -> Result<(), StoreError> {
@@ -128,19 +113,12 @@ impl DeliveryLog for SqliteStore {
         to: Timestamp,
         limit: u32,
     ) -> Result<Vec<ConnectionEvent>, StoreError> {
-        self.counted(async {
-            let mut db = self.reader().await?;
-            let found = sqlx::query(CONNECTIONS)
-                .bind(rows::to_json(&users)?)
-                .bind(from.as_millis())
-                .bind(to.as_millis())
-                .bind(i64::from(limit))
-                .fetch_all(&mut *db)
-                .await
-                .map_err(|error| unavailable(&error))?;
-            found.iter().map(rows::connection_event).collect()
-        })
-        .await
+        let asked = sqlx::query(CONNECTIONS)
+            .bind(rows::to_json(&users)?)
+            .bind(from.as_millis())
+            .bind(to.as_millis())
+            .bind(i64::from(limit));
+        self.read_all(asked, rows::connection_event).await
     }
 
     async fn memberships_of(
@@ -148,31 +126,17 @@ impl DeliveryLog for SqliteStore {
         conversation: &ConversationId,
         users: &[UserId],
     ) -> Result<Vec<(UserId, MembershipSpan)>, StoreError> {
-        self.counted(async {
-            let mut db = self.reader().await?;
-            let found = sqlx::query(MEMBERSHIPS)
-                .bind(conversation.as_str())
-                .bind(rows::to_json(&users)?)
-                .fetch_all(&mut *db)
-                .await
-                .map_err(|error| unavailable(&error))?;
-            found.iter().map(rows::membership).collect()
-        })
-        .await
+        let asked = sqlx::query(MEMBERSHIPS)
+            .bind(conversation.as_str())
+            .bind(rows::to_json(&users)?);
+        self.read_all(asked, rows::membership).await
     }
 
     async fn participants_at(&self, conversation: &ConversationId, seq: Seq) -> Result<Vec<User>, StoreError> {
-        self.counted(async {
-            let mut db = self.reader().await?;
-            let found = sqlx::query(PARTICIPANTS_AT)
-                .bind(conversation.as_str())
-                .bind(rows::stored(seq))
-                .fetch_all(&mut *db)
-                .await
-                .map_err(|error| unavailable(&error))?;
-            found.iter().map(rows::user).collect()
-        })
-        .await
+        let asked = sqlx::query(PARTICIPANTS_AT)
+            .bind(conversation.as_str())
+            .bind(rows::stored(seq));
+        self.read_all(asked, rows::user).await
     }
 
     async fn note_announced(&self, announced: &[(ConversationId, Seq)]) -> Result<(), StoreError> {
@@ -199,16 +163,8 @@ impl DeliveryLog for SqliteStore {
     }
 
     async fn node_losses(&self, from: Timestamp) -> Result<Vec<NodeLoss>, StoreError> {
-        self.counted(async {
-            let mut db = self.reader().await?;
-            let found = sqlx::query(announced::LOSSES)
-                .bind(from.as_millis())
-                .fetch_all(&mut *db)
-                .await
-                .map_err(|error| unavailable(&error))?;
-            found.iter().map(rows::node_loss).collect()
-        })
-        .await
+        let asked = sqlx::query(announced::LOSSES).bind(from.as_millis());
+        self.read_all(asked, rows::node_loss).await
     }
 
     async fn prune_evidence(&self, before: Timestamp) -> Result<bool, StoreError> {

@@ -8,11 +8,10 @@ use chat_core::{Conversation, ConversationId, Timestamp, UserId};
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 
-use super::SqliteStore;
-use super::errors::{Stop, unavailable};
+use super::errors::Stop;
 use super::rows::{self, Columns, user_columns};
 use super::writer::Change;
-use super::{conversations, participants};
+use super::{Asked, SqliteStore, conversations, participants};
 use crate::store::TOO_MANY_BANS;
 
 pub(super) const MUTE: &str = "
@@ -144,15 +143,8 @@ fn read(row: &SqliteRow) -> Result<Ban, StoreError> {
     })
 }
 
-async fn listed(store: &SqliteStore, id: &ConversationId, user: Option<&UserId>) -> Result<Vec<Ban>, StoreError> {
-    let mut db = store.reader().await?;
-    let rows = sqlx::query(BANS)
-        .bind(id.as_str())
-        .bind(user.map(UserId::as_str))
-        .fetch_all(&mut *db)
-        .await
-        .map_err(|error| unavailable(&error))?;
-    rows.iter().map(read).collect()
+fn of_conversation<'a>(id: &'a ConversationId, user: Option<&'a UserId>) -> Asked<'a> {
+    sqlx::query(BANS).bind(id.as_str()).bind(user.map(UserId::as_str))
 }
 
 #[async_trait]
@@ -177,11 +169,10 @@ impl Moderation for SqliteStore {
     }
 
     async fn bans(&self, id: &ConversationId) -> Result<Vec<Ban>, StoreError> {
-        self.counted(listed(self, id, None)).await
+        self.read_all(of_conversation(id, None), read).await
     }
 
     async fn ban_of(&self, id: &ConversationId, user: &UserId) -> Result<Option<Ban>, StoreError> {
-        self.counted(async { Ok(listed(self, id, Some(user)).await?.pop()) })
-            .await
+        Ok(self.read_all(of_conversation(id, Some(user)), read).await?.pop())
     }
 }

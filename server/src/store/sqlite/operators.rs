@@ -16,7 +16,6 @@ use sqlx::AssertSqlSafe;
 use sqlx::sqlite::SqliteRow;
 
 use super::SqliteStore;
-use super::errors::unavailable;
 use super::rows::{self, Columns, user_columns};
 
 const USERS_WANTED: &str = " FROM users AS u WHERE (?1 IS NULL OR instr(lower(u.username), ?1) > 0
@@ -107,31 +106,18 @@ fn summary(row: &SqliteRow) -> Result<ConversationSummary, StoreError> {
 #[async_trait]
 impl OperatorReads for SqliteStore {
     async fn list_users(&self, filter: &UserFilter, slice: Slice) -> Result<Listed<User>, StoreError> {
-        self.counted(async {
-            let mut db = self.reader().await?;
-            let text = filter.text.as_ref().map(|text| text.to_ascii_lowercase());
-            let role = filter.role.map(chat_core::Role::as_str);
-            let (limit, skip) = limits(slice);
-            let found = sqlx::query(AssertSqlSafe(users_page(filter)))
-                .bind(text.as_deref())
-                .bind(role)
-                .bind(limit)
-                .bind(skip)
-                .fetch_all(&mut *db)
-                .await
-                .map_err(|error| unavailable(&error))?;
-            let total = sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*){USERS_WANTED}")))
-                .bind(text.as_deref())
-                .bind(role)
-                .fetch_one(&mut *db)
-                .await
-                .map_err(|error| unavailable(&error))?;
-            Ok(Listed {
-                items: found.iter().map(rows::user).collect::<Result<_, _>>()?,
-                total: counted_rows(total),
-            })
-        })
-        .await
+        let text = filter.text.as_ref().map(|text| text.to_ascii_lowercase());
+        let role = filter.role.map(chat_core::Role::as_str);
+        let (limit, skip) = limits(slice);
+        let page = sqlx::query(AssertSqlSafe(users_page(filter)))
+            .bind(text.as_deref())
+            .bind(role)
+            .bind(limit)
+            .bind(skip);
+        let total = sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*){USERS_WANTED}")))
+            .bind(text.as_deref())
+            .bind(role);
+        self.read_slice(page, total, rows::user).await
     }
 
     async fn list_conversations(
@@ -139,31 +125,18 @@ impl OperatorReads for SqliteStore {
         filter: &ConversationFilter,
         slice: Slice,
     ) -> Result<Listed<ConversationSummary>, StoreError> {
-        self.counted(async {
-            let mut db = self.reader().await?;
-            let text = filter.text.as_ref().map(|text| text.to_ascii_lowercase());
-            let kind = filter.kind.map(chat_core::ConversationKind::as_str);
-            let (limit, skip) = limits(slice);
-            let found = sqlx::query(AssertSqlSafe(conversations_page(filter)))
-                .bind(text.as_deref())
-                .bind(kind)
-                .bind(limit)
-                .bind(skip)
-                .fetch_all(&mut *db)
-                .await
-                .map_err(|error| unavailable(&error))?;
-            let total = sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*){CONVERSATIONS_WANTED}")))
-                .bind(text.as_deref())
-                .bind(kind)
-                .fetch_one(&mut *db)
-                .await
-                .map_err(|error| unavailable(&error))?;
-            Ok(Listed {
-                items: found.iter().map(summary).collect::<Result<_, _>>()?,
-                total: counted_rows(total),
-            })
-        })
-        .await
+        let text = filter.text.as_ref().map(|text| text.to_ascii_lowercase());
+        let kind = filter.kind.map(chat_core::ConversationKind::as_str);
+        let (limit, skip) = limits(slice);
+        let page = sqlx::query(AssertSqlSafe(conversations_page(filter)))
+            .bind(text.as_deref())
+            .bind(kind)
+            .bind(limit)
+            .bind(skip);
+        let total = sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*){CONVERSATIONS_WANTED}")))
+            .bind(text.as_deref())
+            .bind(kind);
+        self.read_slice(page, total, summary).await
     }
 
     async fn find_messages(&self, filter: &MessageFilter, slice: Slice) -> Result<FoundMessages, StoreError> {
@@ -171,31 +144,17 @@ impl OperatorReads for SqliteStore {
     }
 
     async fn exceptions_of(&self, user: &UserId, limit: u32) -> Result<Vec<DeliveryException>, StoreError> {
-        self.counted(async {
-            let mut db = self.reader().await?;
-            let found = sqlx::query(EXCEPTIONS_OF_USER)
-                .bind(user.as_str())
-                .bind(i64::from(limit))
-                .fetch_all(&mut *db)
-                .await
-                .map_err(|error| unavailable(&error))?;
-            found.iter().map(rows::exception).collect()
-        })
-        .await
+        let asked = sqlx::query(EXCEPTIONS_OF_USER)
+            .bind(user.as_str())
+            .bind(i64::from(limit));
+        self.read_all(asked, rows::exception).await
     }
 
     async fn connections_of_socket(&self, sid: &Sid, limit: u32) -> Result<Vec<ConnectionEvent>, StoreError> {
-        self.counted(async {
-            let mut db = self.reader().await?;
-            let found = sqlx::query(CONNECTIONS_OF_SOCKET)
-                .bind(sid.as_str())
-                .bind(i64::from(CONNECTIONS_LOOKED_THROUGH_MAX))
-                .bind(i64::from(limit))
-                .fetch_all(&mut *db)
-                .await
-                .map_err(|error| unavailable(&error))?;
-            found.iter().map(rows::connection_event).collect()
-        })
-        .await
+        let asked = sqlx::query(CONNECTIONS_OF_SOCKET)
+            .bind(sid.as_str())
+            .bind(i64::from(CONNECTIONS_LOOKED_THROUGH_MAX))
+            .bind(i64::from(limit));
+        self.read_all(asked, rows::connection_event).await
     }
 }
