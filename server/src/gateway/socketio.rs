@@ -4,10 +4,12 @@
 //! handler is registered before the client hears that it is connected, so no early event is lost; two events of one
 //! socket are carried out in the order in which they were sent; nothing a client sends is met with silence.
 
+mod admission;
 pub mod dispatch;
 pub mod inbox;
 mod intake;
 pub mod packet;
+mod plain;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -15,23 +17,23 @@ use std::sync::Arc;
 
 use axum::extract::ConnectInfo;
 use http::request::Parts as HttpParts;
+use rollcall_protocol::WireError;
 use rollcall_protocol::request::Hello;
-use rollcall_protocol::{ErrorCode, WireError};
-use socketioxide::TransportType;
 use socketioxide::handler::ConnectHandler;
 use socketioxide::socket::DisconnectReason;
 
+use self::admission::ConnectError;
+pub(super) use self::admission::answer_its_request_first;
 use self::inbox::Inbox;
 use self::intake::Intake;
 use self::packet::RawAuth;
 use super::listener::{ConnInfo, Line};
-use super::rejected::{Fault, OperatorsDoor, RejectedRing, Rejection};
+use super::rejected::{Fault, RejectedRing, Rejection};
 use crate::chat::Chat;
 use crate::hub::adapter::{SocketIo, SocketRef};
-use crate::hub::plain::{PlainLink, PlainRooms};
 use crate::hub::{Caller, CloseReason, Hub, LiveSocket};
-use crate::identity::{AuthError, Authority, Identity, TokenError, presented_token};
-use crate::limits::{POLLING_REFUSAL_DELAY, SESSION_PATIENCE, SESSION_RETRY_FIRST, USER_AGENT_CHARS_MAX};
+use crate::identity::{Authority, Identity};
+use crate::limits::{SESSION_PATIENCE, SESSION_RETRY_FIRST, USER_AGENT_CHARS_MAX};
 use crate::settings::{TrustedProxies, client_address};
 use crate::telemetry::GatewayMetrics;
 use crate::telemetry::label::Label as _;
@@ -70,27 +72,6 @@ pub struct Parts {
     pub metrics: GatewayMetrics,
     /// Follows messages.
     pub tracer: Tracer,
-}
-
-/// What `connect_error` says: it begins with the code.
-#[derive(Debug)]
-struct ConnectError(WireError);
-
-impl fmt::Display for ConnectError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        match &self.0.hint {
-            Some(hint) => write!(f, " ({hint})"),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Called before a CONNECT is refused: see [`POLLING_REFUSAL_DELAY`].
-pub(super) async fn answer_its_request_first(socket: &SocketRef) {
-    if socket.transport_type() == TransportType::Polling {
-        tokio::time::sleep(POLLING_REFUSAL_DELAY).await;
-    }
 }
 
 /// A connection between its middleware and its handler.
@@ -134,103 +115,6 @@ impl Gateway {
         };
         io.ns("/", handler.with(middleware));
         self.answer_unknown_namespaces(io)
-    }
-
-    /// A namespace that does not exist is made for the moment that it takes to say so, and is gone again.
-    fn answer_unknown_namespaces(self: Arc<Self>, io: &SocketIo) -> Result<(), socketioxide::NsInsertError> {
-        let server = io.clone();
-        let middleware = move |socket: SocketRef, auth: RawAuth| {
-            let (gateway, server) = (Arc::clone(&self), server.clone());
-            async move {
-                let error = gateway.unknown_namespace(&socket, &auth);
-                answer_its_request_first(&socket).await;
-                let namespace = socket.ns().to_owned();
-                // Not from within: the namespace is in use until this refusal is on its way.
-                tokio::spawn(async move { server.delete_ns(namespace) });
-                Err::<(), _>(ConnectError(error))
-            }
-        };
-        io.dyn_ns("/{*namespace}", (|_: SocketRef| async {}).with(middleware))
-    }
-
-    fn unknown_namespace(&self, socket: &SocketRef, auth: &RawAuth) -> WireError {
-        let token = Hello::decode(auth.json().unwrap_or_default())
-            .ok()
-            .and_then(|hello| hello.value.token);
-        let parts = socket.req_parts();
-        let token = presented_token(token.as_deref(), &parts.headers, &parts.uri);
-        let fault = Fault::Namespace(socket.ns().to_owned());
-        let error = WireError::new(ErrorCode::NotFound, fault.detail()).with_hint(fault.remedy());
-        self.reject(parts, self.address(parts), fault, token.as_deref());
-        error
-    }
-
-    /// The middleware: runs before the client hears anything. Registers every handler, so that an event that comes right
-    /// behind CONNECT finds its inbox.
-    async fn admit(self: &Arc<Self>, socket: &SocketRef, auth: RawAuth) -> Result<(), WireError> {
-        self.chat.refuse_when_closing()?;
-        if socket.req_parts().extensions.get::<OperatorsDoor>().is_some() {
-            let error = WireError::new(ErrorCode::NotFound, "chat is not on this address");
-            return Err(error.with_hint("it is on that of ROLLCALL_BIND; here is namespace /admin"));
-        }
-        let given = auth.json();
-        let looks_like_admin_ui = given.as_ref().is_ok_and(is_admin_ui);
-        let hello = given
-            .and_then(Hello::decode)
-            .inspect_err(|error| self.count_error(error))?;
-        self.metrics.coerced_ids.increment(u64::from(hello.coerced_ids));
-        let hello = hello.value;
-        let parts = socket.req_parts();
-        let token = presented_token(hello.token.as_deref(), &parts.headers, &parts.uri);
-        if token.is_none() && looks_like_admin_ui {
-            let error = WireError::new(ErrorCode::Unauthorized, Fault::AdminUi.detail());
-            let error = error.with_hint(Fault::AdminUi.remedy());
-            self.count_error(&error);
-            tracing::info!("the official Admin UI came to namespace / instead of /admin");
-            self.reject(parts, self.address(parts), Fault::AdminUi, None);
-            return Err(error);
-        }
-        let identity = match &token {
-            Some(token) => self.authority.authenticate(token).await,
-            None => Err(AuthError::Missing),
-        };
-        let identity = identity.map_err(|error| {
-            let address = self.address(parts);
-            self.refuse_token(parts, address, error, token.as_deref())
-        })?;
-        let inbox = Arc::new(Inbox::default());
-        self.listen(socket, &inbox);
-        socket.extensions.insert(Admitted {
-            identity,
-            hello: Arc::new(hello),
-            inbox,
-        });
-        Ok(())
-    }
-
-    /// A token that does not let in: kept among the rejected, and said.
-    pub(super) fn refuse_token(
-        &self,
-        parts: &HttpParts,
-        address: Option<IpAddr>,
-        error: AuthError,
-        token: Option<&str>,
-    ) -> WireError {
-        let fault = match &error {
-            AuthError::Missing => Some(Fault::TokenMissing),
-            AuthError::Token(TokenError::Expired) => Some(Fault::TokenExpired),
-            AuthError::Token(TokenError::Refused(why)) => Some(Fault::TokenInvalid((*why).to_owned())),
-            AuthError::UnknownAccount => Some(Fault::UserUnknown),
-            AuthError::Disabled => Some(Fault::UserDisabled),
-            // Our own trouble, not the client's.
-            AuthError::Store(_) => None,
-        };
-        let error = WireError::from(error);
-        self.count_error(&error);
-        if let Some(fault) = fault {
-            self.reject(parts, address, fault, token);
-        }
-        error
     }
 
     fn listen(self: &Arc<Self>, socket: &SocketRef, inbox: &Arc<Inbox>) {
@@ -318,48 +202,6 @@ impl Gateway {
         }
     }
 
-    // === plain WebSockets ===
-
-    /// Who somebody is.
-    pub(super) async fn authenticate(&self, token: &str) -> Result<Identity, AuthError> {
-        self.authority.authenticate(token).await
-    }
-
-    /// Nobody new is let in while the server stops.
-    pub(super) fn refuse_when_closing(&self) -> Result<(), WireError> {
-        self.chat.refuse_when_closing()
-    }
-
-    /// A limit was hit.
-    pub(super) fn limit_was_hit(&self, limit: labels::Limit) {
-        self.metrics.rate_limited.increment(limit);
-    }
-
-    /// The rooms of plain WebSockets.
-    pub(super) fn plain_rooms(&self) -> Arc<PlainRooms> {
-        Arc::clone(self.hub.plain_rooms())
-    }
-
-    /// A plain WebSocket becomes a live socket.
-    pub(super) fn enter_plain(
-        &self,
-        link: &Arc<PlainLink>,
-        (caller, line): (Caller, Option<Arc<Line>>),
-    ) -> Option<Arc<LiveSocket>> {
-        let socket = self.hub.register_plain(link, caller, line)?;
-        self.chat.arrived(&socket);
-        Some(socket)
-    }
-
-    /// A plain WebSocket ended.
-    pub(super) fn gone_plain(&self, link: &PlainLink, reason: labels::DisconnectReason) {
-        if let Some((socket, reason)) = self.hub.unregister(&chat_sid(link.sid()), reason) {
-            self.chat.gone(&socket, reason.as_str());
-            // Only now: what is remembered of it looks at its rooms.
-            socket.leave_rooms();
-        }
-    }
-
     /// Says event `error`.
     pub(super) async fn say_refused(&self, socket: &Arc<LiveSocket>, event: &str, error: WireError) {
         socket.event_refused();
@@ -390,12 +232,6 @@ impl Gateway {
     fn count_error(&self, error: &WireError) {
         self.metrics.event_errors.increment(labels::ErrorCode::from(error.code));
     }
-}
-
-/// Does this `auth` read as the official Admin UI sends it: a username and a password, or the id of a session?
-fn is_admin_ui(auth: &serde_json::Value) -> bool {
-    let is_text = |name: &str| auth.get(name).is_some_and(serde_json::Value::is_string);
-    auth.get("token").is_none() && ((is_text("username") && is_text("password")) || auth.get("sessionId").is_some())
 }
 
 /// The connection that a request came on.
