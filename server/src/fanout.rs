@@ -6,7 +6,9 @@
 //! every message; a full buffer is a delay, never a loss.
 
 pub mod feeder;
+mod gaps;
 pub mod retries;
+mod saying;
 pub mod sequencer;
 pub mod tally;
 
@@ -18,7 +20,7 @@ use chat_core::delivery::ExceptionKind;
 use chat_core::ids::conversation_room;
 use chat_core::ports::Clock;
 use chat_core::{Conversation, ConversationId, Message, Seq, Timestamp};
-use rollcall_protocol::event::{Session, name};
+use rollcall_protocol::event::name;
 use rollcall_protocol::reply::Delivery;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -31,9 +33,7 @@ use crate::delivery::RollCall;
 use crate::delivery::ledger::Broadcast;
 use crate::hub::adapter::EncodedEvent;
 use crate::hub::lane::{Offer, Path};
-use crate::hub::socket::{Beginning, Wait};
-use crate::hub::{CloseReason, Hub, LiveSocket};
-use crate::limits::SEQ_GAP_WAIT;
+use crate::hub::{Hub, LiveSocket};
 use crate::telemetry::labels::DeliveryOutcome;
 use crate::telemetry::{FanoutMetrics, GatewayMetrics};
 
@@ -124,46 +124,6 @@ impl Fanout {
                 Ok(delivery) => delivery,
                 Err(_) => self.census(&entry.conversation(), Some(seq)),
             },
-        }
-    }
-
-    /// Reads what is missing from the store if nobody has brought it after a moment. One task per conversation.
-    fn close_gaps_later(self: &Arc<Self>, entry: Arc<Entry>) {
-        let fanout = Arc::clone(self);
-        tokio::spawn(async move {
-            let mut missing = entry.sequencer.lock().gap();
-            while let Some(seq) = missing {
-                tokio::time::sleep(SEQ_GAP_WAIT).await;
-                let still = entry.sequencer.lock().gap();
-                if still == Some(seq) {
-                    fanout.fill_gap(&entry, seq).await;
-                }
-                missing = entry.sequencer.lock().gap();
-            }
-            entry.gap_watched.store(false, Ordering::Release);
-            // One may have opened between the last look and the mark.
-            if entry.sequencer.lock().gap().is_some() && !entry.gap_watched.swap(true, Ordering::AcqRel) {
-                fanout.close_gaps_later(entry);
-            }
-        });
-    }
-
-    async fn fill_gap(&self, entry: &Arc<Entry>, missing: Seq) {
-        let id = entry.conversation().id.clone();
-        let page = match self.feeder.read_after(&id, Seq(missing.0.saturating_sub(1))).await {
-            Ok(page) => page,
-            Err(error) => {
-                tracing::warn!(conversation.id = %id, %error, "a gap could not be read from the store yet");
-                return;
-            }
-        };
-        let mut sequencer = entry.sequencer.lock();
-        for message in page {
-            sequencer.fill(message);
-        }
-        while let Some(ready) = sequencer.next_ready() {
-            let delivery = self.announce(entry, &ready.message);
-            ready.tell(delivery);
         }
     }
 
@@ -360,65 +320,6 @@ impl Fanout {
             handed_off: of_users.iter().flatten().filter(has_it).count(),
             ..Delivery::default()
         }
-    }
-
-    // === everything else that is said ===
-
-    /// Says an event that must arrive: it waits for a socket whose buffer is full, and one that cannot even let it wait is
-    /// closed as slow, so that it comes back and sees the truth.
-    pub fn say<T: Serialize>(&self, socket: &Arc<LiveSocket>, event: &'static str, data: &T) {
-        let Some(payload) = encode(data) else { return };
-        self.say_encoded(socket, event, &payload);
-    }
-
-    /// Says `session`, once, and lets its lanes begin. False when it must be made again, from what is true now.
-    pub(crate) fn say_session(&self, socket: &LiveSocket, beginnings: &[Beginning], session: &Session) -> bool {
-        let Some(payload) = encode(session) else { return true };
-        let said = socket.begin_session(beginnings, &payload);
-        self.events.sent(name::SESSION, u64::from(said));
-        said
-    }
-
-    /// The same with a payload that is encoded already.
-    pub fn say_encoded(&self, socket: &Arc<LiveSocket>, event: &'static str, payload: &RawValue) {
-        match socket.emit_surely(event, payload) {
-            Ok(Wait::None | Wait::ForSession) => self.events.sent(event, 1),
-            Ok(Wait::ForFeeder) => {
-                self.events.sent(event, 1);
-                self.feeder.wake(socket);
-            }
-            Err(crate::hub::EmitError::Closed) => {}
-            Err(crate::hub::EmitError::Full) => self.hub.disconnect(socket, CloseReason::Slow),
-        }
-    }
-
-    /// Says an event that may be dropped at a socket whose buffer is full: the next one of its kind replaces it.
-    pub fn say_if_room<T: Serialize>(&self, sockets: &[Arc<LiveSocket>], event: &'static str, data: &T) {
-        let Some(payload) = encode(data) else { return };
-        let payload = self.hub.encode(event, payload);
-        let heard = sockets
-            .iter()
-            .filter(|socket| socket.say_once(&payload).is_ok())
-            .count();
-        self.events.sent(event, heard as u64);
-    }
-
-    /// Says an event if there is room for it now; false when there is none.
-    pub fn try_say<T: Serialize>(&self, socket: &LiveSocket, event: &'static str, data: &T) -> bool {
-        let Some(payload) = encode(data) else { return false };
-        let said = socket.emit(event, &payload).is_ok();
-        self.events.sent(event, u64::from(said));
-        said
-    }
-
-    /// Wakes the feeder for a socket that has something to catch up with.
-    pub fn wake_feeder(&self, socket: &Arc<LiveSocket>) {
-        self.feeder.wake(socket);
-    }
-
-    /// Feeds what the socket missed before anything else is released to it.
-    pub async fn feed_missed(&self, socket: &Arc<LiveSocket>) {
-        self.feeder.feed_now(socket).await;
     }
 }
 
