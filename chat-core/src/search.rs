@@ -5,6 +5,10 @@
 
 use crate::limits::{SEARCH_CHARS_MAX, SEARCH_WORDS_MAX, SNIPPET_CHARS};
 
+/// From this many letters on a word may stand for all that begin with it: of fewer, an index would have to put together the places
+/// of a good part of all words.
+pub const BEGINNING_CHARS_MIN: usize = 3;
+
 /// The words that a message must hold, in lower case; at least one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchWords(Vec<String>);
@@ -50,10 +54,16 @@ impl SearchWords {
             .all(|wanted| words(text).any(|(_, word)| word.to_lowercase() == wanted))
     }
 
-    /// Does this text hold, for every word, one that begins with it?
+    /// Does this text hold, for every word, one that begins with it, or if it is shorter than [`BEGINNING_CHARS_MIN`] the word
+    /// itself?
     pub fn all_begin_in(&self, text: &str) -> bool {
-        self.iter()
-            .all(|wanted| words(text).any(|(_, word)| word.to_lowercase().starts_with(wanted)))
+        self.iter().all(|wanted| {
+            let whole = wanted.chars().count() < BEGINNING_CHARS_MIN;
+            words(text).any(|(_, word)| {
+                let word = word.to_lowercase();
+                word == wanted || (!whole && word.starts_with(wanted))
+            })
+        })
     }
 
     /// A line of `content` around the first of the words, with an ellipsis where something was left out. Plain text: whoever shows

@@ -10,7 +10,7 @@ use crate::delivery::{ConnectionEvent, DeliveryException};
 use crate::{ConversationId, ConversationKind, Message, Role, Seq, Sid, Timestamp, User, UserId};
 
 /// Messages that one search reads: somebody waits for it. Words are looked up in an index first, which knows all messages.
-pub const MESSAGES_LOOKED_AT_MAX: u32 = 50_000;
+pub const MESSAGES_LOOKED_AT_MAX: u32 = 10_000;
 
 /// Entries of connection histories that are looked through for a socket: they are kept by user, and a SID alone names none.
 pub const CONNECTIONS_LOOKED_THROUGH_MAX: u32 = 200_000;

@@ -16,7 +16,10 @@ async fn stage() -> (Stage, User) {
     let store = &stage.store;
     let alice = store.credentials("alice").await.unwrap().unwrap().user;
     let banned = store.credentials("watcher").await.unwrap().unwrap().user;
-    let (id, now) = (ConversationId::parse("42").unwrap(), Timestamp::from_millis(1_790_000_000_000));
+    let (id, now) = (
+        ConversationId::parse("42").unwrap(),
+        Timestamp::from_millis(1_790_000_000_000),
+    );
     let new = NewConversation {
         id: id.clone(),
         kind: ConversationKind::Group,
@@ -52,7 +55,11 @@ async fn roles_mutes_and_bans_are_seen() {
         (&ban["username"], &ban["by_username"], &ban["reason"]),
         (&json!("watcher"), &json!("alice"), &json!("<b>Advertising</b>"))
     );
-    let page = Client::signed_in(&stage, "watcher").await.get("/admin/conversations/42").await.text;
+    let page = Client::signed_in(&stage, "watcher")
+        .await
+        .get("/admin/conversations/42")
+        .await
+        .text;
     assert!(page.contains("Advertising") && !page.contains("<b>Adv"), "{page}");
     assert!(!page.contains("/lift"), "an observer is offered no change: {page}");
 }
@@ -87,7 +94,10 @@ async fn what_cannot_be_lifted_changes_and_notes_nothing() {
     };
     let watcher = Client::with_token(&stage, "watcher").await;
     let lift = path("42", banned.id.as_str(), "lift");
-    watcher.post_json(&lift, &json!({})).await.assert_problem(403, "forbidden");
+    watcher
+        .post_json(&lift, &json!({}))
+        .await
+        .assert_problem(403, "forbidden");
     let admin = Client::with_token(&stage, "admin").await;
     for (conversation, user, action) in [
         ("42", "nobody", "lift"),
@@ -95,10 +105,15 @@ async fn what_cannot_be_lifted_changes_and_notes_nothing() {
         ("42", banned.id.as_str(), "make"),
         ("4 2", banned.id.as_str(), "lift"),
     ] {
-        let refused = admin.post_json(&path(conversation, user, action).replace(' ', "%20"), &json!({})).await;
+        let refused = admin
+            .post_json(&path(conversation, user, action).replace(' ', "%20"), &json!({}))
+            .await;
         refused.assert_problem(404, "not_found");
     }
     assert_eq!(admin.get("/admin/api/audit").await.json()["total"], 0);
     assert_eq!(admin.post_json(&lift, &json!({})).await.status, StatusCode::OK);
-    admin.post_json(&lift, &json!({})).await.assert_problem(404, "not_found");
+    admin
+        .post_json(&lift, &json!({}))
+        .await
+        .assert_problem(404, "not_found");
 }

@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn a_search_that_was_cut_says_so() {
         let cut = |sought| Looked { cut: true, sought };
-        assert!(sentence(0, cut(Sought::Common), true).rest.contains("50\u{202f}000"));
+        assert!(sentence(0, cut(Sought::Common), true).rest.contains("10\u{202f}000"));
         assert!(
             sentence(0, cut(Sought::NoWords), true)
                 .rest

@@ -112,33 +112,31 @@ pub(super) const OF_USER: &str = "
 pub(super) const ONE: &str = "SELECT conversation_key, 0 FROM conversations WHERE id = ?2 AND ?1 IS NULL";
 
 /// The newest messages of one conversation that hold the words. The places come from the index alone, so that of a word that
-/// everybody uses no more messages are read than are shown.
+/// everybody uses no more messages are read than are shown. CROSS, or SQLite walks the whole conversation and asks the index anew for
+/// each of its messages.
 pub(super) const FOUND: &str = concat!(
     "SELECT ",
     message_columns!(),
     " FROM (SELECT rowid AS place FROM message_words
             WHERE message_words MATCH ?1 AND rowid >= (?2 << 32) AND rowid < (?2 << 32) + ?3
             ORDER BY rowid DESC LIMIT ?4) AS found
-      JOIN messages AS m ON m.conversation_key = ?2 AND m.seq = (found.place & 4294967295) AND m.deleted_at IS NULL
-      JOIN conversations AS c ON c.conversation_key = ?2
-      JOIN users AS s ON s.user_key = m.sender_key ORDER BY m.seq DESC"
+      CROSS JOIN messages AS m ON m.conversation_key = ?2 AND m.seq = (found.place & 4294967295) AND m.deleted_at IS NULL
+      CROSS JOIN conversations AS c ON c.conversation_key = ?2
+      CROSS JOIN users AS s ON s.user_key = m.sender_key ORDER BY m.seq DESC"
 );
 
-/// Each word as a string of FTS5, within which nothing but a quote has a meaning.
-fn fts_query(words: &SearchWords) -> String {
-    let quoted: Vec<String> = words
-        .iter()
-        .map(|word| format!("\"{}\"", word.replace('"', "\"\"")))
-        .collect();
-    quoted.join(" AND ")
+/// A word as a string of FTS5, within which nothing but a quote has a meaning.
+pub(super) fn fts_word(word: &str) -> String {
+    format!("\"{}\"", word.replace('"', "\"\""))
 }
 
-/// The same for words that are only begun.
-pub(super) fn fts_query_of_beginnings(words: &SearchWords) -> String {
-    let quoted: Vec<String> = words
-        .iter()
-        .map(|word| format!("\"{}\" *", word.replace('"', "\"\"")))
-        .collect();
+/// The same for a word that is only begun.
+pub(super) fn fts_beginning(word: &str) -> String {
+    fts_word(word) + " *"
+}
+
+fn fts_query(words: &SearchWords) -> String {
+    let quoted: Vec<String> = words.iter().map(fts_word).collect();
     quoted.join(" AND ")
 }
 

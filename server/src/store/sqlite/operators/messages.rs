@@ -1,40 +1,48 @@
 //! Everybody's messages, for operators: by conversation, sender, time and text.
 //!
 //! Words are looked up in the index of all messages. Where that cannot answer (no word in the text, none that begins like it, or so many
-//! that each would have to be read), messages are read instead, the newest first, up to a bound.
+//! that each would have to be read), messages are read instead, the newest first, up to a bound. Every statement finds its places in one
+//! pass, counts them, and reads as a whole only the rows of the page.
 
 use chat_core::ports::StoreError;
 use chat_core::ports::operators::{FoundMessages, MESSAGES_LOOKED_AT_MAX, MessageFilter, Slice, Sought};
-use chat_core::search::SearchWords;
+use chat_core::search::{BEGINNING_CHARS_MIN, SearchWords};
 use chat_core::{ConversationId, Timestamp, UserId};
-use sqlx::{AssertSqlSafe, Connection as _, SqliteConnection};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
 
 use super::super::SqliteStore;
 use super::super::errors::unavailable;
 use super::super::rows::{self, Columns, message_columns};
-use super::super::search::{catch_up, fts_query_of_beginnings};
+use super::super::search::{catch_up, fts_beginning, fts_word};
 use super::super::writer::closed;
 use super::{counted_rows, limits};
 
 // Parameters of every statement: ?1 conversation, ?2 sender, ?3 text, ?4 from, ?5 to, ?6 and ?7 the ids of these times, ?8 how many to
-// look at, ?9 and ?10 the page; ?11 the words.
+// look at, ?9 and ?10 the page; ?11 the places that the index has for the words.
 
-// The newest ones, whose ids are the largest; what is older than the bound is not looked at.
-const LOOKED_AT_ALL: &str = "SELECT * FROM messages WHERE ?1 IS NULL AND (?6 IS NULL OR id >= ?6)
-    AND (?7 IS NULL OR id < ?7) ORDER BY id DESC LIMIT ?8";
-const LOOKED_AT_ONE: &str = "SELECT * FROM messages
-    WHERE conversation_key = (SELECT conversation_key FROM conversations WHERE id = ?1)
-      AND (?6 IS NULL OR id >= ?6) AND (?7 IS NULL OR id < ?7) ORDER BY seq DESC LIMIT ?8";
+const IN_ONE: &str = "conversation_key = (SELECT conversation_key FROM conversations WHERE id = ?1)";
 
-/// What the index has for the words: of one conversation a range of places.
-const PLACES: &str = "SELECT rowid AS place FROM message_words WHERE message_words MATCH ?11";
-const PLACES_IN_ONE: &str = "SELECT rowid AS place FROM message_words WHERE message_words MATCH ?11
+/// What the index has for some words: of one conversation a range of places.
+const PLACES: &str = "SELECT rowid AS place FROM message_words WHERE message_words MATCH ?2 AND ?1 IS NULL LIMIT ?3";
+const PLACES_IN_ONE: &str = "SELECT rowid AS place FROM message_words WHERE message_words MATCH ?2
     AND rowid >= (SELECT conversation_key FROM conversations WHERE id = ?1) << 32
-    AND rowid < ((SELECT conversation_key FROM conversations WHERE id = ?1) + 1) << 32";
+    AND rowid < ((SELECT conversation_key FROM conversations WHERE id = ?1) + 1) << 32 LIMIT ?3";
 
 const WANTED: &str = "(?2 IS NULL OR m.sender_key = (SELECT user_key FROM users WHERE id = ?2))
     AND (?4 IS NULL OR m.created_at >= ?4) AND (?5 IS NULL OR m.created_at < ?5)";
 const HOLDS_TEXT: &str = "(?3 IS NULL OR instr(lower(m.content), ?3) > 0)";
+
+/// Behind what makes `hits`: how many they are, and the page of them.
+const PAGE_OF_HITS: &str = concat!(
+    "SELECT n.total, ",
+    message_columns!(),
+    " FROM (SELECT count(*) AS total FROM hits) AS n
+      LEFT JOIN (SELECT * FROM hits ORDER BY i DESC LIMIT ?9 OFFSET ?10) AS page ON TRUE
+      LEFT JOIN messages AS m ON m.conversation_key = page.k AND m.seq = page.s
+      LEFT JOIN conversations AS c ON c.conversation_key = m.conversation_key
+      LEFT JOIN users AS s ON s.user_key = m.sender_key ORDER BY page.i DESC"
+);
 
 /// The id is made just before the time is taken.
 const ID_BEFORE_TIME_MS: i64 = 1_000;
@@ -71,7 +79,10 @@ pub(super) async fn find(
 ) -> Result<FoundMessages, StoreError> {
     let Some(text) = &filter.text else {
         let mut db = store.reader().await?;
-        return read(&mut db, filter, slice, Sought::Words).await;
+        if filter.looks_inside() {
+            return read(&mut db, filter, slice, Sought::Words).await;
+        }
+        return list(&mut db, filter, slice).await;
     };
     let _turn = store.searches.acquire().await.map_err(|_| closed())?;
     let Ok(words) = SearchWords::parse(text) else {
@@ -80,37 +91,52 @@ pub(super) async fn find(
     };
     catch_up(store).await;
     let mut db = store.reader().await?;
-    let words = fts_query_of_beginnings(&words);
-    match count_places(&mut db, filter, &words).await? {
-        0 => read(&mut db, filter, slice, Sought::WithinWords).await,
-        some if some > MESSAGES_LOOKED_AT_MAX => read(&mut db, filter, slice, Sought::Common).await,
-        _ => look_up(&mut db, filter, slice, &words).await,
+    // Two statements and more, one snapshot.
+    let mut db = db.begin().await.map_err(|error| unavailable(&error))?;
+    let words = query(&mut db, filter, &words).await?;
+    let places = places(&mut db, filter, &words).await?;
+    if places.is_empty() {
+        read(&mut db, filter, slice, Sought::WithinWords).await
+    } else if places.len() > MESSAGES_LOOKED_AT_MAX as usize {
+        read(&mut db, filter, slice, Sought::Common).await
+    } else {
+        look_up(&mut db, filter, slice, &places).await
     }
 }
 
-fn places(filter: &MessageFilter) -> &'static str {
-    if filter.conversation_id.is_some() {
+/// The words as the index is asked for them, each as the beginning of words. One that very many messages hold as it is is meant as it
+/// is: the index would put together all places of all words that begin with it, however few are wanted.
+async fn query(db: &mut SqliteConnection, filter: &MessageFilter, words: &SearchWords) -> Result<String, StoreError> {
+    let mut parts = Vec::new();
+    for word in words.iter() {
+        let whole = fts_word(word);
+        let frequent = word.chars().count() < BEGINNING_CHARS_MIN
+            || places(db, filter, &whole).await?.len() > MESSAGES_LOOKED_AT_MAX as usize;
+        parts.push(if frequent { whole } else { fts_beginning(word) });
+    }
+    Ok(parts.join(" AND "))
+}
+
+/// The places that the index has for the words, one more than are looked at.
+async fn places(db: &mut SqliteConnection, filter: &MessageFilter, words: &str) -> Result<Vec<i64>, StoreError> {
+    let sql = if filter.conversation_id.is_some() {
         PLACES_IN_ONE
     } else {
         PLACES
-    }
-}
-
-/// How many messages the index has for the words, as far as it matters.
-async fn count_places(db: &mut SqliteConnection, filter: &MessageFilter, words: &str) -> Result<u32, StoreError> {
-    let count = format!("SELECT count(*) FROM ({} LIMIT ?8)", places(filter));
-    let none = Slice { skip: 0, limit: 0 };
-    let count: i64 = bound!(
-        sqlx::query_scalar(AssertSqlSafe(count)),
-        filter,
-        MESSAGES_LOOKED_AT_MAX + 1,
-        none
-    )
-    .bind(words)
-    .fetch_one(db)
-    .await
-    .map_err(|error| unavailable(&error))?;
-    Ok(u32::try_from(count).unwrap_or(u32::MAX))
+    };
+    // As one text: a row for each would cost more than finding them.
+    let all: String = sqlx::query_scalar(AssertSqlSafe(format!("SELECT json_group_array(place) FROM ({sql})")))
+        .bind(filter.conversation_id.as_ref().map(ConversationId::as_str))
+        .bind(words)
+        .bind(i64::from(MESSAGES_LOOKED_AT_MAX) + 1)
+        .fetch_one(db)
+        .await
+        .map_err(|error| unavailable(&error))?;
+    serde_json::from_str(&all).map_err(|error| StoreError::Inconsistent {
+        table: "message_words",
+        row: "places".to_owned(),
+        detail: error.to_string(),
+    })
 }
 
 /// What the index has for the words, and the rest of the filter wants.
@@ -118,44 +144,33 @@ async fn look_up(
     db: &mut SqliteConnection,
     filter: &MessageFilter,
     slice: Slice,
-    words: &str,
+    places: &[i64],
 ) -> Result<FoundMessages, StoreError> {
-    // Two statements, one snapshot.
-    let mut db = db.begin().await.map_err(|error| unavailable(&error))?;
-    let columns = message_columns!();
-    let found = format!(
-        "({}) AS found CROSS JOIN messages AS m
-             ON m.conversation_key = (found.place >> 32) AND m.seq = (found.place & 4294967295) AND m.deleted_at IS NULL",
-        places(filter)
+    let sql = format!(
+        "WITH hits AS MATERIALIZED (
+             SELECT m.conversation_key AS k, m.seq AS s, m.id AS i FROM json_each(?11) AS found CROSS JOIN messages AS m
+             ON m.conversation_key = (found.value >> 32) AND m.seq = (found.value & 4294967295) AND m.deleted_at IS NULL
+             WHERE {WANTED})
+         {PAGE_OF_HITS}"
     );
-    // The rows of the page alone are read as a whole.
-    let page = format!(
-        "SELECT {columns} FROM (SELECT found.place, m.id FROM {found} WHERE {WANTED}
-                                ORDER BY m.id DESC LIMIT ?9 OFFSET ?10) AS page
-         JOIN messages AS m ON m.conversation_key = (page.place >> 32) AND m.seq = (page.place & 4294967295)
-         JOIN conversations AS c USING (conversation_key)
-         JOIN users AS s ON s.user_key = m.sender_key ORDER BY page.id DESC"
-    );
-    let rows = bound!(sqlx::query(AssertSqlSafe(page)), filter, 0_u32, slice)
-        .bind(words)
-        .fetch_all(&mut *db)
+    let rows = bound!(sqlx::query(AssertSqlSafe(sql)), filter, 0_u32, slice)
+        .bind(rows::to_json(&places)?)
+        .fetch_all(db)
         .await
         .map_err(|error| unavailable(&error))?;
-    let count = format!("SELECT count(*) FROM {found} WHERE {WANTED}");
-    let total: i64 = bound!(sqlx::query_scalar(AssertSqlSafe(count)), filter, 0_u32, slice)
-        .bind(words)
-        .fetch_one(&mut *db)
-        .await
-        .map_err(|error| unavailable(&error))?;
-    Ok(FoundMessages {
-        items: rows
-            .iter()
-            .map(|row| rows::message(&mut Columns::of(row, "messages")))
-            .collect::<Result<_, _>>()?,
-        total: counted_rows(total),
-        cut: false,
-        sought: Sought::Words,
-    })
+    found(&rows, false, Sought::Words)
+}
+
+/// Which messages are looked at: the newest ones, whose ids are the largest; none is read as a whole for it.
+fn looked_at(filter: &MessageFilter, columns: &str) -> String {
+    // Only the bounds that there are: with them the search begins where they say.
+    let from = filter.from.map_or("", |_| " AND id >= ?6");
+    let to = filter.to.map_or("", |_| " AND id < ?7");
+    if filter.conversation_id.is_some() {
+        format!("SELECT {columns} FROM messages WHERE {IN_ONE}{from}{to} ORDER BY seq DESC LIMIT ?8")
+    } else {
+        format!("SELECT {columns} FROM messages WHERE TRUE{from}{to} ORDER BY id DESC LIMIT ?8")
+    }
 }
 
 /// Reads messages, the newest first, up to the bound.
@@ -165,50 +180,69 @@ async fn read(
     slice: Slice,
     sought: Sought,
 ) -> Result<FoundMessages, StoreError> {
-    // Two statements, one snapshot.
     let mut db = db.begin().await.map_err(|error| unavailable(&error))?;
-    // What is not looked inside is only walked up to the end of the page.
-    let bound = if filter.looks_inside() {
-        MESSAGES_LOOKED_AT_MAX
-    } else {
-        u32::try_from(slice.skip.saturating_add(u64::from(slice.limit))).unwrap_or(u32::MAX)
-    };
-    let looked_at = if filter.conversation_id.is_some() {
-        LOOKED_AT_ONE
-    } else {
-        LOOKED_AT_ALL
-    };
-    let columns = message_columns!();
-    let page = format!(
-        "SELECT {columns} FROM ({looked_at}) AS m JOIN conversations AS c USING (conversation_key)
-         JOIN users AS s ON s.user_key = m.sender_key WHERE {HOLDS_TEXT} AND {WANTED} LIMIT ?9 OFFSET ?10"
+    let sql = format!(
+        "WITH hits AS MATERIALIZED (
+             SELECT m.conversation_key AS k, m.seq AS s, m.id AS i FROM ({}) AS m WHERE {HOLDS_TEXT} AND {WANTED})
+         {PAGE_OF_HITS}",
+        looked_at(filter, "*")
     );
-    let found = bound!(sqlx::query(AssertSqlSafe(page)), filter, bound, slice)
+    let rows = bound!(sqlx::query(AssertSqlSafe(sql)), filter, MESSAGES_LOOKED_AT_MAX, slice)
         .fetch_all(&mut *db)
         .await
         .map_err(|error| unavailable(&error))?;
-    let items = found
-        .iter()
-        .map(|row| rows::message(&mut Columns::of(row, "messages")))
-        .collect::<Result<Vec<_>, _>>()?;
-    let (total, cut) = if filter.looks_inside() {
-        let count =
-            format!("SELECT count(*) FILTER (WHERE {HOLDS_TEXT} AND {WANTED}), count(*) FROM ({looked_at}) AS m");
-        let (total, looked_at): (i64, i64) = bound!(sqlx::query_as(AssertSqlSafe(count)), filter, bound, slice)
-            .fetch_one(&mut *db)
-            .await
-            .map_err(|error| unavailable(&error))?;
-        (total, looked_at >= i64::from(bound))
+    let count = format!("SELECT count(*) FROM ({})", looked_at(filter, "1"));
+    let looked_at: i64 = bound!(
+        sqlx::query_scalar(AssertSqlSafe(count)),
+        filter,
+        MESSAGES_LOOKED_AT_MAX,
+        slice
+    )
+    .fetch_one(&mut *db)
+    .await
+    .map_err(|error| unavailable(&error))?;
+    found(&rows, looked_at >= i64::from(MESSAGES_LOOKED_AT_MAX), sought)
+}
+
+/// All messages, or those of one conversation: nothing but the page is read.
+async fn list(db: &mut SqliteConnection, filter: &MessageFilter, slice: Slice) -> Result<FoundMessages, StoreError> {
+    let mut db = db.begin().await.map_err(|error| unavailable(&error))?;
+    // Seqs have no gaps: a conversation has as many messages as its last one says, and a page begins at a seq.
+    let hits = if filter.conversation_id.is_some() {
+        format!(
+            "SELECT conversation_key AS k, seq AS s, id AS i FROM messages
+             WHERE {IN_ONE} AND seq <= (SELECT last_seq FROM conversations WHERE id = ?1) - ?10 ORDER BY seq DESC LIMIT ?9"
+        )
     } else {
-        // Seqs have no gaps: a conversation has as many messages as its last one says.
-        let total =
-            sqlx::query_scalar("SELECT coalesce(sum(last_seq), 0) FROM conversations WHERE ?1 IS NULL OR id = ?1")
-                .bind(filter.conversation_id.as_ref().map(ConversationId::as_str))
-                .fetch_one(&mut *db)
-                .await
-                .map_err(|error| unavailable(&error))?;
-        (total, false)
+        "SELECT conversation_key AS k, seq AS s, id AS i FROM messages ORDER BY id DESC LIMIT ?9 OFFSET ?10".to_owned()
     };
+    let columns = message_columns!();
+    let sql = format!(
+        "SELECT (SELECT coalesce(sum(last_seq), 0) FROM conversations WHERE ?1 IS NULL OR id = ?1), {columns}
+         FROM (SELECT 1) LEFT JOIN ({hits}) AS page ON TRUE
+         LEFT JOIN messages AS m ON m.conversation_key = page.k AND m.seq = page.s
+         LEFT JOIN conversations AS c ON c.conversation_key = m.conversation_key
+         LEFT JOIN users AS s ON s.user_key = m.sender_key ORDER BY page.i DESC"
+    );
+    let rows = bound!(sqlx::query(AssertSqlSafe(sql)), filter, 0_u32, slice)
+        .fetch_all(&mut *db)
+        .await
+        .map_err(|error| unavailable(&error))?;
+    found(&rows, false, Sought::Words)
+}
+
+/// The total stands in every row; one without a message says that the page is empty.
+fn found(rows: &[SqliteRow], cut: bool, sought: Sought) -> Result<FoundMessages, StoreError> {
+    let (mut total, mut items) = (0, Vec::new());
+    for row in rows {
+        total = row.try_get(0).map_err(|error| unavailable(&error))?;
+        let id: Option<&str> = row.try_get(1).map_err(|error| unavailable(&error))?;
+        if id.is_some() {
+            let mut columns = Columns::of(row, "messages");
+            columns.skip(1);
+            items.push(rows::message(&mut columns)?);
+        }
+    }
     Ok(FoundMessages {
         items,
         total: counted_rows(total),
