@@ -4,6 +4,7 @@ use chat_core::ports::StoreTrouble;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::identity::NewPassword;
 use crate::identity::fake::{HandClock, OPEN, SECRET, authority};
 use crate::limits::TOKEN_LIFETIME;
 use crate::store::memory::MemoryStore;
