@@ -1,11 +1,16 @@
 //! The command line, as clap sees it: text only. What the text means is decided by [`super::Settings::parse`], so that a
 //! wrong value is reported the same way whether a flag or the environment brought it.
 
+mod given;
+mod user;
+
 use std::ffi::OsString;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{ExplainArgs, NotAllowed, Secret, SettingError};
+pub(super) use self::given::{SecretSetting, Setting};
+pub use self::user::{PasswordArgs, TokenArgs, TokenCommand, UserArgs, UserCommand};
+use super::{ExplainArgs, Secret};
 
 /// Rollcall: a chat server that takes a roll call of every message.
 #[derive(Debug, Parser)]
@@ -79,144 +84,6 @@ pub struct ExportArgs {
     /// Where the database is.
     #[command(flatten)]
     pub storage: StorageArgs,
-}
-
-/// `rollcall user`.
-#[derive(Debug, Args)]
-pub struct UserArgs {
-    /// Which of them.
-    #[command(subcommand)]
-    pub command: UserCommand,
-}
-
-/// Where a password comes from: generated where neither is given.
-#[derive(Debug, Args)]
-pub struct PasswordArgs {
-    /// Read the password from the first line of standard input
-    #[arg(long)]
-    pub password_stdin: bool,
-    /// Read from there a hash that another system made of it: bcrypt ($2a$, $2b$, $2x$, $2y$), or argon2id
-    #[arg(long, conflicts_with = "password_stdin")]
-    pub password_hash_stdin: bool,
-}
-
-/// What can be done with accounts.
-#[derive(Debug, Subcommand)]
-pub enum UserCommand {
-    /// Make an account; its password is generated and printed once where none is given
-    Add {
-        /// 2 to 32 characters of a-z 0-9 _ . -
-        username: String,
-        /// What others see; the username when left out
-        #[arg(long)]
-        display_name: Option<String>,
-        /// user, service, observer or admin
-        #[arg(long, default_value = "user")]
-        role: String,
-        /// Where the password comes from.
-        #[command(flatten)]
-        password: PasswordArgs,
-        /// Where the accounts are.
-        #[command(flatten)]
-        storage: StorageArgs,
-    },
-    /// List the accounts
-    List {
-        /// Only those whose username or display name contains this
-        #[arg(default_value = "")]
-        query: String,
-        /// Where the accounts are.
-        #[command(flatten)]
-        storage: StorageArgs,
-    },
-    /// Set a password; it is generated and printed once where none is given
-    Passwd {
-        /// Whose
-        username: String,
-        /// Where the password comes from.
-        #[command(flatten)]
-        password: PasswordArgs,
-        /// Where the accounts are.
-        #[command(flatten)]
-        storage: StorageArgs,
-    },
-    /// Disable an account: it can no longer sign in or connect
-    Disable {
-        /// Whose
-        username: String,
-        /// Enable it again
-        #[arg(long)]
-        undo: bool,
-        /// Where the accounts are.
-        #[command(flatten)]
-        storage: StorageArgs,
-    },
-    /// Print a token of an account; make, list and take back those of services
-    #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-    Token {
-        /// The tokens of services.
-        #[command(subcommand)]
-        command: Option<TokenCommand>,
-        /// A plain one.
-        #[command(flatten)]
-        plain: TokenArgs,
-    },
-}
-
-/// `rollcall user token NAME`.
-#[derive(Debug, Args)]
-pub struct TokenArgs {
-    /// Whose
-    #[arg(required = true)]
-    pub username: Option<String>,
-    /// Claim less than the account may
-    #[arg(long)]
-    pub role: Option<String>,
-    /// How long it is valid, in seconds
-    #[arg(long, default_value_t = 86_400, value_parser = clap::value_parser!(u32).range(1..=31_622_400))]
-    pub seconds: u32,
-    /// Where the accounts are.
-    #[command(flatten)]
-    pub storage: StorageArgs,
-    /// What signs the token.
-    #[command(flatten)]
-    pub keys: TokenKeyArgs,
-}
-
-/// Tokens that can be taken back.
-#[derive(Debug, Subcommand)]
-pub enum TokenCommand {
-    /// Make one that is written down, for a service; it is printed once
-    Make {
-        /// Whose
-        username: String,
-        /// What it is for
-        #[arg(long)]
-        name: String,
-        /// How long it is valid, in days
-        #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=3_660))]
-        days: u32,
-        /// Where the accounts are.
-        #[command(flatten)]
-        storage: StorageArgs,
-        /// What signs the token.
-        #[command(flatten)]
-        keys: TokenKeyArgs,
-    },
-    /// List those that are written down
-    List {
-        /// Where the accounts are.
-        #[command(flatten)]
-        storage: StorageArgs,
-    },
-    /// Take one back: it counts no more, and its connections are closed
-    Revoke {
-        /// Its id, as `list` shows it
-        id: String,
-        /// Where the accounts are.
-        #[command(flatten)]
-        storage: StorageArgs,
-    },
 }
 
 /// Declares a struct of arguments, each a flag with its variable, and for each a method that gives the [`Setting`]: the
@@ -357,88 +224,6 @@ settings! {
         storage: StorageArgs;
         /// What tokens are verified with.
         token_keys: TokenKeyArgs;
-    }
-}
-
-/// One setting's text with its names.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Setting<'a> {
-    variable: &'static str,
-    flag: &'static str,
-    given: Option<&'a str>,
-    default: &'static str,
-}
-
-/// The longest value that an error repeats: one line on a screen, and enough to find it again.
-const SHOWN_CHARS_MAX: usize = 100;
-
-impl<'a> Setting<'a> {
-    /// What was given, if it is anything.
-    pub(super) fn given(self) -> Option<&'a str> {
-        self.given.map(str::trim).filter(|text| !text.is_empty())
-    }
-
-    pub(super) fn or_default(self) -> &'a str {
-        self.given().unwrap_or(self.default)
-    }
-
-    pub(super) fn parse<T>(self, parse: impl FnOnce(&str) -> Result<T, NotAllowed>) -> Result<T, SettingError> {
-        let text = self.or_default();
-        parse(text).map_err(|allowed| self.error(text, allowed))
-    }
-
-    pub(super) fn parse_if_set<T>(
-        self,
-        parse: impl FnOnce(&str) -> Result<T, NotAllowed>,
-    ) -> Result<Option<T>, SettingError> {
-        self.given()
-            .map(|text| parse(text).map_err(|allowed| self.error(text, allowed)))
-            .transpose()
-    }
-
-    pub(super) fn error(self, text: &str, allowed: NotAllowed) -> SettingError {
-        SettingError {
-            variable: self.variable,
-            flag: self.flag,
-            value: Self::shown(text),
-            allowed: allowed.0,
-        }
-    }
-
-    /// A value fit for one line: quoted, escaped, cut.
-    pub(super) fn shown(text: &str) -> String {
-        if text.chars().count() > SHOWN_CHARS_MAX {
-            let cut: String = text.chars().take(SHOWN_CHARS_MAX).collect();
-            format!("is {cut:?}…")
-        } else {
-            format!("is {text:?}")
-        }
-    }
-}
-
-/// One secret setting with its names.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct SecretSetting<'a> {
-    variable: &'static str,
-    flag: &'static str,
-    given: Option<&'a Secret>,
-}
-
-impl SecretSetting<'_> {
-    pub(super) fn parse_if_set(
-        self,
-        check: impl FnOnce(&str) -> Result<(), NotAllowed>,
-    ) -> Result<Option<Secret>, SettingError> {
-        let Some(secret) = self.given.filter(|secret| !secret.expose().is_empty()) else {
-            return Ok(None);
-        };
-        check(secret.expose()).map_err(|allowed| SettingError {
-            variable: self.variable,
-            flag: self.flag,
-            value: "is a secret that is not shown".to_owned(),
-            allowed: allowed.0,
-        })?;
-        Ok(Some(secret.clone()))
     }
 }
 
