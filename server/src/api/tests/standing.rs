@@ -222,34 +222,6 @@ async fn a_ban_from_making_to_lifting() {
     );
 }
 
-/// What somebody said of messages until they were banned is kept, though nobody had stored it yet.
-#[tokio::test]
-async fn what_was_read_before_a_ban_stays_read() {
-    let people = people().await;
-    let id = people.group().await;
-    let path = format!("/api/v1/conversations/{id}");
-    let (alice, bob) = (&people.alice, &people.bob);
-    people.says(alice, &id, "hello").await;
-    people
-        .post(bob, &format!("{path}/receipts"), json!({ "read": 1 }))
-        .await;
-    let banned = people
-        .post(alice, &format!("{path}/bans"), json!({ "user_id": bob.1 }))
-        .await;
-    assert_eq!(banned.status, StatusCode::OK, "{}", banned.body);
-    let page = people.get(alice, &format!("{path}/messages")).await;
-    let message = page.body["messages"][0]["id"].as_str().unwrap().to_owned();
-    let delivery = people.get(alice, &format!("/api/v1/messages/{message}/delivery")).await;
-    let all = delivery.body["participants"].as_array().unwrap();
-    let bobs = all.iter().find(|one| one["user_id"] == json!(bob.1));
-    assert_eq!(
-        bobs.map(|one| &one["status"]),
-        Some(&json!("read")),
-        "{}",
-        delivery.body
-    );
-}
-
 #[tokio::test]
 async fn who_may_ban() {
     let people = people().await;

@@ -1,5 +1,8 @@
 //! One moment per test.
 
+use chat_core::ports::DeliveryLog as _;
+use rollcall_protocol::request::BanParticipant;
+
 use super::*;
 
 #[tokio::test]
@@ -242,6 +245,27 @@ async fn a_message_has_its_place_before_the_next_one_is_looked_at() {
             (&json!(number + 1), &json!(number.to_string()))
         );
     }
+}
+
+/// Nobody had stored it yet when the membership ended.
+#[tokio::test]
+async fn what_was_read_before_a_ban_is_kept() {
+    let here = Here::open().await;
+    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
+    let group = here.group(&alice, &[&bob]).await;
+    here.say(&alice, &group).await;
+    let mut peer = here.connected(&bob).await;
+    peer.emit("receipt", &json!({"conversation_id": group, "read": 1}))
+        .await;
+    assert_eq!(peer.answer().await["ok"], json!(true));
+    let ban = BanParticipant {
+        conversation_id: group.clone(),
+        user_id: bob.id(),
+        reason: None,
+    };
+    here.chat.ban_participant(&alice.actor, ban).await.unwrap();
+    let past = here.stored.store.memberships_of(&group, &[bob.id()]).await.unwrap();
+    assert_eq!(past[0].1.cursors, Some((Seq(1), Seq(1))));
 }
 
 #[tokio::test]
