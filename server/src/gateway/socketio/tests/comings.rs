@@ -1,0 +1,42 @@
+//! Who comes, goes and comes back: what the others hear of it, and what the server knows then. One moment per test.
+
+use super::*;
+
+#[tokio::test]
+async fn who_came_and_went_before_it_was_told_is_gone_for_whoever_saw_them() {
+    let here = Here::open().await;
+    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
+    here.group(&alice, &[&bob]).await;
+    let there = here.connected(&bob).await;
+    // Whose session shows bob online.
+    let mut watcher = here.connected(&alice).await;
+    drop(there);
+    eventually("bob is gone", || !here.hub.is_online(&bob.id())).await;
+    // All of it is gathered before any of it is told.
+    let presence = tokio::spawn(here.chat.clone().run_presence());
+    let told = watcher.hears("presence").await;
+    assert_eq!((&told["user_id"], &told["online"]), (&json!(bob.id()), &json!(false)));
+    presence.abort();
+}
+
+#[tokio::test]
+async fn whose_session_shows_somebody_back_does_not_hear_late_that_they_went() {
+    let here = Here::open().await;
+    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
+    here.group(&alice, &[&bob]).await;
+    let presence = tokio::spawn(here.chat.clone().run_presence());
+    let mut old = here.connected(&alice).await;
+    let there = here.connected(&bob).await;
+    while old.hears("presence").await["online"] != json!(true) {}
+    here.stored.gates.conversation_ids_of.shut();
+    drop(there);
+    here.stored.gates.conversation_ids_of.reached().await;
+    let _back = here.connected(&bob).await;
+    let mut new = here.connected(&alice).await;
+    here.stored.gates.conversation_ids_of.open();
+    assert_eq!(old.hears("presence").await["online"], json!(false));
+    assert_eq!(old.hears("presence").await["online"], json!(true));
+    let heard = new.all_so_far().await;
+    assert!(heard.iter().all(|(name, _)| name != "presence"), "{heard:?}");
+    presence.abort();
+}
