@@ -1,5 +1,7 @@
 //! Who comes, goes and comes back: what the others hear of it, and what the server knows then. One moment per test.
 
+use chat_core::ports::DeliveryLog;
+
 use super::*;
 
 #[tokio::test]
@@ -39,4 +41,40 @@ async fn whose_session_shows_somebody_back_does_not_hear_late_that_they_went() {
     let heard = new.all_so_far().await;
     assert!(heard.iter().all(|(name, _)| name != "presence"), "{heard:?}");
     presence.abort();
+}
+
+#[tokio::test]
+async fn who_promised_receipts_has_received_what_they_hold_when_they_come_back() {
+    let here = Here::open().await;
+    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
+    let (carol, dan) = (here.somebody("carol").await, here.somebody("dan").await);
+    let group = here.group(&alice, &[&bob, &carol, &dan]).await;
+    for _ in 0..3 {
+        here.say(&alice, &group).await;
+    }
+    let come_back = async |who: &Somebody, receipts: bool, held: u64| {
+        let auth = json!({"token": who.token, "receipts": receipts, "resume": {group.as_str(): held}});
+        let mut peer = Peer::introduced(here.address, &auth).await;
+        let (first, session) = peer.event().await;
+        assert_eq!(first, "session");
+        session["conversations"][0]["received_seq"].clone()
+    };
+    assert_eq!(come_back(&bob, true, 2).await, json!(2));
+    assert_eq!(come_back(&bob, true, 1).await, json!(2), "nothing goes back");
+    assert_eq!(
+        come_back(&carol, false, 2).await,
+        json!(0),
+        "who promised nothing says nothing"
+    );
+    assert_eq!(come_back(&dan, true, 99).await, json!(0), "there is no such message");
+    here.chat.save_all_cursors().await;
+    let stored = here.stored.store.cursors(&group).await.unwrap();
+    let of = |who: &Somebody| {
+        stored
+            .iter()
+            .find(|cursor| cursor.user_id == who.id())
+            .unwrap()
+            .received
+    };
+    assert_eq!((of(&bob), of(&carol), of(&dan)), (Seq(2), Seq::ZERO, Seq::ZERO));
 }
