@@ -1,6 +1,7 @@
 //! Who comes, goes and comes back: what the others hear of it, and what the server knows then. One moment per test.
 
-use chat_core::ports::DeliveryLog;
+use chat_core::Timestamp;
+use chat_core::ports::{Conversations, DeliveryLog, NewConversation};
 
 use super::*;
 
@@ -77,4 +78,34 @@ async fn who_promised_receipts_has_received_what_they_hold_when_they_come_back()
             .received
     };
     assert_eq!((of(&bob), of(&carol), of(&dan)), (Seq(2), Seq::ZERO, Seq::ZERO));
+}
+
+#[tokio::test]
+async fn everybody_holds_the_same_copy_of_an_id_after_a_restart_too() {
+    let here = Here::open().await;
+    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
+    // Nobody has used it since the start.
+    let new = NewConversation {
+        id: ConversationId::parse("old").unwrap(),
+        kind: ConversationKind::Group,
+        title: None,
+        owner: Some(alice.id()),
+        created_by: Some(alice.id()),
+        participant_ids: vec![alice.id(), bob.id()],
+        at: Timestamp::from_millis(0),
+    };
+    here.stored.create_conversation(new).await.unwrap();
+    let (one, other) = (here.connected(&alice).await, here.connected(&bob).await);
+    let copy = |peer: &Peer| {
+        let lanes = here.live(peer).lanes();
+        lanes.keys().next().unwrap().as_str().as_ptr()
+    };
+    assert_eq!(copy(&one), copy(&other));
+    let old = ConversationId::parse("old").unwrap();
+    let entry = here.chat.entry_for(&alice.actor, &old).await.unwrap();
+    assert_eq!(
+        copy(&one),
+        entry.conversation().id.as_str().as_ptr(),
+        "what is announced"
+    );
 }
