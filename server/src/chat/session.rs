@@ -98,14 +98,13 @@ impl Chat {
                 self.hub.leave(socket, &former);
             }
         }
-        for room in rooms {
-            if !self.hub.join_conversation_room(socket, &room) {
-                if self.hub.socket(socket.sid.as_str()).is_none() {
-                    // The client went meanwhile; it is in no room any more.
-                    return;
-                }
-                tracing::error!(sid = %socket.sid, room, "joined a room that does not show the socket");
+        let rooms: Vec<String> = rooms.into_iter().collect();
+        for room in self.hub.join_conversation_rooms(socket, &rooms) {
+            if self.hub.socket(socket.sid.as_str()).is_none() {
+                // The client went meanwhile; it is in no room any more.
+                return;
             }
+            tracing::error!(sid = %socket.sid, room, "joined a room that does not show the socket");
         }
     }
 

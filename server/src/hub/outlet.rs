@@ -92,10 +92,10 @@ impl Outlet {
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the one door")]
-    pub(super) fn join(&self, room: &str) {
+    pub(super) fn join(&self, rooms: &[&str]) {
         match self {
-            Outlet::SocketIo(link) => link.join(room.to_owned()),
-            Outlet::Plain(link) => link.join(room),
+            Outlet::SocketIo(link) => link.join(rooms.iter().map(|room| (*room).to_owned()).collect::<Vec<_>>()),
+            Outlet::Plain(link) => rooms.iter().for_each(|room| link.join(room)),
         }
     }
 

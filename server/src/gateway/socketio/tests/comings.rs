@@ -109,3 +109,20 @@ async fn everybody_holds_the_same_copy_of_an_id_after_a_restart_too() {
         "what is announced"
     );
 }
+
+#[tokio::test]
+async fn a_session_enters_many_rooms_in_one_step() {
+    let here = Here::open().await;
+    let bob = here.somebody("bob").await;
+    for _ in 0..30 {
+        here.group(&bob, &[]).await;
+    }
+    let changes = here.hub.changes();
+    let before = *changes.borrow();
+    let peer = here.connected(&bob).await;
+    let told = *changes.borrow() - before;
+    // It came, its two own rooms, all the others.
+    assert_eq!(told, 4);
+    assert_eq!(here.live(&peer).rooms().len(), 32);
+    assert_eq!(here.hub.rooms_count(), 32);
+}
