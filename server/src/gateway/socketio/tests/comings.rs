@@ -126,3 +126,55 @@ async fn a_session_enters_many_rooms_in_one_step() {
     assert_eq!(here.live(&peer).rooms().len(), 32);
     assert_eq!(here.hub.rooms_count(), 32);
 }
+
+#[tokio::test]
+async fn who_is_lost_beside_one_that_left_is_found_and_the_other_left_alone() {
+    let here = Here::open().await;
+    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
+    let group = here.group(&alice, &[&bob]).await;
+    let (mut lost, mut left) = (here.connected(&bob).await, here.connected(&bob).await);
+    let this = json!({"conversation_id": group});
+    left.emit("leave_conversation", &this).await;
+    assert_eq!(left.answer().await["verified"], json!(true));
+    let repaired = async || {
+        let sent = here.say(&alice, &group).await;
+        (sent.delivery.handed_off, sent.delivery.repaired)
+    };
+    assert_eq!((repaired().await, repaired().await), ((1, 0), (1, 0)));
+
+    // Twice with the room as it was before: what is remembered of it says who lacks, and never why.
+    let (socket, room) = (here.live(&lost), chat_core::ids::conversation_room(&group));
+    for _ in 0..2 {
+        here.hub.leave(&socket, &room);
+        assert_eq!((repaired().await, repaired().await), ((1, 1), (1, 0)));
+    }
+    left.emit("join_conversation", &this).await;
+    assert_eq!(left.answer().await["verified"], json!(true));
+    assert_eq!(repaired().await, (2, 0));
+    assert_eq!(lost.seqs(7).await, [1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(left.seqs(1).await, [7]);
+}
+
+#[tokio::test]
+async fn who_is_not_in_a_room_is_looked_up_once_while_it_stays_as_it_is() {
+    let here = Here::open().await;
+    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
+    let group = here.group(&alice, &[&bob]).await;
+    let entry = here.chat.entry_for(&alice.actor, &group).await.unwrap();
+    let (one, other) = (here.connected(&alice).await, here.connected(&bob).await);
+    let room = chat_core::ids::conversation_room(&group);
+    let roster = here.hub.roster(&entry.conversation(), &entry.roster);
+    let lacking = || roster.lacking_in(&here.hub.room(&room));
+    let place = |peer: &Peer| roster.sockets.iter().position(|socket| socket.sid.as_str() == peer.sid);
+    assert!(lacking().is_empty());
+    here.hub.leave(&here.live(&one), &room);
+    let first = lacking();
+    assert_eq!(*first, [place(&one).unwrap()]);
+    assert!(Arc::ptr_eq(&first, &lacking()));
+    // As many as before, and others.
+    here.hub.join(&here.live(&one), &room);
+    here.hub.leave(&here.live(&other), &room);
+    assert_eq!(*lacking(), [place(&other).unwrap()]);
+    here.hub.leave(&here.live(&one), &room);
+    assert_eq!(*lacking(), [0, 1]);
+}
