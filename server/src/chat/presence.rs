@@ -13,11 +13,11 @@ use chat_core::ports::StoreError;
 use chat_core::{ConversationId, Timestamp, UserId};
 use parking_lot::Mutex;
 use rollcall_protocol::event::{Presence, name};
-use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::Instant;
 
 use super::Chat;
 use crate::delivery::notices::{Notice, NoticeKind};
+use crate::hub::adapter::EncodedEvent;
 use crate::hub::{LiveSocket, Moved};
 use crate::limits::{OFFLINE_GRACE, PRESENCE_AT_A_TIME, PRESENCE_GATHERED};
 
@@ -209,7 +209,8 @@ impl Chat {
             tracing::warn!(users = left.len(), %error, "last_seen was not stored");
         }
         let receivers = self.receivers_of(run).await?;
-        let encoded: Vec<Option<Box<RawValue>>> = run.iter().map(|change| encode(&change.presence)).collect();
+        let encode = |change: &Change| self.fanout.encode(name::PRESENCE, &change.presence);
+        let encoded: Vec<Option<EncodedEvent>> = run.iter().map(encode).collect();
         for (at, (user, marks)) in receivers.iter().enumerate() {
             for socket in &self.hub.sockets_of(user) {
                 self.tell_socket(socket, run, &encoded, *marks);
@@ -229,7 +230,7 @@ impl Chat {
         &self,
         socket: &Arc<LiveSocket>,
         run: &[Change],
-        encoded: &[Option<Box<RawValue>>],
+        encoded: &[Option<EncodedEvent>],
         mut marks: Marks,
     ) {
         // 0, its session is not made yet, is in nobody's range.
@@ -240,7 +241,7 @@ impl Chat {
             if run[at].told_to().contains(&saw)
                 && let Some(payload) = &encoded[at]
             {
-                self.fanout.say_encoded(socket, name::PRESENCE, payload);
+                self.fanout.say_encoded(socket, payload);
             }
         }
     }
@@ -283,12 +284,6 @@ impl Chat {
             tracing::warn!(%error, "last_seen was not stored");
         }
     }
-}
-
-fn encode(presence: &Presence) -> Option<Box<RawValue>> {
-    to_raw_value(presence)
-        .inspect_err(|error| tracing::error!(%error, "an event could not be encoded"))
-        .ok()
 }
 
 /// How long presence that could not be told waits for the store.

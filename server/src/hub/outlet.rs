@@ -73,7 +73,7 @@ impl Outlet {
     /// The same for an event that is encoded already.
     pub(super) fn hand(&self, event: &EncodedEvent) -> Result<(), EmitError> {
         match self {
-            Outlet::Plain(link) => link.emit(event.event, &event.data),
+            Outlet::Plain(link) => link.hand(event.frame()),
             Outlet::SocketIo(link) if link.connected() => event.hand_to(link.id),
             Outlet::SocketIo(_) => Err(EmitError::Closed),
         }
