@@ -49,6 +49,21 @@ pub(crate) struct Plan {
     pub(crate) seconds: f64,
 }
 
+impl Plan {
+    /// Between two messages of one room, at a pace.
+    fn gap(&self) -> Option<Duration> {
+        #[expect(clippy::cast_precision_loss, reason = "a few rooms")]
+        self.pace.map(|pace| Duration::from_secs_f64(self.rooms as f64 / pace))
+    }
+
+    /// When a room begins to speak: one after the other, so that they never speak all at once.
+    fn first(&self, room: usize, began: Instant) -> Instant {
+        #[expect(clippy::cast_precision_loss, reason = "a few rooms")]
+        let share = room as f64 / self.rooms as f64;
+        began + self.gap().unwrap_or_default().mul_f64(share)
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Slot {
     number: u64,
@@ -136,15 +151,18 @@ impl Loaded {
         by.ask("send_message", &data.to_string())
     }
 
-    /// Keeps so many messages under way, or sends at a pace.
-    async fn load(&self, by: Rc<Connection>, plan: Plan) -> Result<()> {
-        #[expect(clippy::cast_precision_loss, reason = "a few rooms")]
-        let gap = plan.pace.map(|pace| Duration::from_secs_f64(plan.rooms as f64 / pace));
+    /// Keeps so many messages under way, or sends at a pace: the first at `first`.
+    async fn load(&self, by: Rc<Connection>, plan: Plan, first: Instant) -> Result<()> {
+        let mut due = first;
         while !self.tally.stopping.get() {
-            match gap {
+            match plan.gap() {
                 Some(gap) => {
-                    self.send(&by)?;
-                    tokio::time::sleep(gap).await;
+                    // By the clock: what a message takes does not put off the next one.
+                    tokio::time::sleep_until(due).await;
+                    due += gap;
+                    if !self.tally.stopping.get() {
+                        self.send(&by)?;
+                    }
                 }
                 None if self.under_way.get() < plan.in_flight => self.send(&by)?,
                 None => self.done.notified().await,
@@ -254,9 +272,10 @@ pub(crate) async fn run(kind: Kind, programs: &Programs, plan: Plan) -> Result<F
     }
     settle(&server).await?;
     let mut senders = tokio::task::JoinSet::new();
-    for (room, by) in &loaded {
-        let (room, by) = (Rc::clone(room), Rc::clone(by));
-        senders.spawn_local(async move { room.load(by, plan).await });
+    let began = Instant::now();
+    for (number, (room, by)) in loaded.iter().enumerate() {
+        let (room, by, first) = (Rc::clone(room), Rc::clone(by), plan.first(number, began));
+        senders.spawn_local(async move { room.load(by, plan, first).await });
     }
     tokio::time::sleep(WARM_UP).await;
     let (began, server_cpu, load_cpu) = (Instant::now(), server.cpu()?, own_cpu()?);
@@ -309,4 +328,30 @@ fn figures(tally: &Tally, took: Duration, server: f64, load: f64, lost: usize) -
     figures.set("out of order", tally.out_of_order.get() as f64);
     figures.set("lost", lost as f64);
     figures
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rooms_at_a_pace_speak_one_after_the_other() {
+        let plan = Plan {
+            rooms: 4,
+            members: 1,
+            in_flight: 1,
+            pace: Some(8.0),
+            receipts: false,
+            save: false,
+            seconds: 1.0,
+        };
+        let began = Instant::now();
+        let firsts = [0, 1, 2, 3].map(|room| (plan.first(room, began) - began).as_millis());
+        assert_eq!(
+            (firsts, plan.gap()),
+            ([0, 125, 250, 375], Some(Duration::from_millis(500)))
+        );
+        let flat_out = Plan { pace: None, ..plan };
+        assert_eq!(flat_out.first(3, began), began);
+    }
 }

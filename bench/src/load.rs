@@ -1,6 +1,7 @@
 //! A steady load over a crowd: so many messages under way at a time over all rooms, whatever their number and size.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -41,8 +42,37 @@ pub(crate) struct Load {
     done: Notify,
     deliveries: Cell<u64>,
     messages: Cell<u64>,
+    out_of_order: Cell<u64>,
     refused: Cell<u64>,
     stopping: Cell<bool>,
+}
+
+/// The newest seq that one connection has of each room.
+#[derive(Debug, Default)]
+struct Newest(HashMap<u64, u64>);
+
+/// Where a message stands among those of its room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Behind the one before it, or the first that was seen.
+    Next,
+    /// Something before it is missing.
+    AfterAGap,
+    /// At or before one that came already.
+    Again,
+}
+
+impl Newest {
+    fn take(&mut self, room: u64, seq: u64) -> Place {
+        let newest = self.0.entry(room).or_insert(seq.saturating_sub(1));
+        let place = match seq.checked_sub(*newest) {
+            None | Some(0) => Place::Again,
+            Some(1) => Place::Next,
+            Some(_) => Place::AfterAGap,
+        };
+        *newest = seq.max(*newest);
+        place
+    }
 }
 
 #[derive(Debug)]
@@ -123,25 +153,38 @@ impl Load {
             done: Notify::new(),
             deliveries: Cell::new(0),
             messages: Cell::new(0),
+            out_of_order: Cell::new(0),
             refused: Cell::new(0),
             stopping: Cell::new(false),
         });
         for connection in connections {
             let load = Rc::clone(&load);
             readers.spawn_local(async move {
+                let mut newest = Newest::default();
                 loop {
-                    connection.read_some(|packet| load.saw(packet)).await?;
+                    connection.read_some(|packet| load.saw(packet, &mut newest)).await?;
                 }
             });
         }
         load
     }
 
-    fn saw(&self, packet: Packet<'_>) {
+    fn saw(&self, packet: Packet<'_>, newest: &mut Newest) {
         match packet {
             Packet::Event(event) if event.starts_with("[\"new_message\"") => {
-                if let Some(number) = number_after(event, "\"content\":\"") {
-                    self.heard(number);
+                if let (Some(number), Some(seq)) =
+                    (number_after(event, "\"content\":\""), number_after(event, "\"seq\":"))
+                {
+                    // Message `number` went to this room.
+                    match newest.take(number % self.rooms.len() as u64, seq) {
+                        Place::Next => self.heard(number),
+                        Place::AfterAGap => {
+                            add(&self.out_of_order, 1);
+                            self.heard(number);
+                        }
+                        // It counts for nobody else's.
+                        Place::Again => add(&self.out_of_order, 1),
+                    }
                 }
             }
             Packet::Ack(answer) if !answer.contains("\"ok\":true") => add(&self.refused, 1),
@@ -227,6 +270,8 @@ impl Load {
             "{} messages did not reach everybody",
             self.under_way.get()
         );
+        let out_of_order = self.out_of_order.get();
+        ensure!(out_of_order == 0, "{out_of_order} messages came twice or out of order");
         ensure!(self.refused.get() == 0, "{} messages were refused", self.refused.get());
         Ok(measured)
     }
@@ -249,4 +294,18 @@ struct Look {
     deliveries: f64,
     server_cpu: f64,
     load_cpu: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_double_is_not_taken_for_somebody_elses() {
+        let mut newest = Newest::default();
+        let places =
+            [(1, 7), (1, 8), (2, 1), (1, 8), (1, 10), (1, 9), (2, 2)].map(|(room, seq)| newest.take(room, seq));
+        let (next, again) = (Place::Next, Place::Again);
+        assert_eq!(places, [next, next, next, again, Place::AfterAGap, again, next]);
+    }
 }

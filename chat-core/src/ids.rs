@@ -37,6 +37,11 @@ macro_rules! id_type {
                 if is_valid_id(text) { Ok(Self(Arc::from(text))) } else { Err(InvalidId) }
             }
 
+            /// Does anybody else hold this copy of the id?
+            pub fn is_shared(&self) -> bool {
+                Arc::strong_count(&self.0) > 1
+            }
+
             /// The id as it stands on the wire.
             pub fn as_str(&self) -> &str {
                 &self.0

@@ -1,4 +1,5 @@
-//! Receipts that the client sends by itself: cumulative, the first at once, then at most one per interval and conversation.
+//! Receipts that the client sends by itself: cumulative, the first at once, then at most once per interval, for every
+//! conversation in which something is due.
 
 use std::collections::BTreeMap;
 

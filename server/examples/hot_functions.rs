@@ -28,6 +28,7 @@ use rollcall_server::telemetry::labels::DisconnectReason;
 use rollcall_server::telemetry::traces::Way;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc::Receiver;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// The server's own.
 #[global_allocator]
@@ -138,7 +139,7 @@ struct Place {
 /// Somebody who is connected by a plain WebSocket.
 struct Guest {
     socket: Arc<LiveSocket>,
-    frames: Receiver<String>,
+    frames: Receiver<Utf8Bytes>,
 }
 
 impl Guest {

@@ -14,6 +14,7 @@ pub mod explain;
 pub mod heads;
 pub mod inspection;
 pub mod moderation;
+pub mod one_copy;
 pub mod presence;
 pub mod provisioning;
 pub mod reading;

@@ -205,7 +205,7 @@ pub const RETRY_LOOK_INTERVAL: Duration = Duration::from_millis(500);
 pub const RECEIPTS_COALESCED: Duration = Duration::from_millis(200);
 /// Cursors and marks of what was announced are stored at every so many of those: about once a second. Whoever reads cursors from the
 /// store has them stored first, and the marks have a journal; what a process that is killed takes with it are a second's
-/// receipts, which their clients repeat with the next.
+/// receipts, which their clients repeat by saying what they hold when they come back.
 pub const RECEIPTS_STORED_EVERY: u32 = 5;
 /// Receipts are told to everybody up to this many participants: beyond it they would be most of the traffic, and nobody reads fifty
 /// ticks.

@@ -8,6 +8,7 @@ use chat_core::{Conversation, ConversationId, ConversationKind, Message, Role, S
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::{Cage, Canary, Failure, Station};
 use crate::chat::directory::Entry;
@@ -21,7 +22,7 @@ const WORDS: &str = "tweet";
 struct Bird {
     user: Arc<User>,
     socket: Arc<LiveSocket>,
-    buffer: mpsc::Receiver<String>,
+    buffer: mpsc::Receiver<Utf8Bytes>,
     hub: Arc<Hub>,
 }
 

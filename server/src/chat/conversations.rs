@@ -249,11 +249,7 @@ impl Chat {
                 continue;
             }
             match self.view(entry, &participant.user_id).await {
-                Ok(view) => {
-                    for socket in &sockets {
-                        self.fanout.say(socket, name::CONVERSATION_UPDATED, &view);
-                    }
-                }
+                Ok(view) => self.fanout.say_to_all(&sockets, name::CONVERSATION_UPDATED, &view),
                 // The change itself is stored; a client that does not hear of it sees it on its next list.
                 Err(error) => tracing::warn!(conversation.id = %view_id(entry), %error, "a change was not announced"),
             }

@@ -13,6 +13,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
+use super::one_copy::OneCopy;
 use crate::fanout::sequencer::Sequencer;
 use crate::hub::roster::KeptRoster;
 use crate::limits::DIRECTORY_CONVERSATIONS_MAX;
@@ -172,6 +173,7 @@ impl Change<'_> {
 pub struct Directory {
     store: Arc<dyn Conversations>,
     entries: RwLock<HashMap<ConversationId, Arc<Entry>>>,
+    ids: OneCopy,
     // A count of look-ups, not a time: only "which was used longer ago" matters.
     uses: AtomicU64,
     capacity: usize,
@@ -191,6 +193,7 @@ impl Directory {
         Self {
             store,
             entries: RwLock::default(),
+            ids: OneCopy::default(),
             uses: AtomicU64::new(0),
             capacity: DIRECTORY_CONVERSATIONS_MAX,
         }
@@ -216,10 +219,9 @@ impl Directory {
         Some(entry)
     }
 
-    /// This id as everybody who keeps it for long should hold it: one copy, if the conversation is in use.
+    /// This id as everybody who keeps it for long should hold it: one copy, whether the conversation is in use or not.
     pub fn one_copy(&self, id: &ConversationId) -> ConversationId {
-        let entry = self.entries.read().get(id).cloned();
-        entry.map_or_else(|| id.clone(), |entry| entry.conversation().id.clone())
+        self.ids.of(id)
     }
 
     /// Every conversation in use.
@@ -229,7 +231,8 @@ impl Directory {
 
     /// A conversation that was just made or read. One that is in use already stays: it may have changed meanwhile, and all
     /// changes go through [`Self::change`].
-    pub fn insert(&self, conversation: Conversation) -> Arc<Entry> {
+    pub fn insert(&self, mut conversation: Conversation) -> Arc<Entry> {
+        conversation.id = self.ids.of(&conversation.id);
         let mut entries = self.entries.write();
         if entries.len() >= self.capacity {
             Self::drop_least_used(&mut entries);

@@ -101,13 +101,11 @@ impl Chat {
         let everybody = self
             .hub
             .sockets_of_all(conversation.participants.iter().map(|p| &p.user_id));
-        for socket in everybody
+        let hearers = everybody
             .iter()
             .flatten()
-            .filter(|socket| !socket.has_left(&conversation.id))
-        {
-            self.fanout.say(socket, name::MESSAGE_UPDATED, &message);
-        }
+            .filter(|socket| !socket.has_left(&conversation.id));
+        self.fanout.say_to_all(hearers, name::MESSAGE_UPDATED, &message);
         self.notice(NoticeKind::MessageUpdated, || Notice::MessageUpdated {
             message: message.clone(),
         });

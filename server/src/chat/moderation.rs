@@ -36,9 +36,8 @@ impl Chat {
             .ok_or_else(|| not_participant(id))?;
         change.take_over(after, |_, _| {});
         let view = self.view(&entry, actor.id()).await?;
-        for socket in &self.hub.sockets_of(actor.id()) {
-            self.fanout.say(socket, name::CONVERSATION_UPDATED, &view);
-        }
+        let own = self.hub.sockets_of(actor.id());
+        self.fanout.say_to_all(&own, name::CONVERSATION_UPDATED, &view);
         Ok(view)
     }
 

@@ -13,11 +13,11 @@ use chat_core::ports::StoreError;
 use chat_core::{ConversationId, Timestamp, UserId};
 use parking_lot::Mutex;
 use rollcall_protocol::event::{Presence, name};
-use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::Instant;
 
 use super::Chat;
 use crate::delivery::notices::{Notice, NoticeKind};
+use crate::hub::adapter::EncodedEvent;
 use crate::hub::{LiveSocket, Moved};
 use crate::limits::{OFFLINE_GRACE, PRESENCE_AT_A_TIME, PRESENCE_GATHERED};
 
@@ -54,14 +54,20 @@ impl Told {
 #[derive(Debug, Default)]
 struct Leaving {
     due: BTreeSet<(Instant, UserId)>,
-    /// The change with which each of them went.
-    since: HashMap<UserId, u64>,
+    /// From each one's first change that was not told to the last, with which they went.
+    moved: HashMap<UserId, Moved>,
 }
 
 impl Leaving {
-    fn add(&mut self, user: UserId, moved: Moved) {
-        self.since.entry(user.clone()).or_insert(moved.first);
-        self.due.insert((Instant::now() + OFFLINE_GRACE, user));
+    fn add(&mut self, user: UserId, moved: Moved, after: Duration) {
+        self.remember(&user, moved);
+        self.due.insert((Instant::now() + after, user));
+    }
+
+    fn remember(&mut self, user: &UserId, moved: Moved) {
+        let so_far = self.moved.entry(user.clone()).or_insert(moved);
+        so_far.first = so_far.first.min(moved.first);
+        so_far.last = so_far.last.max(moved.last);
     }
 
     fn next(&self) -> Option<Instant> {
@@ -81,10 +87,18 @@ impl Leaving {
 #[derive(Debug)]
 struct Change {
     presence: Presence,
-    /// It is told to the sockets whose `session` knew of so many changes; of the others it is part, or will be.
-    told_to: Range<u64>,
-    /// It is nothing new: only some did not hear it.
+    /// From the first change that was not told.
+    moved: Moved,
+    /// It is nothing new: only those whose `session` was made meanwhile did not hear it.
     is_again: bool,
+}
+
+impl Change {
+    /// It is told to the sockets whose `session` knew of so many changes; of the others it is part, or will be.
+    fn told_to(&self) -> Range<u64> {
+        let from = if self.is_again { self.moved.first } else { 1 };
+        from..self.moved.last
+    }
 }
 
 /// Which of a run of changes: one bit each.
@@ -106,6 +120,8 @@ impl Chat {
         let mut leaving = Leaving::default();
         loop {
             let moved = tokio::select! {
+                // First what is not looked at yet: nobody's going is told before all of it is known.
+                biased;
                 moved = self.hub.presence_changes().take() => moved,
                 () = sleep_until(leaving.next()) => HashMap::new(),
             };
@@ -117,9 +133,7 @@ impl Chat {
                 if let Err(error) = self.tell_presence(run).await {
                     tracing::warn!(%error, users = run.len(), "presence is told later: the store does not say to whom");
                     for change in run {
-                        let user = &change.presence.user_id;
-                        told.forget(user, change.presence.online);
-                        self.hub.presence_again(user, PRESENCE_RETRY);
+                        self.tell_later(&told, &mut leaving, change);
                     }
                 }
             }
@@ -127,25 +141,37 @@ impl Chat {
         }
     }
 
+    /// Nobody was told of this.
+    fn tell_later(&self, told: &Told, leaving: &mut Leaving, change: &Change) {
+        let (user, online) = (&change.presence.user_id, change.presence.online);
+        if !change.is_again {
+            told.forget(user, online);
+        }
+        if online {
+            leaving.remember(user, change.moved);
+            self.hub.presence_again(user, PRESENCE_RETRY);
+        } else {
+            leaving.add(user.clone(), change.moved, PRESENCE_RETRY);
+        }
+    }
+
     fn changes_to_tell(&self, told: &Told, leaving: &mut Leaving, moved: HashMap<UserId, Moved>) -> Vec<Change> {
         let mut changes = Vec::new();
         for (user, moved) in moved {
             if !self.hub.is_online(&user) {
-                leaving.add(user, moved);
+                leaving.add(user, moved, OFFLINE_GRACE);
                 continue;
             }
             // Of somebody who was away for less than anybody was told, only those must hear whose session was made meanwhile.
-            let away = leaving.since.remove(&user).unwrap_or(moved.first);
-            let is_again = !told.differs(&user, true);
-            let from = if is_again { away } else { 1 };
+            let first = leaving.moved.remove(&user).map_or(moved.first, |gone| gone.first);
             changes.push(Change {
+                is_again: !told.differs(&user, true),
                 presence: Presence {
                     user_id: user,
                     online: true,
                     last_seen: None,
                 },
-                told_to: from..moved.last,
-                is_again,
+                moved: Moved { first, ..moved },
             });
         }
         while let Some(user) = leaving.pop_due() {
@@ -153,20 +179,23 @@ impl Chat {
             if self.hub.is_online(&user) {
                 continue;
             }
-            leaving.since.remove(&user);
-            if told.differs(&user, false) {
-                changes.push(Change {
-                    presence: Presence {
-                        user_id: user,
-                        online: false,
-                        last_seen: Some(self.ports.clock.now()),
-                    },
-                    told_to: 1..u64::MAX,
-                    is_again: false,
-                });
-            }
+            // Told already, or gone anew: that is told in its own time.
+            let Some(moved) = leaving.moved.remove(&user) else {
+                continue;
+            };
+            // Of somebody who came and went before the coming was told, only those must hear whose session was made between: it
+            // shows them here. Whose session was made later saw that they had gone, or that they are back.
+            changes.push(Change {
+                is_again: !told.differs(&user, false),
+                presence: Presence {
+                    user_id: user,
+                    online: false,
+                    last_seen: Some(self.ports.clock.now()),
+                },
+                moved,
+            });
         }
-        changes.retain(|change| !change.told_to.is_empty() || !change.is_again);
+        changes.retain(|change| !change.told_to().is_empty() || !change.is_again);
         changes
     }
 
@@ -180,7 +209,8 @@ impl Chat {
             tracing::warn!(users = left.len(), %error, "last_seen was not stored");
         }
         let receivers = self.receivers_of(run).await?;
-        let encoded: Vec<Option<Box<RawValue>>> = run.iter().map(|change| encode(&change.presence)).collect();
+        let encode = |change: &Change| self.fanout.encode(name::PRESENCE, &change.presence);
+        let encoded: Vec<Option<EncodedEvent>> = run.iter().map(encode).collect();
         for (at, (user, marks)) in receivers.iter().enumerate() {
             for socket in &self.hub.sockets_of(user) {
                 self.tell_socket(socket, run, &encoded, *marks);
@@ -200,7 +230,7 @@ impl Chat {
         &self,
         socket: &Arc<LiveSocket>,
         run: &[Change],
-        encoded: &[Option<Box<RawValue>>],
+        encoded: &[Option<EncodedEvent>],
         mut marks: Marks,
     ) {
         // 0, its session is not made yet, is in nobody's range.
@@ -208,10 +238,10 @@ impl Chat {
         while marks != 0 {
             let at = marks.trailing_zeros() as usize;
             marks &= marks - 1;
-            if run[at].told_to.contains(&saw)
+            if run[at].told_to().contains(&saw)
                 && let Some(payload) = &encoded[at]
             {
-                self.fanout.say_encoded(socket, name::PRESENCE, payload);
+                self.fanout.say_encoded(socket, payload);
             }
         }
     }
@@ -254,12 +284,6 @@ impl Chat {
             tracing::warn!(%error, "last_seen was not stored");
         }
     }
-}
-
-fn encode(presence: &Presence) -> Option<Box<RawValue>> {
-    to_raw_value(presence)
-        .inspect_err(|error| tracing::error!(%error, "an event could not be encoded"))
-        .ok()
 }
 
 /// How long presence that could not be told waits for the store.

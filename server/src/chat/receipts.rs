@@ -21,13 +21,38 @@ use crate::delivery::notices::{Notice, NoticeKind};
 use crate::hub::LiveSocket;
 use crate::limits::{RECEIPTS_COALESCED, RECEIPTS_PARTICIPANTS_MAX, RECEIPTS_STORED_EVERY};
 
+/// What is not stored yet: received and read up to here.
+type Unsaved = HashMap<(ConversationId, UserId), (Seq, Seq)>;
+
 /// Cursors that moved and are not stored, or not told, yet. Bounded by participants: each is in it once.
 #[derive(Default)]
 pub struct MovedCursors {
-    unsaved: Mutex<HashMap<(ConversationId, UserId), (Seq, Seq)>>,
+    unsaved: Mutex<Unsaved>,
     untold: Mutex<HashMap<ConversationId, HashMap<UserId, Mover>>>,
     // One writer at a time: a batch that failed is put back before the next one is taken.
     saving: tokio::sync::Mutex<()>,
+}
+
+/// Moves a cursor that is to be stored forward. Receipts of one user that come together are noted in any order.
+fn keep_furthest(unsaved: &mut Unsaved, place: (ConversationId, UserId), (received, read): (Seq, Seq)) {
+    let furthest = unsaved.entry(place).or_default();
+    *furthest = (furthest.0.max(received), furthest.1.max(read));
+}
+
+/// Cursors on their way to the store. Those that did not come there, be it that whoever wanted them stored is gone, wait again.
+struct OnTheirWay<'a> {
+    cursors: Vec<Cursor>,
+    unsaved: &'a Mutex<Unsaved>,
+}
+
+impl Drop for OnTheirWay<'_> {
+    fn drop(&mut self) {
+        let mut unsaved = self.unsaved.lock();
+        for cursor in self.cursors.drain(..) {
+            let place = (cursor.conversation_id, cursor.user_id);
+            keep_furthest(&mut unsaved, place, (cursor.received, cursor.read));
+        }
+    }
 }
 
 /// Which of a user's sockets moved a cursor since it was told last.
@@ -41,9 +66,8 @@ enum Mover {
 
 impl MovedCursors {
     fn note(&self, conversation: &ConversationId, user: &UserId, by: Option<&LiveSocket>, received: Seq, read: Seq) {
-        self.unsaved
-            .lock()
-            .insert((conversation.clone(), user.clone()), (received, read));
+        let place = (conversation.clone(), user.clone());
+        keep_furthest(&mut self.unsaved.lock(), place, (received, read));
         let mut untold = self.untold.lock();
         let movers = untold.entry(conversation.clone()).or_default();
         match movers.get_mut(user) {
@@ -64,7 +88,7 @@ impl MovedCursors {
         }
         let _one_at_a_time = self.saving.lock().await;
         let wanted = |(_, user): &(ConversationId, UserId)| only.is_none_or(|only| only == user);
-        let batch: Vec<Cursor> = self
+        let batch = self
             .unsaved
             .lock()
             .extract_if(|key, _| wanted(key))
@@ -75,17 +99,16 @@ impl MovedCursors {
                 read,
             })
             .collect();
-        if batch.is_empty() {
+        let mut batch = OnTheirWay {
+            cursors: batch,
+            unsaved: &self.unsaved,
+        };
+        if batch.cursors.is_empty() {
             return;
         }
-        if let Err(error) = log.advance_cursors(&batch).await {
-            tracing::warn!(%error, cursors = batch.len(), "cursors could not be stored yet");
-            let mut unsaved = self.unsaved.lock();
-            for cursor in batch {
-                // One that moved on meanwhile is further than this.
-                let place = (cursor.conversation_id, cursor.user_id);
-                unsaved.entry(place).or_insert((cursor.received, cursor.read));
-            }
+        match log.advance_cursors(&batch.cursors).await {
+            Ok(()) => batch.cursors.clear(),
+            Err(error) => tracing::warn!(%error, cursors = batch.cursors.len(), "cursors could not be stored yet"),
         }
     }
 }
@@ -222,5 +245,79 @@ impl Chat {
                 );
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chat_core::ports::StoreTrouble;
+
+    use super::*;
+    use crate::clock::{SystemClock, UuidSource};
+    use crate::store::memory::MemoryStore;
+    use crate::store::{SqliteStore, StoreMetrics};
+
+    struct Noted {
+        cursors: MovedCursors,
+        conversation: ConversationId,
+        user: UserId,
+    }
+
+    impl Noted {
+        fn new() -> Self {
+            Self {
+                cursors: MovedCursors::default(),
+                conversation: ConversationId::parse("c").unwrap(),
+                user: UserId::parse("u").unwrap(),
+            }
+        }
+
+        fn note(&self, received: u64, read: u64) {
+            self.cursors
+                .note(&self.conversation, &self.user, None, Seq(received), Seq(read));
+        }
+
+        fn unsaved(&self) -> Option<(u64, u64)> {
+            let unsaved = self.cursors.unsaved.lock();
+            let place = (self.conversation.clone(), self.user.clone());
+            unsaved.get(&place).map(|(received, read)| (received.0, read.0))
+        }
+    }
+
+    #[test]
+    fn a_receipt_that_is_noted_late_moves_nothing_back() {
+        let noted = Noted::new();
+        noted.note(6, 0);
+        noted.note(5, 4);
+        assert_eq!(noted.unsaved(), Some((6, 4)));
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_stored_waits_until_it_can() {
+        let (noted, store) = (Noted::new(), MemoryStore::new());
+        noted.note(6, 2);
+        store.fail_with(Some(StoreTrouble::Connection));
+        noted.cursors.save(&store, None).await;
+        assert_eq!(noted.unsaved(), Some((6, 2)));
+        store.fail_with(None);
+        noted.cursors.save(&store, None).await;
+        assert_eq!(noted.unsaved(), None);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_any_more_is_stored_later() {
+        let noted = Noted::new();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("chat.db");
+        let store = SqliteStore::open(&file, &SystemClock, &UuidSource, StoreMetrics::noop());
+        let store = store.await.unwrap();
+        noted.note(6, 2);
+        let mut saving = Box::pin(noted.cursors.save(&store, None));
+        assert!(futures_util::poll!(&mut saving).is_pending());
+        assert_eq!(noted.unsaved(), None, "on its way");
+        drop(saving);
+        assert_eq!(noted.unsaved(), Some((6, 2)));
+        noted.cursors.save(&store, None).await;
+        assert_eq!(noted.unsaved(), None);
     }
 }

@@ -53,6 +53,8 @@ impl Chat {
             return Err(not_participant(&id)
                 .with_hint("a service acts in every conversation, and hears those in which it is a participant"));
         }
+        // As everybody holds it, not as it came with the request.
+        let id = entry.conversation().id.clone();
         let held = socket.hold_lane(&id);
         let hold = Hold {
             chat: Arc::clone(self),
@@ -133,7 +135,7 @@ impl Chat {
         if !entry.conversation().has(actor.id()) {
             return Err(not_participant(id));
         }
-        socket.leave_lane(id, self.ports.clock.now());
+        socket.leave_lane(&entry.conversation().id, self.ports.clock.now());
         let room = conversation_room(id);
         let verified = self.hub.leave(socket, &room);
         Ok((Left { room, verified }, unchanging))

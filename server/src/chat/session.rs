@@ -10,7 +10,7 @@ use chat_core::limits::RESUME_MESSAGES_MAX;
 use chat_core::{ConversationId, Epoch, Seq};
 use rollcall_protocol::event::{ConversationView, NotResumed, Resumed, ServerShutdown, Session, name};
 use rollcall_protocol::reply::Refused;
-use rollcall_protocol::request::Hello;
+use rollcall_protocol::request::{Hello, Receipt};
 use rollcall_protocol::{ErrorCode, UserView, WireError};
 use tokio::time::Instant;
 
@@ -32,8 +32,11 @@ impl Chat {
             self.save_cursors_of(socket.user_id()).await;
             socket.begin_reading();
             let seen = self.ports.conversations.conversations_of(socket.user_id()).await;
-            let seen = seen.map_err(|error| from_store(&error))?;
+            let mut seen = seen.map_err(|error| from_store(&error))?;
             let plan = plan_resume(hello, &seen, self.ports.vitals.epoch());
+            if socket.caller().receipts {
+                self.confirm_resumed(socket, &mut seen, &plan).await;
+            }
             self.enter_rooms(socket, &seen);
             let beginning = |seen| {
                 let (id, handed, head) = beginning(seen, &plan);
@@ -55,6 +58,35 @@ impl Chat {
         ))
     }
 
+    /// Takes what a client that promised receipts says that it holds for a receipt. It confirmed that before, most often: this matters when the
+    /// receipt was lost, with its connection or with a process that died before it was stored, since a client confirms nothing
+    /// twice and is handed nothing again that it holds.
+    async fn confirm_resumed(
+        &self,
+        socket: &Arc<LiveSocket>,
+        seen: &mut [ConversationOfUser],
+        plan: &BTreeMap<ConversationId, Plan>,
+    ) {
+        for seen in seen {
+            let id = &seen.conversation.id;
+            let Some(Plan::After(held)) = plan.get(id).filter(|plan| plan.holds_beyond(seen.received_seq)) else {
+                continue;
+            };
+            let receipt = Receipt {
+                conversation_id: id.clone(),
+                received: Some(*held),
+                read: None,
+            };
+            let actor = self.actor(socket);
+            match self.receipt(&actor, socket, receipt).await {
+                Ok(()) => seen.received_seq = *held,
+                // The session is worth more; and the next receipt says it, too.
+                Err(error) => tracing::warn!(sid = %socket.sid, conversation.id = %id, error = %error.message,
+                    "what a client holds was not taken for its receipt"),
+            }
+        }
+    }
+
     /// Puts the socket into the rooms of exactly these conversations: an earlier reading may have known of others.
     fn enter_rooms(&self, socket: &Arc<LiveSocket>, seen: &[ConversationOfUser]) {
         let rooms: BTreeSet<String> = seen
@@ -66,14 +98,13 @@ impl Chat {
                 self.hub.leave(socket, &former);
             }
         }
-        for room in rooms {
-            if !self.hub.join_conversation_room(socket, &room) {
-                if self.hub.socket(socket.sid.as_str()).is_none() {
-                    // The client went meanwhile; it is in no room any more.
-                    return;
-                }
-                tracing::error!(sid = %socket.sid, room, "joined a room that does not show the socket");
+        let rooms: Vec<String> = rooms.into_iter().collect();
+        for room in self.hub.join_conversation_rooms(socket, &rooms) {
+            if self.hub.socket(socket.sid.as_str()).is_none() {
+                // The client went meanwhile; it is in no room any more.
+                return;
             }
+            tracing::error!(sid = %socket.sid, room, "joined a room that does not show the socket");
         }
     }
 
@@ -200,6 +231,13 @@ enum Plan {
     After(Seq),
     /// The client reloads by REST, for this reason.
     Not(NotResumed),
+}
+
+impl Plan {
+    /// The client holds messages behind this one.
+    fn holds_beyond(self, received: Seq) -> bool {
+        matches!(self, Plan::After(held) if held > received)
+    }
 }
 
 fn plan_resume(hello: &Hello, seen: &[ConversationOfUser], epoch: &Epoch) -> BTreeMap<ConversationId, Plan> {

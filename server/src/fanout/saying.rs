@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use rollcall_protocol::event::{Session, name};
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::{Fanout, encode};
+use crate::hub::adapter::EncodedEvent;
 use crate::hub::socket::{Beginning, Wait};
 use crate::hub::{CloseReason, EmitError, LiveSocket};
 
@@ -14,8 +14,26 @@ impl Fanout {
     /// Says an event that must arrive: it waits for a socket whose buffer is full, and one that cannot even let it wait is
     /// closed as slow, so that it comes back and sees the truth.
     pub fn say<T: Serialize>(&self, socket: &Arc<LiveSocket>, event: &'static str, data: &T) {
-        let Some(payload) = encode(data) else { return };
-        self.say_encoded(socket, event, &payload);
+        self.say_to_all([socket], event, data);
+    }
+
+    /// The same to many, encoded once.
+    pub fn say_to_all<'a, T: Serialize>(
+        &self,
+        sockets: impl IntoIterator<Item = &'a Arc<LiveSocket>>,
+        event: &'static str,
+        data: &T,
+    ) {
+        if let Some(payload) = self.encode(event, data) {
+            for socket in sockets {
+                self.say_encoded(socket, &payload);
+            }
+        }
+    }
+
+    /// Encodes an event once for all the sockets that [`Self::say_encoded`] says it to.
+    pub fn encode<T: Serialize>(&self, event: &'static str, data: &T) -> Option<EncodedEvent> {
+        Some(self.hub.encode(event, encode(data)?))
     }
 
     /// Says `session`, once, and lets its lanes begin. False when it must be made again, from what is true now.
@@ -26,12 +44,12 @@ impl Fanout {
         said
     }
 
-    /// The same with a payload that is encoded already.
-    pub fn say_encoded(&self, socket: &Arc<LiveSocket>, event: &'static str, payload: &RawValue) {
-        match socket.emit_surely(event, payload) {
-            Ok(Wait::None | Wait::ForSession) => self.events.sent(event, 1),
+    /// The same as [`Self::say`] with an event that is encoded already.
+    pub fn say_encoded(&self, socket: &Arc<LiveSocket>, event: &EncodedEvent) {
+        match socket.emit_surely(event) {
+            Ok(Wait::None | Wait::ForSession) => self.events.sent(event.event, 1),
             Ok(Wait::ForFeeder) => {
-                self.events.sent(event, 1);
+                self.events.sent(event.event, 1);
                 self.feeder.wake(socket);
             }
             Err(EmitError::Closed) => {}
@@ -41,8 +59,9 @@ impl Fanout {
 
     /// Says an event that may be dropped at a socket whose buffer is full: the next one of its kind replaces it.
     pub fn say_if_room<T: Serialize>(&self, sockets: &[Arc<LiveSocket>], event: &'static str, data: &T) {
-        let Some(payload) = encode(data) else { return };
-        let payload = self.hub.encode(event, payload);
+        let Some(payload) = self.encode(event, data) else {
+            return;
+        };
         let heard = sockets
             .iter()
             .filter(|socket| socket.say_once(&payload).is_ok())

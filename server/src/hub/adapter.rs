@@ -17,9 +17,11 @@ use socketioxide_core::adapter::{BroadcastOptions, CoreAdapter, CoreLocalAdapter
 use socketioxide_core::packet::Packet;
 use socketioxide_core::parser::Parse;
 use socketioxide_core::{Sid, Str};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::EmitError;
 use super::inspect::CHAT_NAMESPACE;
+use super::plain::event_frame;
 
 /// The library's entry point, over this adapter.
 pub type SocketIo = socketioxide::SocketIo<RoomsAdapter>;
@@ -128,6 +130,7 @@ impl LiveRooms {
             event,
             data,
             packet,
+            frame: OnceLock::new(),
             rooms: self.clone(),
         }
     }
@@ -140,6 +143,7 @@ pub struct EncodedEvent {
     /// Its one argument.
     pub data: Box<RawValue>,
     packet: Option<Packet>,
+    frame: OnceLock<Option<Utf8Bytes>>,
     rooms: LiveRooms,
 }
 
@@ -150,6 +154,12 @@ impl std::fmt::Debug for EncodedEvent {
 }
 
 impl EncodedEvent {
+    /// As plain WebSockets are sent it: made for the first of them.
+    pub(super) fn frame(&self) -> Option<&Utf8Bytes> {
+        let frame = self.frame.get_or_init(|| event_frame(self.event, &self.data));
+        frame.as_ref()
+    }
+
     /// Puts it into the buffer of one socket of the library. A socket that the library does not know (any more) takes it without a
     /// word: ask first whether it is connected.
     pub(super) fn hand_to(&self, sid: Sid) -> Result<(), EmitError> {

@@ -48,6 +48,11 @@ impl LiveRoom {
         Self { members, mark }
     }
 
+    /// What it is compared by.
+    pub(super) fn mark(&self) -> Mark {
+        self.mark
+    }
+
     /// Sockets in it.
     pub fn len(&self) -> usize {
         self.members.len()

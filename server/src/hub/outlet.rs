@@ -73,7 +73,7 @@ impl Outlet {
     /// The same for an event that is encoded already.
     pub(super) fn hand(&self, event: &EncodedEvent) -> Result<(), EmitError> {
         match self {
-            Outlet::Plain(link) => link.emit(event.event, &event.data),
+            Outlet::Plain(link) => link.hand(event.frame()),
             Outlet::SocketIo(link) if link.connected() => event.hand_to(link.id),
             Outlet::SocketIo(_) => Err(EmitError::Closed),
         }
@@ -92,10 +92,10 @@ impl Outlet {
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is the one door")]
-    pub(super) fn join(&self, room: &str) {
+    pub(super) fn join(&self, rooms: &[&str]) {
         match self {
-            Outlet::SocketIo(link) => link.join(room.to_owned()),
-            Outlet::Plain(link) => link.join(room),
+            Outlet::SocketIo(link) => link.join(rooms.iter().map(|room| (*room).to_owned()).collect::<Vec<_>>()),
+            Outlet::Plain(link) => rooms.iter().for_each(|room| link.join(room)),
         }
     }
 

@@ -14,6 +14,7 @@ use serde_json::Value;
 use socketioxide_core::Sid;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::{CloseReason, EmitError};
 use crate::limits::{REFUSALS_MAX, REFUSALS_WITHIN, SOCKET_BUFFER_PACKETS};
@@ -103,6 +104,22 @@ struct EventFrame<'a, T: ?Sized> {
     id: Option<&'a str>,
 }
 
+/// An event that several links are handed.
+pub(super) fn event_frame<T: Serialize + ?Sized>(event: &'static str, data: &T) -> Option<Utf8Bytes> {
+    in_text(&EventFrame { event, data, id: None }, event)
+}
+
+fn in_text<T: Serialize>(frame: &T, event: &'static str) -> Option<Utf8Bytes> {
+    match serde_json::to_string(frame) {
+        Ok(text) => Some(text.into()),
+        // Our own types always serialize; a defect must be seen, not turned into a dead connection.
+        Err(error) => {
+            tracing::error!(event, %error, "an event could not be encoded");
+            None
+        }
+    }
+}
+
 /// What an answer looks like on the wire.
 #[derive(Serialize)]
 struct AnswerFrame<'a, T: ?Sized> {
@@ -114,7 +131,7 @@ struct AnswerFrame<'a, T: ?Sized> {
 #[derive(Debug)]
 pub struct PlainLink {
     sid: Sid,
-    frames: mpsc::Sender<String>,
+    frames: mpsc::Sender<Utf8Bytes>,
     rooms: Arc<PlainRooms>,
     gone: AtomicBool,
     closing: watch::Sender<Option<CloseReason>>,
@@ -126,7 +143,7 @@ pub struct PlainLink {
 
 impl PlainLink {
     /// A link with a new SID, and the queue that whoever writes to the WebSocket reads.
-    pub fn new(rooms: Arc<PlainRooms>) -> (Arc<Self>, mpsc::Receiver<String>) {
+    pub fn new(rooms: Arc<PlainRooms>) -> (Arc<Self>, mpsc::Receiver<Utf8Bytes>) {
         let (frames, queue) = mpsc::channel(SOCKET_BUFFER_PACKETS);
         let link = Self {
             sid: Sid::new(),
@@ -209,7 +226,16 @@ impl PlainLink {
         self.put(&AnswerFrame { reply_to: id, data }, name::ERROR)
     }
 
+    /// Puts an event into the queue that is a frame already; `None` is one that could not be encoded.
+    pub(super) fn hand(&self, frame: Option<&Utf8Bytes>) -> Result<(), EmitError> {
+        self.put_frame(|| frame.cloned())
+    }
+
     fn put<T: Serialize>(&self, frame: &T, event: &'static str) -> Result<(), EmitError> {
+        self.put_frame(|| in_text(frame, event))
+    }
+
+    fn put_frame(&self, frame: impl FnOnce() -> Option<Utf8Bytes>) -> Result<(), EmitError> {
         if !self.is_connected() {
             return Err(EmitError::Closed);
         }
@@ -217,10 +243,8 @@ impl PlainLink {
             mpsc::error::TrySendError::Full(()) => EmitError::Full,
             mpsc::error::TrySendError::Closed(()) => EmitError::Closed,
         })?;
-        match serde_json::to_string(frame) {
-            Ok(text) => place.send(text),
-            // Our own types always serialize; a defect must be seen, not turned into a dead connection.
-            Err(error) => tracing::error!(event, %error, "an event could not be encoded"),
+        if let Some(frame) = frame() {
+            place.send(frame);
         }
         Ok(())
     }
@@ -264,6 +288,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::hub::adapter::LiveRooms;
 
     #[test]
     fn a_room_is_there_while_somebody_is_in_it() {
@@ -295,6 +320,19 @@ mod tests {
         link.answer(&json!(7), &json!({"ok": true})).unwrap();
         link.went();
         assert_eq!(link.emit(name::ERROR, &json!({})), Err(EmitError::Closed));
+    }
+
+    #[tokio::test]
+    async fn an_event_for_many_is_made_a_frame_once() {
+        let data = serde_json::value::to_raw_value(&json!({"seq": 1})).unwrap();
+        let event = LiveRooms::default().encode(name::NEW_MESSAGE, data);
+        let (one, mut of_one) = PlainLink::new(Arc::default());
+        let (other, mut of_other) = PlainLink::new(Arc::default());
+        one.hand(event.frame()).unwrap();
+        other.hand(event.frame()).unwrap();
+        let (first, second) = (of_one.recv().await.unwrap(), of_other.recv().await.unwrap());
+        assert_eq!(first, r#"{"event":"new_message","data":{"seq":1}}"#);
+        assert_eq!(first.as_ptr(), second.as_ptr(), "the same bytes");
     }
 
     #[tokio::test(start_paused = true)]

@@ -11,13 +11,16 @@ use crate::telemetry::labels::JoinResult;
 impl Hub {
     /// Joins a conversation's room and reads the room back.
     pub fn join_conversation_room(&self, socket: &LiveSocket, room: &str) -> bool {
-        let verified = self.join(socket, room);
-        self.metrics.room_joins.increment(if verified {
-            JoinResult::Verified
-        } else {
-            JoinResult::Failed
-        });
-        verified
+        self.join_conversation_rooms(socket, &[room.to_owned()]).is_empty()
+    }
+
+    /// The same for many at once; those that do not show the socket are returned.
+    pub fn join_conversation_rooms<'a>(&self, socket: &LiveSocket, rooms: &'a [String]) -> Vec<&'a str> {
+        let failed = self.join_all(socket, rooms);
+        let count = |result, number: usize| self.metrics.room_joins.at(result).increment(number as u64);
+        count(JoinResult::Verified, rooms.len() - failed.len());
+        count(JoinResult::Failed, failed.len());
+        failed
     }
 
     /// A wish to join a conversation's room that was refused.
@@ -27,18 +30,25 @@ impl Hub {
 
     /// Joins a room and reads it back: true when the live room holds the socket.
     pub fn join(&self, socket: &LiveSocket, room: &str) -> bool {
-        if self.faults.fails_join(room) {
-            return false;
-        }
-        let verified = socket.join_room(room, self.clock.now(), || self.room_counts.joined(room));
+        self.join_all(socket, &[room.to_owned()]).is_empty()
+    }
+
+    /// Joins rooms, reads all of them back with one look, and returns those that do not show the socket.
+    fn join_all<'a>(&self, socket: &LiveSocket, rooms: &'a [String]) -> Vec<&'a str> {
+        let names = rooms.iter().map(String::as_str);
+        let (faulty, wanted): (Vec<&str>, Vec<&str>) = names.partition(|room| self.faults.fails_join(room));
+        let mut failed = socket.join_rooms(&wanted, self.clock.now(), |room| self.room_counts.joined(room));
         // Gone meanwhile: whoever took it out has left its rooms already, and nobody will again.
         if !self.registry.read().sockets.contains_key(&socket.sid) {
             socket.leave_all_rooms();
-            return false;
+            return rooms.iter().map(String::as_str).collect();
         }
-        self.happenings.joined(CHAT_NAMESPACE, &socket.sid, room);
+        for room in &wanted {
+            self.happenings.joined(CHAT_NAMESPACE, &socket.sid, room);
+        }
         self.changed();
-        verified
+        failed.extend(faulty);
+        failed
     }
 
     /// Leaves a room and reads it back: true when the live room no longer holds the socket.

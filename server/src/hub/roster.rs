@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use chat_core::Conversation;
 use parking_lot::Mutex;
 
-use super::live_room::Mark;
+use super::live_room::{LiveRoom, Mark};
 use super::{Hub, LiveSocket};
 
 /// Who should get a message now.
@@ -25,6 +25,35 @@ pub struct Roster {
     /// Participants with at least one.
     pub online: usize,
     pub(super) mark: Mark,
+    lacking: Mutex<Option<Lacking>>,
+}
+
+/// Who of a roster a room lacked, and the mark that the room had then.
+#[derive(Debug)]
+struct Lacking(Mark, Arc<[usize]>);
+
+impl Roster {
+    /// Who should be in the room and is not: their places in `sockets`, in rising order. Looked up once for each change of the room or
+    /// of the roster; whether that is a fault or a wish is asked of each of them at every message.
+    pub fn lacking_in(&self, room: &LiveRoom) -> Arc<[usize]> {
+        // Nearly always the room holds exactly those who should be in it, and nobody need be looked up in it.
+        if room.holds_exactly(self) {
+            return Arc::default();
+        }
+        let mut lacking = self.lacking.lock();
+        if let Some(Lacking(mark, places)) = &*lacking
+            && *mark == room.mark()
+        {
+            return Arc::clone(places);
+        }
+        let in_room = room.to_set();
+        let sockets = self.sockets.iter().enumerate();
+        let places: Arc<[usize]> = sockets
+            .filter_map(|(place, socket)| (!in_room.contains(&socket.room_key())).then_some(place))
+            .collect();
+        *lacking = Some(Lacking(room.mark(), Arc::clone(&places)));
+        places
+    }
 }
 
 /// The roster that was found last, for the next message.
@@ -73,6 +102,7 @@ impl Hub {
             mark: Mark::of(sockets.iter().map(|socket| socket.room_key())),
             sockets,
             online,
+            lacking: Mutex::default(),
         }
     }
 }

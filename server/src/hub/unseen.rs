@@ -24,7 +24,7 @@ impl Hub {
             None,
             (now, tap),
         ));
-        let joined = socket.join_room(room, now, || {});
+        let joined = socket.join_rooms(&[room], now, |_| {}).is_empty();
         let mut registry = self.registry.write();
         let of_user = registry.unseen.entry(socket.user_id().clone()).or_default();
         of_user.push(Arc::clone(&socket));

@@ -13,7 +13,7 @@ use tokio::time::{MissedTickBehavior, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::door::Guest;
 use super::frame::Frame;
@@ -230,7 +230,7 @@ where
 
 type Sink<S> = SplitSink<WebSocketStream<S>, Message>;
 
-async fn write<S>(link: &Arc<PlainLink>, sink: &mut Sink<S>, queue: &mut mpsc::Receiver<String>) -> End
+async fn write<S>(link: &Arc<PlainLink>, sink: &mut Sink<S>, queue: &mut mpsc::Receiver<Utf8Bytes>) -> End
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -272,13 +272,13 @@ where
 }
 
 /// Writes a frame and whatever waits behind it, and pushes them out together.
-async fn write_all<S>(sink: &mut Sink<S>, first: String, queue: &mut mpsc::Receiver<String>) -> Result<(), Error>
+async fn write_all<S>(sink: &mut Sink<S>, first: Utf8Bytes, queue: &mut mpsc::Receiver<Utf8Bytes>) -> Result<(), Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    sink.feed(Message::Text(first.into())).await?;
+    sink.feed(Message::Text(first)).await?;
     while let Ok(next) = queue.try_recv() {
-        sink.feed(Message::Text(next.into())).await?;
+        sink.feed(Message::Text(next)).await?;
     }
     sink.flush().await
 }

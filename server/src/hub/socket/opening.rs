@@ -13,6 +13,7 @@ use rollcall_protocol::event::name;
 use serde_json::value::RawValue;
 
 use super::{EmitError, LiveSocket};
+use crate::hub::adapter::EncodedEvent;
 use crate::hub::lane::Lane;
 use crate::limits::BACKLOG_EVENTS_MAX;
 
@@ -136,14 +137,14 @@ impl LiveSocket {
     /// Says `event` now, or as soon as the socket's buffer has room. `Full` when too many already wait.
     ///
     /// Until the session is through everything waits; what the session tells by itself is not said again.
-    pub(crate) fn emit_surely(&self, event: &'static str, data: &RawValue) -> Result<Wait, EmitError> {
+    pub(crate) fn emit_surely(&self, event: &EncodedEvent) -> Result<Wait, EmitError> {
         let mut outbox = self.outbox.lock();
-        if outbox.is_told_by_session(event) {
+        if outbox.is_told_by_session(event.event) {
             return Ok(Wait::ForSession);
         }
         let opening = outbox.phase != Phase::Open;
         if outbox.is_empty() && !opening {
-            match self.emit(event, data) {
+            match self.say_once(event) {
                 Ok(()) => return Ok(Wait::None),
                 Err(EmitError::Closed) => return Err(EmitError::Closed),
                 Err(EmitError::Full) => {}
@@ -152,7 +153,7 @@ impl LiveSocket {
         if outbox.waiting.len() >= BACKLOG_EVENTS_MAX {
             return Err(EmitError::Full);
         }
-        outbox.waiting.push_back((event, data.to_owned()));
+        outbox.waiting.push_back((event.event, event.data.clone()));
         self.waits.store(true, Ordering::Release);
         Ok(if opening { Wait::ForSession } else { Wait::ForFeeder })
     }

@@ -1,6 +1,6 @@
 //! The live rooms of a socket: joined and left here, and always read back from what holds them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chat_core::ids::conversation_room;
 use chat_core::{ConversationId, Timestamp};
@@ -22,16 +22,30 @@ impl LiveSocket {
         self.outlet.leave_all();
     }
 
-    /// Joins a live room and reads it back: true when the room holds this socket. `first` is called if it did not before.
-    pub(in crate::hub) fn join_room(&self, room: &str, at: Timestamp, first: impl FnOnce()) -> bool {
+    /// Joins live rooms, reads them back, and returns those that do not hold this socket. `first` is called for each that holds it and
+    /// did not before.
+    pub(in crate::hub) fn join_rooms<'a>(
+        &self,
+        rooms: &[&'a str],
+        at: Timestamp,
+        mut first: impl FnMut(&str),
+    ) -> Vec<&'a str> {
         let mut joined = self.joined.lock();
-        self.outlet.join(room);
-        let verified = self.is_in(room);
-        if verified && !joined.ended && !joined.since.contains_key(room) {
-            joined.since.insert(room.to_owned(), at);
-            first();
+        self.outlet.join(rooms);
+        // One look for all of them: each is a copy of every room that the socket is in.
+        let (verified, failed): (Vec<&str>, Vec<&str>) = if let [room] = rooms {
+            [*room].into_iter().partition(|room| self.is_in(room))
+        } else {
+            let live: HashSet<String> = self.outlet.rooms().into_iter().collect();
+            rooms.iter().copied().partition(|room| live.contains(*room))
+        };
+        for room in verified {
+            if !joined.ended && !joined.since.contains_key(room) {
+                joined.since.insert(room.to_owned(), at);
+                first(room);
+            }
         }
-        verified
+        failed
     }
 
     /// Leaves a live room and reads it back: true when the room no longer holds this socket. `last` is called if it did before.

@@ -27,11 +27,15 @@ impl Peer {
         Self::over(tcp, address, token).await
     }
 
+    /// The same with an `auth` of its own.
+    pub(super) async fn introduced(address: SocketAddr, auth: &Value) -> Self {
+        let tcp = in_time("a connection", TcpStream::connect(address)).await.unwrap();
+        Self::with(tcp, address, auth).await
+    }
+
     /// The same for one that comes back and holds messages up to `held` of a conversation.
     pub(super) async fn resuming(address: SocketAddr, token: &str, held: (&str, u64)) -> Self {
-        let tcp = in_time("a connection", TcpStream::connect(address)).await.unwrap();
-        let auth = json!({"token": token, "resume": {held.0: held.1}});
-        Self::with(tcp, address, &auth).await
+        Self::introduced(address, &json!({"token": token, "resume": {held.0: held.1}})).await
     }
 
     pub(super) async fn over(tcp: TcpStream, address: SocketAddr, token: &str) -> Self {
