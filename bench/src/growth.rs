@@ -11,7 +11,7 @@ use tokio::task::{JoinSet, LocalSet};
 
 use crate::fanout::settle;
 use crate::figures::Spread;
-use crate::load::{Load, Window, enter_all};
+use crate::load::{Load, Window};
 use crate::plot::{Labels, Point, Series, svg};
 use crate::seed::Shape;
 use crate::servers::{Kind, Programs, Server};
@@ -174,9 +174,8 @@ async fn point(axis: Axis, at: usize, kind: Kind, programs: &Programs, seconds: 
     let shape = axis.shape(at);
     let server = Server::start_with(kind, programs, &shape).await?;
     let people = shape.people(false)?;
-    let everybody = enter_all(&server, &people).await?;
     let mut readers = JoinSet::new();
-    let load = Load::new(&people, everybody, &mut readers);
+    let load = Load::enter(&server, &people, &mut readers).await?;
     settle(&server).await?;
     let each = Duration::from_secs_f64(seconds / 3.0);
     let windows = load.measure(&server, IN_FLIGHT, (WINDOWS, each)).await?;

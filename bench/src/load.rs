@@ -1,11 +1,11 @@
 //! A steady load over a crowd: so many messages under way at a time over all rooms, whatever their number and size.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use futures_util::{StreamExt, stream};
 use serde_json::json;
 use tokio::sync::Notify;
@@ -35,7 +35,8 @@ struct Slot {
 /// Messages under way, and what was seen of them.
 #[derive(Debug)]
 pub(crate) struct Load {
-    rooms: Vec<Loaded>,
+    /// Set when everybody is in.
+    rooms: OnceCell<Vec<Loaded>>,
     slots: RefCell<Vec<Slot>>,
     next: Cell<u64>,
     under_way: Cell<usize>,
@@ -97,10 +98,6 @@ pub(crate) struct Window {
     pub(crate) took: f64,
 }
 
-/// Everybody of a crowd, connected.
-#[derive(Debug)]
-pub(crate) struct Entered(Vec<Rc<Connection>>);
-
 /// Connects one of a crowd, as far as the first live message of every room can come.
 pub(crate) async fn enter(server: &Server, people: &People, member: &Member) -> Result<Rc<Connection>> {
     let connection = Connection::open(server.address, &member.auth).await?;
@@ -115,38 +112,16 @@ pub(crate) async fn enter(server: &Server, people: &People, member: &Member) -> 
     Ok(connection)
 }
 
-/// Connects everybody.
-pub(crate) async fn enter_all(server: &Server, people: &People) -> Result<Entered> {
-    let mut entering = stream::iter(&people.members)
-        .map(|member| enter(server, people, member))
-        .buffered(AT_A_TIME);
-    let mut connections = Vec::with_capacity(people.members.len());
-    while let Some(connection) = entering.next().await {
-        connections.push(connection?);
-    }
-    Ok(Entered(connections))
-}
-
 impl Load {
-    /// A load of this crowd; the first member of each room speaks. Readers run until the local set ends.
-    pub(crate) fn new(people: &People, Entered(connections): Entered, readers: &mut JoinSet<Result<()>>) -> Rc<Self> {
-        let mut rooms: Vec<Option<Loaded>> = people.rooms.iter().map(|_| None).collect();
-        for (member, connection) in people.members.iter().zip(&connections) {
-            for room in &member.rooms {
-                let loaded = rooms[*room].get_or_insert_with(|| Loaded {
-                    id: people.rooms[*room].clone(),
-                    sender: Rc::clone(connection),
-                    members: 0,
-                });
-                loaded.members += 1;
-            }
-        }
+    /// Connects this crowd; the first member of each room speaks. Everybody reads from the moment they are in, until the local set
+    /// ends: it takes longer to let thousands in than a server waits for the answer to a heartbeat.
+    pub(crate) async fn enter(server: &Server, people: &People, readers: &mut JoinSet<Result<()>>) -> Result<Rc<Self>> {
         let empty = Slot {
             number: u64::MAX,
             left: 0,
         };
         let load = Rc::new(Self {
-            rooms: rooms.into_iter().flatten().collect(),
+            rooms: OnceCell::new(),
             slots: RefCell::new(vec![empty; SLOTS]),
             next: Cell::new(0),
             under_way: Cell::new(0),
@@ -157,7 +132,20 @@ impl Load {
             refused: Cell::new(0),
             stopping: Cell::new(false),
         });
-        for connection in connections {
+        let mut entering = stream::iter(&people.members)
+            .map(async |member| Ok::<_, anyhow::Error>((member, enter(server, people, member).await?)))
+            .buffered(AT_A_TIME);
+        let mut rooms: Vec<Option<Loaded>> = people.rooms.iter().map(|_| None).collect();
+        while let Some(entered) = entering.next().await {
+            let (member, connection) = entered?;
+            for room in &member.rooms {
+                let loaded = rooms[*room].get_or_insert_with(|| Loaded {
+                    id: people.rooms[*room].clone(),
+                    sender: Rc::clone(&connection),
+                    members: 0,
+                });
+                loaded.members += 1;
+            }
             let load = Rc::clone(&load);
             readers.spawn_local(async move {
                 let mut newest = Newest::default();
@@ -166,7 +154,9 @@ impl Load {
                 }
             });
         }
-        load
+        drop(entering);
+        load.rooms.get_or_init(|| rooms.into_iter().flatten().collect());
+        Ok(load)
     }
 
     fn saw(&self, packet: Packet<'_>, newest: &mut Newest) {
@@ -175,8 +165,9 @@ impl Load {
                 if let (Some(number), Some(seq)) =
                     (number_after(event, "\"content\":\""), number_after(event, "\"seq\":"))
                 {
-                    // Message `number` went to this room.
-                    match newest.take(number % self.rooms.len() as u64, seq) {
+                    // Message `number` went to this room. Nobody speaks before everybody is in.
+                    let rooms = self.rooms.get().map_or(1, Vec::len);
+                    match newest.take(number % rooms as u64, seq) {
                         Place::Next => self.heard(number),
                         Place::AfterAGap => {
                             add(&self.out_of_order, 1);
@@ -212,7 +203,8 @@ impl Load {
         let number = self.next.get();
         self.next.set(number + 1);
         let at = usize::try_from(number)?;
-        let room = &self.rooms[at % self.rooms.len()];
+        let rooms = self.rooms.get().context("nobody is in yet")?;
+        let room = &rooms[at % rooms.len()];
         self.slots.borrow_mut()[at % SLOTS] = Slot {
             number,
             left: room.members,
@@ -261,6 +253,10 @@ impl Load {
         }
         self.stopping.set(true);
         self.done.notify_one();
+        if let Some(ended) = keeping.try_join_next() {
+            let ended: Result<()> = ended?;
+            ended.context("whoever speaks could not")?;
+        }
         let deadline = Instant::now() + STRAGGLERS;
         while self.under_way.get() > 0 && Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(20)).await;
