@@ -124,8 +124,8 @@ impl RollCall {
     }
 
     /// A message is about to be handed to the first socket.
-    pub fn announces(&self, conversation: &ConversationId, seq: Seq) {
-        self.announcements.mark(conversation, seq);
+    pub fn announces(&self, conversation: &ConversationId, seq: Seq, at: Timestamp) {
+        self.announcements.mark(conversation, seq, at);
     }
 
     /// A message was announced.

@@ -130,8 +130,9 @@ impl Fanout {
             return self.census(&conversation, None);
         };
         // Before the first hand-over: what is not marked was handed to nobody, whenever this process dies.
+        let at = self.clock.now();
         if !entry.is_unseen() {
-            self.roll_call.announces(&conversation.id, message.seq);
+            self.roll_call.announces(&conversation.id, message.seq, at);
         }
         let room = conversation_room(&conversation.id);
         let in_room = self.hub.room(&room);
@@ -144,7 +145,6 @@ impl Fanout {
         };
         let lacking = roster.lacking_in(&in_room);
         let mut lacking = lacking.iter().peekable();
-        let at = self.clock.now();
         let payload = self.hub.encode(name::NEW_MESSAGE, payload);
         for (place, socket) in roster.sockets.iter().enumerate() {
             let room_now = RoomNow {

@@ -36,7 +36,10 @@ impl Chat {
     /// Writes down what is known and not stored yet: the server is about to stop.
     pub async fn write_down(&self) {
         self.save_all_cursors().await;
-        self.roll_call.announcements.save(&*self.ports.deliveries).await;
+        self.roll_call
+            .announcements
+            .save(&*self.ports.deliveries, self.ports.clock.now())
+            .await;
         self.roll_call.recorder.flush().await;
     }
 }

@@ -163,7 +163,10 @@ impl Chat {
                 continue;
             }
             self.moved_cursors.save(&*self.ports.deliveries, None).await;
-            self.roll_call.announcements.save(&*self.ports.deliveries).await;
+            self.roll_call
+                .announcements
+                .save(&*self.ports.deliveries, self.ports.clock.now())
+                .await;
         }
     }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use chat_core::ports::{Clock, DeliveryLog};
-use chat_core::{ConversationId, Epoch, NodeId, Seq};
+use chat_core::{ConversationId, Epoch, NodeId, Seq, Timestamp};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
@@ -39,8 +39,8 @@ struct State {
 }
 
 impl State {
-    fn mark(&mut self, conversation: &ConversationId, seq: Seq) {
-        self.attempt(|journal| journal.mark(conversation, seq));
+    fn mark(&mut self, conversation: &ConversationId, seq: Seq, at: Timestamp) {
+        self.attempt(|journal| journal.mark(conversation, seq, at));
         self.remember(conversation, seq);
     }
 
@@ -96,12 +96,12 @@ impl Announcements {
     }
 
     /// Message `seq` is about to be handed to sockets.
-    pub fn mark(&self, conversation: &ConversationId, seq: Seq) {
-        self.shared.state.lock().mark(conversation, seq);
+    pub fn mark(&self, conversation: &ConversationId, seq: Seq, at: Timestamp) {
+        self.shared.state.lock().mark(conversation, seq, at);
     }
 
     /// Stores what is not stored yet. What could not be stored stays.
-    pub async fn save(&self, log: &dyn DeliveryLog) {
+    pub async fn save(&self, log: &dyn DeliveryLog, at: Timestamp) {
         let batch: Vec<(ConversationId, Seq)> = self.take().await.into_iter().collect();
         if batch.is_empty() {
             return;
@@ -109,7 +109,7 @@ impl Announcements {
         if let Err(error) = log.note_announced(&batch).await {
             tracing::warn!(%error, conversations = batch.len(), "announcements could not be noted yet");
             for (conversation, seq) in batch {
-                self.mark(&conversation, seq);
+                self.mark(&conversation, seq, at);
             }
         }
     }

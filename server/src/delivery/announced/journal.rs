@@ -11,7 +11,7 @@ use chat_core::explain::NodeLoss;
 use chat_core::{ConversationId, Epoch, NodeId, Seq, Timestamp};
 
 const NAMES: [&str; 2] = ["announced-a", "announced-b"];
-const MAGIC: &str = "rollcall announced 1";
+const MAGIC: &str = "rollcall announced 2";
 
 /// A journal that is being written.
 #[derive(Debug)]
@@ -54,10 +54,10 @@ impl Journal {
         })
     }
 
-    /// Writes a mark.
-    pub(super) fn mark(&mut self, conversation: &ConversationId, seq: Seq) -> io::Result<()> {
+    /// Writes a mark, and thereby that the process was there.
+    pub(super) fn mark(&mut self, conversation: &ConversationId, seq: Seq, at: Timestamp) -> io::Result<()> {
         self.line.clear();
-        let _ = writeln!(self.line, "{seq} {conversation}"); // Writing to a String cannot fail.
+        let _ = writeln!(self.line, "{seq} {} {conversation}", at.as_millis()); // Writing to a String cannot fail.
         self.file.write_all(self.line.as_bytes())
     }
 
@@ -163,17 +163,21 @@ impl<'a> Read<'a> {
         let mut lines = whole.lines();
         let mut header = lines.next()?.strip_prefix(MAGIC)?.split_whitespace();
         let (boot, epoch, node_id) = (header.next()?, header.next()?, header.next()?);
-        let at = lines.next()?.parse().ok().map(Timestamp::from_millis)?;
+        let millis = |text: &str| text.parse().ok().map(Timestamp::from_millis);
+        let mut at = millis(lines.next()?)?;
         let mark = |line: &str| {
-            let (seq, conversation) = line.split_once(' ')?;
+            let (seq, rest) = line.split_once(' ')?;
+            let (marked, conversation) = rest.split_once(' ')?;
+            at = at.max(millis(marked)?);
             Some((conversation.parse().ok()?, Seq(seq.parse().ok()?)))
         };
+        let marks = lines.map(mark).collect::<Option<_>>()?;
         Some(Self {
             boot,
             epoch,
             node_id: node_id.parse().ok()?,
             at,
-            marks: lines.map(mark).collect::<Option<_>>()?,
+            marks,
         })
     }
 }

@@ -56,11 +56,11 @@ async fn marks_that_were_not_stored_are_found_by_the_next_process() {
     );
     let announcements = process(dir.path());
     for (name, seq) in [("a", 1), ("b", 7), ("a", 3), ("a", 2)] {
-        announcements.mark(&id(name), Seq(seq));
+        announcements.mark(&id(name), Seq(seq), Timestamp::from_millis(6_000));
     }
     let left = found_after_a_crash(dir.path(), &[("a", 3), ("b", 7)]);
     let loss = left.ended.unwrap();
-    assert_eq!((loss.node_id.as_str(), loss.at), ("n1", Timestamp::from_millis(5_000)));
+    assert_eq!((loss.node_id.as_str(), loss.at), ("n1", Timestamp::from_millis(6_000)));
     assert!(left.complete);
     let other = left_behind(dir.path(), &epoch("restored-from-a-backup"));
     assert_eq!(other, LeftBehind::default(), "of another database it says nothing");
@@ -70,14 +70,18 @@ async fn marks_that_were_not_stored_are_found_by_the_next_process() {
 async fn a_stop_in_order_leaves_nothing_behind() {
     let dir = tempfile::tempdir().unwrap();
     let announcements = process(dir.path());
-    announcements.mark(&id("a"), Seq(1));
-    announcements.save(&MemoryStore::new()).await;
+    announcements.mark(&id("a"), Seq(1), Timestamp::from_millis(6_000));
+    announcements
+        .save(&MemoryStore::new(), Timestamp::from_millis(7_000))
+        .await;
     announcements.close();
     assert_eq!(left_behind(dir.path(), &epoch("e")), LeftBehind::default());
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     // Whoever comes too late is kept waiting by nobody.
-    announcements.mark(&id("a"), Seq(2));
-    announcements.save(&MemoryStore::new()).await;
+    announcements.mark(&id("a"), Seq(2), Timestamp::from_millis(6_000));
+    announcements
+        .save(&MemoryStore::new(), Timestamp::from_millis(7_000))
+        .await;
 }
 
 #[tokio::test]
@@ -95,20 +99,20 @@ async fn what_is_on_its_way_to_the_database_is_still_in_the_journal() {
     };
     store.create_conversation(new).await.unwrap();
     let announcements = process(dir.path());
-    announcements.mark(&id("a"), Seq(1));
+    announcements.mark(&id("a"), Seq(1), Timestamp::from_millis(6_000));
     store.fail_with(Some(StoreTrouble::Busy));
     for _ in 0..3 {
-        announcements.save(&store).await;
+        announcements.save(&store, Timestamp::from_millis(7_000)).await;
         found_after_a_crash(dir.path(), &[("a", 1)]);
     }
-    announcements.mark(&id("b"), Seq(1));
+    announcements.mark(&id("b"), Seq(1), Timestamp::from_millis(6_000));
     store.fail_with(None);
-    announcements.save(&store).await;
+    announcements.save(&store, Timestamp::from_millis(7_000)).await;
     found_after_a_crash(dir.path(), &[("a", 1), ("b", 1)]);
     // Stored and stored again: the journal forgets what the database has.
     for seq in 2..5 {
-        announcements.mark(&id("c"), Seq(seq));
-        announcements.save(&store).await;
+        announcements.mark(&id("c"), Seq(seq), Timestamp::from_millis(6_000));
+        announcements.save(&store, Timestamp::from_millis(7_000)).await;
     }
     found_after_a_crash(dir.path(), &[("c", 4)]);
 }
@@ -117,7 +121,7 @@ async fn what_is_on_its_way_to_the_database_is_still_in_the_journal() {
 fn a_line_that_was_cut_off_is_no_mark_and_rubbish_tells_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let announcements = process(dir.path());
-    announcements.mark(&id("a"), Seq(12));
+    announcements.mark(&id("a"), Seq(12), Timestamp::from_millis(6_000));
     found_after_a_crash(dir.path(), &[("a", 12)]);
     let path = dir.path().join("announced-a");
     let text = std::fs::read_to_string(&path).unwrap();

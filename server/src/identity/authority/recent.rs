@@ -43,8 +43,11 @@ impl Recent {
         fresh(&self.good_tokens, token).is_some()
     }
 
-    /// Remembers an account that was read.
+    /// Remembers an account that was read. Not a disabled one: whoever is enabled again by another process may come in at once.
     pub(super) fn read(&self, before: Before, user: &User) {
+        if user.disabled_at.is_some() {
+            return;
+        }
         self.remember(before, &self.accounts, user.id.clone(), user.clone());
     }
 
@@ -112,6 +115,17 @@ mod tests {
         tokio::time::advance(ACCOUNT_REMEMBERED / 2).await;
         assert_eq!(recent.account(&alice().id), None);
         assert!(!recent.is_good(&"jti".into()));
+    }
+
+    #[tokio::test]
+    async fn who_is_disabled_is_asked_for_each_time() {
+        let recent = Recent::default();
+        let disabled = User {
+            disabled_at: Some(Timestamp::from_millis(1)),
+            ..alice()
+        };
+        recent.read(recent.before(), &disabled);
+        assert_eq!(recent.account(&alice().id), None);
     }
 
     #[tokio::test]
