@@ -73,8 +73,8 @@ impl Actor {
 
     /// The actor behind a live socket.
     pub fn of_socket(socket: &LiveSocket) -> Self {
-        let caller = socket.caller();
-        let via = if caller.role == Role::Service {
+        let role = socket.role();
+        let via = if role == Role::Service {
             Via::Service
         } else if socket.plain().is_some() {
             Via::WebSocket
@@ -83,10 +83,10 @@ impl Actor {
         };
         Self {
             user: UserView {
-                role: caller.role,
-                ..UserView::from(&*caller.user)
+                role,
+                ..UserView::from(&**socket.user())
             },
-            role: caller.role,
+            role,
             via,
         }
     }

@@ -33,7 +33,7 @@ impl Chat {
         }
     }
 
-    async fn close_those_without_standing(&self) -> Result<(), StoreError> {
+    pub(crate) async fn close_those_without_standing(&self) -> Result<(), StoreError> {
         let sockets = self.hub.sockets();
         let users: HashSet<&UserId> = sockets.iter().map(|socket| socket.user_id()).collect();
         if users.is_empty() {
@@ -41,11 +41,9 @@ impl Chat {
         }
         let users: Vec<UserId> = users.into_iter().cloned().collect();
         let disabled: HashSet<UserId> = self.ports.accounts.disabled_among(&users).await?.into_iter().collect();
-        let kept: HashSet<String> = sockets
-            .iter()
-            .filter_map(|socket| socket.caller().kept_token.clone())
-            .collect();
-        let kept: Vec<String> = kept.into_iter().collect();
+        let held: Vec<Option<String>> = sockets.iter().map(|socket| socket.kept_token()).collect();
+        let kept: HashSet<&String> = held.iter().flatten().collect();
+        let kept: Vec<String> = kept.into_iter().cloned().collect();
         let good: HashSet<String> = if kept.is_empty() {
             HashSet::new()
         } else {
@@ -56,8 +54,9 @@ impl Chat {
                 .into_iter()
                 .collect()
         };
-        for socket in &sockets {
-            let revoked = socket.caller().kept_token.as_ref().is_some_and(|id| !good.contains(id));
+        for (socket, held) in sockets.iter().zip(held) {
+            // One that brought a fresh token meanwhile is judged by that, the next time.
+            let revoked = held.is_some_and(|id| !good.contains(&id) && socket.kept_token() == Some(id));
             if disabled.contains(socket.user_id()) {
                 tracing::info!(sid = %socket.sid, user.id = %socket.user_id(), "closed: its account was disabled");
                 self.hub.disconnect(socket, CloseReason::Disabled);

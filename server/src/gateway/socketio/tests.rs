@@ -32,6 +32,7 @@ use crate::telemetry::traces::{Tracer, Way};
 
 mod comings;
 mod gated;
+mod grants;
 mod moments;
 mod peer;
 mod presence;

@@ -21,7 +21,7 @@ use crate::gateway::socketio::Gateway;
 use crate::gateway::socketio::dispatch::Received;
 use crate::gateway::socketio::inbox::Inbox;
 use crate::hub::plain::PlainLink;
-use crate::hub::{Caller, CloseReason, LiveSocket};
+use crate::hub::{Caller, CloseReason, Grant, LiveSocket};
 use crate::limits::{FAREWELL_PATIENCE, HELLO_WITHIN, PING_INTERVAL, PING_TIMEOUT};
 use crate::telemetry::labels::DisconnectReason;
 
@@ -113,10 +113,8 @@ where
 
 fn caller(guest: Guest, hello: &Hello) -> (Caller, Option<Arc<crate::gateway::listener::Line>>) {
     let caller = Caller {
+        grant: Grant::from(&guest.identity).into(),
         user: Arc::new(guest.identity.user),
-        role: guest.identity.role,
-        expires_at: guest.identity.expires_at,
-        kept_token: guest.identity.kept_token,
         receipts: hello.receipts,
         client: hello.client.clone(),
         address: guest
