@@ -92,62 +92,93 @@ pub async fn import(storage: &StorageArgs, from: impl std::io::Read) -> Result<S
     let storage = Storage::parse(storage)?;
     crate::settings::open_data_dir(&storage.data_dir)?;
     let store = open_store(&storage).await?;
-    let read = read_all(&store, BufReader::new(from)).await;
+    let mut taken = Taken::default();
+    let read = read_all(&store, BufReader::new(from), &mut taken).await;
+    // What came before a line that was refused is there, and a server that runs must know it.
+    let told = store.imported(taken.arrived).await;
     store.close().await?;
-    let (conversations, messages) = read?;
+    read?;
+    told?;
     Ok(format!(
-        "imported {conversations} conversations with {messages} messages"
+        "imported {} conversations with {} messages",
+        taken.conversations, taken.messages
     ))
 }
 
-async fn read_all(store: &SqliteStore, from: impl BufRead) -> Result<(usize, usize), CommandError> {
+/// What is in the database by now.
+#[derive(Default)]
+struct Taken {
+    conversations: usize,
+    messages: usize,
+    arrived: Vec<ConversationId>,
+}
+
+impl Taken {
+    fn of(lines: &[Line]) -> Self {
+        let mut taken = Self::default();
+        for line in lines {
+            match line {
+                Line::Conversation { id, .. } => {
+                    taken.conversations += 1;
+                    taken.arrived.push(id.clone());
+                }
+                Line::Message(_) => taken.messages += 1,
+                Line::Export { .. } | Line::User { .. } => {}
+            }
+        }
+        taken
+    }
+
+    fn add(&mut self, more: Self) {
+        self.conversations += more.conversations;
+        self.messages += more.messages;
+        self.arrived.extend(more.arrived);
+    }
+}
+
+async fn read_all(store: &SqliteStore, from: impl BufRead, taken: &mut Taken) -> Result<(), CommandError> {
     let (mut batch, mut first_of_batch) = (Vec::new(), 1);
-    let (mut conversations, mut messages) = (Vec::new(), 0);
     for (at, line) in from.lines().enumerate() {
         let number = at + 1;
+        let refused = |why: String| {
+            let from = first_of_batch;
+            CommandError::Refused(format!("line {number}: {why}; from line {from} on nothing was imported"))
+        };
         let line = line.map_err(CommandError::Archive)?;
         if line.trim().is_empty() {
             continue;
         }
-        let line: Line = serde_json::from_str(&line)
-            .map_err(|error| CommandError::Refused(format!("line {number}: it is no line of an export: {error}")))?;
+        let line: Line =
+            serde_json::from_str(&line).map_err(|error| refused(format!("it is no line of an export: {error}")))?;
         match &line {
             Line::Export { version, .. } if *version != VERSION => {
-                return Err(CommandError::Refused(format!(
-                    "line {number}: version {version} is not known here"
-                )));
+                return Err(refused(format!("version {version} is not known here")));
             }
+            Line::Export { .. } => {}
+            _ if number == 1 => return Err(refused("expected {\"type\":\"export\",…}".to_owned())),
             Line::User {
                 password_hash: Some(hash),
                 ..
             } => {
-                KnownHash::parse(hash)
-                    .map_err(|error| CommandError::Refused(format!("line {number}: password_hash: {error}")))?;
+                KnownHash::parse(hash).map_err(|error| refused(format!("password_hash: {error}")))?;
             }
-            Line::Conversation { id, .. } => conversations.push(id.clone()),
-            Line::Message(_) => messages += 1,
-            Line::Export { .. } | Line::User { .. } => {}
-        }
-        if number == 1 && !matches!(line, Line::Export { .. }) {
-            return Err(CommandError::Refused(
-                "line 1: expected {\"type\":\"export\",…}".to_owned(),
-            ));
+            _ => {}
         }
         batch.push(line);
         if batch.len() >= BATCH {
-            take_over(store, std::mem::take(&mut batch), (first_of_batch, number)).await?;
+            take_over(store, std::mem::take(&mut batch), first_of_batch, taken).await?;
             first_of_batch = number + 1;
         }
     }
-    take_over(store, batch, (first_of_batch, usize::MAX)).await?;
-    let count = conversations.len();
-    store.imported(conversations).await?;
-    Ok((count, messages))
+    take_over(store, batch, first_of_batch, taken).await
 }
 
-async fn take_over(store: &SqliteStore, batch: Vec<Line>, (from, _to): (usize, usize)) -> Result<(), CommandError> {
+async fn take_over(store: &SqliteStore, batch: Vec<Line>, from: usize, taken: &mut Taken) -> Result<(), CommandError> {
+    let these = Taken::of(&batch);
     store.import(batch).await.map_err(|error| match error {
         ImportError::Refused(why) => CommandError::Refused(format!("from line {from} on nothing was imported: {why}")),
         ImportError::Store(error) => CommandError::Store(error),
-    })
+    })?;
+    taken.add(these);
+    Ok(())
 }
