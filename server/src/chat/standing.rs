@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_core::UserId;
-use chat_core::ports::StoreError;
+use chat_core::ports::{Arrival, StoreError};
 
 use super::Chat;
 use crate::hub::CloseReason;
@@ -68,25 +68,41 @@ impl Chat {
         Ok(())
     }
 
-    /// Conversations that were imported beside us: their participants' sockets enter the rooms, and are told.
-    async fn welcome_arrivals(&self) -> Result<(), StoreError> {
-        for id in self.ports.conversations.take_arrivals().await? {
-            let Some(entry) = self.directory.get(&id).await? else {
-                continue;
+    /// Conversations that were imported beside us: their participants' sockets enter the rooms, and are told. What could not be read now
+    /// is tried again, and nothing waits for it.
+    pub(crate) async fn welcome_arrivals(&self) -> Result<(), StoreError> {
+        let mut outcome = Ok(());
+        for arrival in self.ports.conversations.arrivals().await? {
+            let welcomed = match self.welcome(&arrival).await {
+                // Twice does no harm, should we end here.
+                Ok(()) => self.ports.conversations.welcomed(&arrival).await,
+                failed => failed,
             };
-            let change = self.directory.change(&entry).await;
-            // Read again: it may have been in use while it was still coming in.
-            let Some(whole) = self.ports.conversations.conversation(&id).await? else {
-                continue;
-            };
-            change.take_over(whole, |whole, head| {
-                let everybody: Vec<UserId> = whole.participants.iter().map(|p| p.user_id.clone()).collect();
-                self.bring_in(whole, &everybody, head);
-            });
-            self.announce_change(&entry).await;
-            drop(change);
-            tracing::info!(conversation.id = %id, "an imported conversation is in use");
+            outcome = outcome.and(welcomed);
         }
+        outcome
+    }
+
+    async fn welcome(&self, arrival: &Arrival) -> Result<(), StoreError> {
+        let id = &arrival.conversation_id;
+        let Some(entry) = self.directory.get(id).await? else {
+            return Ok(());
+        };
+        let change = self.directory.change(&entry).await;
+        // Read again: it may have been in use while it was still coming in.
+        let Some(whole) = self.ports.conversations.conversation(id).await? else {
+            return Ok(());
+        };
+        change.take_over_history(whole, arrival.upto, |whole, history| {
+            let everybody: Vec<UserId> = whole.participants.iter().map(|p| p.user_id.clone()).collect();
+            for socket in self.hub.sockets_of_all(everybody.iter()).iter().flatten() {
+                socket.passes_over(&whole.id, history);
+            }
+            self.bring_in(whole, &everybody, history.1);
+        });
+        self.announce_change(&entry).await;
+        drop(change);
+        tracing::info!(conversation.id = %id, "an imported conversation is in use");
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! `rollcall backup`, `export` and `import`.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 
@@ -95,7 +96,7 @@ pub async fn import(storage: &StorageArgs, from: impl std::io::Read) -> Result<S
     let mut taken = Taken::default();
     let read = read_all(&store, BufReader::new(from), &mut taken).await;
     // What came before a line that was refused is there, and a server that runs must know it.
-    let told = store.imported(taken.arrived).await;
+    let told = store.imported(&taken.upto).await;
     store.close().await?;
     read?;
     told?;
@@ -110,7 +111,8 @@ pub async fn import(storage: &StorageArgs, from: impl std::io::Read) -> Result<S
 struct Taken {
     conversations: usize,
     messages: usize,
-    arrived: Vec<ConversationId>,
+    /// Of each conversation, up to which message.
+    upto: BTreeMap<ConversationId, Seq>,
 }
 
 impl Taken {
@@ -120,9 +122,12 @@ impl Taken {
             match line {
                 Line::Conversation { id, .. } => {
                     taken.conversations += 1;
-                    taken.arrived.push(id.clone());
+                    taken.upto.entry(id.clone()).or_default();
                 }
-                Line::Message(_) => taken.messages += 1,
+                Line::Message(message) => {
+                    taken.messages += 1;
+                    taken.upto.insert(message.conversation_id.clone(), message.seq);
+                }
                 Line::Export { .. } | Line::User { .. } => {}
             }
         }
@@ -132,7 +137,8 @@ impl Taken {
     fn add(&mut self, more: Self) {
         self.conversations += more.conversations;
         self.messages += more.messages;
-        self.arrived.extend(more.arrived);
+        // Seqs rise from line to line.
+        self.upto.extend(more.upto);
     }
 }
 
@@ -142,7 +148,9 @@ async fn read_all(store: &SqliteStore, from: impl BufRead, taken: &mut Taken) ->
         let number = at + 1;
         let refused = |why: String| {
             let from = first_of_batch;
-            CommandError::Refused(format!("line {number}: {why}; from line {from} on nothing was imported"))
+            CommandError::Refused(format!(
+                "line {number}: {why}; from line {from} on nothing was imported"
+            ))
         };
         let line = line.map_err(CommandError::Archive)?;
         if line.trim().is_empty() {
@@ -181,4 +189,78 @@ async fn take_over(store: &SqliteStore, batch: Vec<Line>, from: usize, taken: &m
     })?;
     taken.add(these);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use chat_core::ports::Conversations as _;
+
+    use super::*;
+    use crate::settings::{Command, command_line};
+
+    fn storage(folder: &tempfile::TempDir) -> StorageArgs {
+        let data = folder.path().join("data");
+        let database = format!("sqlite://{}/rollcall.db", data.display());
+        let words = [
+            "rollcall".into(),
+            "import".into(),
+            "--data-dir".into(),
+            data.into_os_string(),
+            "--database-url".into(),
+            OsString::from(database),
+            "--redis-url=".into(),
+        ];
+        match command_line(words).unwrap().command {
+            Command::Import(storage) => storage,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// An export of so many lines, of which the last message has another seq than the one that follows.
+    fn export(lines: u64, last: u64) -> String {
+        let head = r#"{"type":"export","version":1,"epoch":"e"}
+{"type":"user","id":"u","username":"uu","display_name":"u","role":"user","created_at":1}
+{"type":"conversation","id":"c","kind":"group","title":null,"direct_key":null,"created_at":1,"participants":[]}
+"#;
+        let message = |n| {
+            let seq = if n == lines - 3 { last } else { n };
+            format!(
+                r#"{{"type":"message","id":"m-{n}","conversation_id":"c","seq":{seq},"sender_id":"u","sender_name":"u","content":"x","created_at":"2020-01-01T00:00:00.000Z","client_message_id":null,"reply_to":null,"edited_at":null,"deleted_at":null}}"#
+            )
+        };
+        let messages: Vec<String> = (1..=lines - 3).map(message).collect();
+        format!("{head}{}\n", messages.join("\n"))
+    }
+
+    #[tokio::test]
+    async fn what_came_before_a_refusal_is_told_and_the_rest_follows() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = storage(&folder);
+        let refused = import(&storage, export(600, 9_999).as_bytes())
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            refused.starts_with("from line 501 on nothing was imported: "),
+            "{refused}"
+        );
+        let upto = async || {
+            let store = open_store(&Storage::parse(&storage).unwrap()).await.unwrap();
+            let arrivals = store.arrivals().await.unwrap();
+            store.close().await.unwrap();
+            arrivals.iter().map(|arrival| arrival.upto.0).collect::<Vec<_>>()
+        };
+        assert_eq!(upto().await, [497]);
+        // The rest, with no line of the conversation itself.
+        let repaired = export(600, 597);
+        let rest = repaired.lines().take(1).chain(repaired.lines().skip(500));
+        let rest = rest.collect::<Vec<_>>().join("\n");
+        assert_eq!(
+            import(&storage, rest.as_bytes()).await.unwrap(),
+            "imported 0 conversations with 100 messages"
+        );
+        assert_eq!(upto().await, [597]);
+    }
 }

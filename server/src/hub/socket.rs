@@ -2,6 +2,7 @@
 
 mod ahead;
 mod grant;
+mod history;
 mod lanes;
 mod opening;
 mod rooms;

@@ -33,6 +33,7 @@ use crate::telemetry::traces::{Tracer, Way};
 mod comings;
 mod gated;
 mod grants;
+mod history;
 mod moments;
 mod peer;
 mod presence;

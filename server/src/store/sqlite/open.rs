@@ -127,6 +127,11 @@ fn migrator() -> Migrator {
             "foreign hashes",
             include_str!("../../../../migrations/sqlite/0008_foreign_hashes.sql"),
         ),
+        simple(
+            9,
+            "history that arrives",
+            include_str!("../../../../migrations/sqlite/0009_history_that_arrives.sql"),
+        ),
     ])
 }
 

@@ -1,7 +1,7 @@
 //! An import takes a batch of lines in as a whole, or nothing of it.
 
 use chat_core::ids::ClientMessageId;
-use chat_core::ports::MessageLog as _;
+use chat_core::ports::{Conversations as _, MessageLog as _};
 use chat_core::{ConversationId, Message, MessageId, Seq, Timestamp, UserId};
 
 use super::*;
@@ -92,13 +92,26 @@ async fn of_lines_that_are_refused_nothing_is_taken_in() {
     let place = Place::new().await;
     let before = counted(&place).await;
     let refused = place.store.import(with_a_gap()).await.unwrap_err();
-    assert!(matches!(&refused, ImportError::Refused(why) if why.contains("does not follow")), "{refused}");
+    assert!(
+        matches!(&refused, ImportError::Refused(why) if why.contains("does not follow")),
+        "{refused}"
+    );
     assert_eq!(counted(&place).await, before);
     // The same lines, repaired, are not "there already".
     let mut repaired = with_a_gap();
     repaired.pop();
     place.store.import(repaired).await.unwrap();
-    assert_eq!(counted(&place).await, [before[0] + 1, before[1] + 1, before[2] + 1, before[3] + 1, before[4] + 2, before[5] + 2]);
+    assert_eq!(
+        counted(&place).await,
+        [
+            before[0] + 1,
+            before[1] + 1,
+            before[2] + 1,
+            before[3] + 1,
+            before[4] + 2,
+            before[5] + 2
+        ]
+    );
 }
 
 #[tokio::test]
@@ -122,4 +135,22 @@ async fn lines_that_are_refused_cost_their_neighbours_in_the_transaction_nothing
     let mut expected = before;
     expected[4] += 1;
     assert_eq!(counted(&place).await, expected);
+}
+
+#[tokio::test]
+async fn what_arrived_is_told_until_it_is_welcomed_and_again_when_more_came() {
+    let place = Place::new().await;
+    let upto = |seq| [(ConversationId::parse("a").unwrap(), Seq(seq))].into();
+    place.store.imported(&upto(2)).await.unwrap();
+    let [first] = &place.store.arrivals().await.unwrap()[..] else {
+        panic!("one")
+    };
+    assert_eq!((first.conversation_id.as_str(), first.upto), ("a", Seq(2)));
+    place.store.imported(&upto(5)).await.unwrap();
+    place.store.imported(&upto(3)).await.unwrap();
+    place.store.welcomed(first).await.unwrap();
+    let more = place.store.arrivals().await.unwrap();
+    assert_eq!(more[0].upto, Seq(5), "it came after the first was read");
+    place.store.welcomed(&more[0]).await.unwrap();
+    assert_eq!(place.store.arrivals().await.unwrap(), []);
 }
