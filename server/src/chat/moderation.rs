@@ -30,9 +30,9 @@ impl Chat {
         let change = self.directory.change(&entry).await;
         let at = request.muted.then(|| self.ports.clock.now());
         let set = self.ports.moderation.set_muted(id, actor.id(), at).await;
-        let after = set
-            .map_err(|error| from_store(&error))?
-            .ok_or_else(|| not_participant(id))?;
+        let Some(after) = set.map_err(|error| from_store(&error))? else {
+            return Err(self.outsider(actor.id(), id).await);
+        };
         change.take_over(after, |_, _| {});
         let view = self.view(&entry, actor.id()).await?;
         let own = self.hub.sockets_of(actor.id());

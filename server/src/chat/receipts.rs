@@ -16,7 +16,7 @@ use rollcall_protocol::request::Receipt;
 pub use self::moved::MovedCursors;
 use self::moved::Mover;
 use super::directory::Entry;
-use super::refusal::{from_store, no_conversation, not_participant};
+use super::refusal::{from_store, no_conversation};
 use super::{Actor, Chat};
 use crate::delivery::notices::{Notice, NoticeKind};
 use crate::hub::LiveSocket;
@@ -30,7 +30,7 @@ impl Chat {
         let entry = self.directory.get(&id).await.map_err(|error| from_store(&error))?;
         let entry = entry.ok_or_else(|| no_conversation(&id))?;
         if !entry.conversation().has(actor.id()) {
-            return Err(not_participant(&id));
+            return Err(self.outsider(actor.id(), &id).await);
         }
         let received = self.advance(&entry, actor.id(), Some(socket), &receipt).await?;
         self.roll_call.confirmed(socket, &id, received, self.ports.clock.now());

@@ -30,6 +30,7 @@ use crate::telemetry::Metrics;
 use crate::telemetry::labels::Via;
 use crate::telemetry::traces::{Tracer, Way};
 
+mod banned;
 mod comings;
 mod gated;
 mod grants;
