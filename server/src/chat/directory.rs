@@ -112,6 +112,13 @@ impl Entry {
         self.cursors.get().map(|cursors| cursors.of(user))
     }
 
+    /// Their membership is over, or begins anew: they are where the store has them.
+    pub fn forget_cursor(&self, user: &UserId) {
+        if let Some(cursors) = self.cursors.get() {
+            cursors.0.lock().remove(user);
+        }
+    }
+
     /// Wakes whoever waits for receipts.
     pub fn cursors_moved(&self) {
         self.cursors_moved.notify_waiters();

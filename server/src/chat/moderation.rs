@@ -73,6 +73,7 @@ impl Chat {
         let was_in = before.has(&user);
         change.take_over(after, |_, _| {
             if was_in {
+                self.forget_cursor(&entry, &user);
                 let told = ConversationRemoved {
                     conversation_id: id.clone(),
                     reason: RemovedReason::Banned,

@@ -61,6 +61,13 @@ impl Chat {
         Ok(received)
     }
 
+    /// What somebody said in a membership that is over says nothing in the next one.
+    pub(super) fn forget_cursor(&self, entry: &Entry, user: &UserId) {
+        entry.forget_cursor(user);
+        let place = (entry.conversation().id.clone(), user.clone());
+        self.moved_cursors.forget(&place);
+    }
+
     /// Tells receipts at every interval, and stores them at some, until the task is dropped.
     pub async fn run_receipts(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(RECEIPTS_COALESCED);

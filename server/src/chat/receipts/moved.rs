@@ -68,7 +68,14 @@ pub(super) enum Mover {
 }
 
 impl MovedCursors {
-    pub(super) fn note(&self, conversation: &ConversationId, user: &UserId, by: Option<&LiveSocket>, received: Seq, read: Seq) {
+    pub(super) fn note(
+        &self,
+        conversation: &ConversationId,
+        user: &UserId,
+        by: Option<&LiveSocket>,
+        received: Seq,
+        read: Seq,
+    ) {
         let place = (conversation.clone(), user.clone());
         self.unsaved.lock().keep_furthest(place, (received, read));
         let mut untold = self.untold.lock();
@@ -99,6 +106,11 @@ impl MovedCursors {
             Ok(()) => batch.cursors.clear(),
             Err(error) => tracing::warn!(%error, cursors = batch.cursors.len(), "cursors could not be stored yet"),
         }
+    }
+
+    /// A cursor that is nobody's any more is not stored.
+    pub(super) fn forget(&self, place: &(ConversationId, UserId)) {
+        self.unsaved.lock().moved.remove(place);
     }
 
     /// Those that moved and were not told, by which sockets; they count as told from now on.
@@ -206,7 +218,9 @@ mod tests {
     /// Group `c` of alice and bob, in a real file: what is written is on its way for a while.
     async fn stored(folder: &tempfile::TempDir) -> SqliteStore {
         let path = folder.path().join("rollcall.db");
-        let store = SqliteStore::open(&path, &SystemClock, &UuidSource, StoreMetrics::noop()).await.unwrap();
+        let store = SqliteStore::open(&path, &SystemClock, &UuidSource, StoreMetrics::noop())
+            .await
+            .unwrap();
         let (at, people) = (Timestamp::from_millis(0), ["alice", "bob"].map(user));
         for id in &people {
             let new = NewUser {
@@ -262,7 +276,10 @@ mod tests {
         assert!(poll!(&mut tick).is_pending(), "on its way");
         let (alice, bob) = (user("alice"), user("bob"));
         let mut bobs = Box::pin(moved.save(&store, Some(&bob)));
-        assert!(poll!(&mut bobs).is_pending(), "what bob reads now would be the old state");
+        assert!(
+            poll!(&mut bobs).is_pending(),
+            "what bob reads now would be the old state"
+        );
         // Whom it does not concern waits for nobody's disk.
         assert!(poll!(Box::pin(moved.save(&store, Some(&alice)))).is_ready());
         tokio::join!(tick, bobs);
