@@ -186,6 +186,7 @@ hold_all_to_the_contract! {
         users_are_listed_searched_and_sorted,
         conversations_are_listed_searched_and_sorted,
         messages_are_found_by_each_of_their_parts,
+        messages_are_listed_by_time_whatever_their_ids,
         a_users_exceptions_come_newest_first,
         a_closed_socket_is_found_by_its_sid,
         messages_are_found_by_words_and_within_them,

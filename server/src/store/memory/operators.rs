@@ -135,7 +135,7 @@ impl OperatorReads for MemoryStore {
                 && filter.to.is_none_or(|to| message.created_at < to)
         };
         let mut found: Vec<Message> = messages().filter(wanted).map(|message| state.shown(message)).collect();
-        found.sort_by(|a, b| b.id.cmp(&a.id));
+        found.sort_by(|a, b| (b.created_at, &b.conversation_id, b.seq).cmp(&(a.created_at, &a.conversation_id, a.seq)));
         let Listed { items, total } = sliced(found, slice);
         let cut = filter.looks_inside() && total > u64::from(MESSAGES_LOOKED_AT_MAX);
         Ok(FoundMessages {

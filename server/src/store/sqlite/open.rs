@@ -132,6 +132,11 @@ fn migrator() -> Migrator {
             "history that arrives",
             include_str!("../../../../migrations/sqlite/0009_history_that_arrives.sql"),
         ),
+        simple(
+            10,
+            "messages by time",
+            include_str!("../../../../migrations/sqlite/0010_messages_by_time.sql"),
+        ),
     ])
 }
 
