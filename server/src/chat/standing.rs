@@ -9,10 +9,14 @@ use chat_core::ports::{Arrival, StoreError};
 
 use super::Chat;
 use crate::hub::CloseReason;
+use crate::limits::TOKENS_KEPT_AFTER_END;
 
 /// How often the accounts of live sockets are looked at: somebody who is disabled by the command line, another process, is out
 /// after this.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// The same in an hour.
+const LOOKS_AN_HOUR: u32 = 1_800;
 
 /// How often messages are looked at for their age.
 const FORGET_EVERY: Duration = Duration::from_mins(10);
@@ -22,7 +26,7 @@ impl Chat {
     pub async fn run_standing(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
+        for tick in (0..LOOKS_AN_HOUR).cycle() {
             ticks.tick().await;
             if let Err(error) = self.close_those_without_standing().await {
                 tracing::debug!(%error, "whether accounts were disabled could not be read");
@@ -30,7 +34,19 @@ impl Chat {
             if let Err(error) = self.welcome_arrivals().await {
                 tracing::debug!(%error, "whether conversations were imported could not be read");
             }
+            if tick == 0
+                && let Err(error) = self.forget_old_tokens().await
+            {
+                tracing::debug!(%error, "tokens that ended long ago could not be forgotten");
+            }
         }
+    }
+
+    /// Tokens of services that ended long ago are listed no more.
+    pub(crate) async fn forget_old_tokens(&self) -> Result<(), StoreError> {
+        let kept = i64::try_from(TOKENS_KEPT_AFTER_END.as_millis()).unwrap_or(i64::MAX);
+        let before = self.ports.clock.now().plus_millis(kept.saturating_neg());
+        self.ports.accounts.forget_tokens(before).await
     }
 
     pub(crate) async fn close_those_without_standing(&self) -> Result<(), StoreError> {

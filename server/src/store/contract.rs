@@ -215,6 +215,7 @@ hold_all_to_the_contract! {
     upkeep::{
         old_messages_are_emptied_and_keep_their_numbers,
         tokens_are_kept_until_they_are_taken_back,
+        of_tokens_the_newest_come_first_and_what_ended_is_forgotten,
         disabled_accounts_are_told_apart,
     },
 }

@@ -9,11 +9,11 @@ use chat_core::ports::operators::{
 use chat_core::search::SearchWords;
 use std::cmp::Ordering;
 
-fn has(text: &str, part: &str) -> bool {
+pub(super) fn has(text: &str, part: &str) -> bool {
     text.to_ascii_lowercase().contains(&part.to_ascii_lowercase())
 }
 
-fn sliced<T>(items: Vec<T>, slice: Slice) -> Listed<T> {
+pub(super) fn sliced<T>(items: Vec<T>, slice: Slice) -> Listed<T> {
     let total = items.len() as u64;
     let skip = usize::try_from(slice.skip).unwrap_or(usize::MAX);
     Listed {

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use chat_core::limits::USERNAME_CHARS_MAX;
-use chat_core::ports::{Accounts, CreateUserError, Credentials, KeptToken, NewUser, Page, StoreError};
+use chat_core::ports::operators::Slice;
+use chat_core::ports::{Accounts, CreateUserError, Credentials, KeptToken, KeptTokens, NewUser, Page, StoreError};
 use chat_core::{Timestamp, User, UserId};
 use sqlx::{Row as _, SqliteConnection};
 
@@ -274,8 +275,12 @@ impl Accounts for SqliteStore {
         self.counted(self.writer.change(tokens::Keep(token))).await
     }
 
-    async fn kept_tokens(&self, limit: u32) -> Result<Vec<KeptToken>, StoreError> {
-        self.counted(tokens::all(self, limit)).await
+    async fn kept_tokens(&self, text: Option<&str>, now: Timestamp, slice: Slice) -> Result<KeptTokens, StoreError> {
+        self.counted(tokens::list(self, text, now, slice)).await
+    }
+
+    async fn forget_tokens(&self, before: Timestamp) -> Result<(), StoreError> {
+        self.counted(tokens::forget(self, before)).await
     }
 
     async fn good_tokens_among(&self, ids: &[String]) -> Result<Vec<String>, StoreError> {
