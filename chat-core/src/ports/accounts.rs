@@ -82,8 +82,9 @@ pub trait Accounts: Send + Sync {
     async fn create_user(&self, new: NewUser) -> Result<User, CreateUserError>;
 
     /// The account with this id, made now if there is none. A username that is taken gets the first free suffix
-    /// `-2`, `-3` …, shortened to stay a username. An existing account is returned as it is stored.
-    async fn provision_user(&self, new: NewUser) -> Result<User, StoreError>;
+    /// `-2`, `-3` …, shortened to stay a username. An existing account is returned as it is stored. True when it was made now: of several
+    /// calls at once exactly one hears that.
+    async fn provision_user(&self, new: NewUser) -> Result<(User, bool), StoreError>;
 
     /// The account with this id.
     async fn user(&self, id: &UserId) -> Result<Option<User>, StoreError>;

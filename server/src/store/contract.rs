@@ -124,6 +124,7 @@ hold_all_to_the_contract! {
         one_name_raced_for_is_given_once,
         provisioning_finds_the_first_free_suffix,
         provisioning_returns_an_existing_account_as_it_is,
+        of_several_who_provision_at_once_one_makes_the_account,
         passwords_and_disabling,
         a_hash_is_replaced_only_where_it_still_stands,
         the_dearest_bcrypt_hash_is_known,

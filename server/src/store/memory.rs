@@ -155,11 +155,11 @@ impl Accounts for MemoryStore {
         Ok(state.insert(new))
     }
 
-    async fn provision_user(&self, mut new: NewUser) -> Result<User, StoreError> {
+    async fn provision_user(&self, mut new: NewUser) -> Result<(User, bool), StoreError> {
         let mut state = self.state.lock();
         state.ready()?;
         if let Some(account) = state.users.get(&new.id) {
-            return Ok(account.user.clone());
+            return Ok((account.user.clone(), false));
         }
         let wanted = new.username.clone();
         for n in 2.. {
@@ -170,7 +170,7 @@ impl Accounts for MemoryStore {
             let kept: String = wanted.chars().take(USERNAME_CHARS_MAX - suffix.len()).collect();
             new.username = kept + &suffix;
         }
-        Ok(state.insert(new))
+        Ok((state.insert(new), true))
     }
 
     async fn user(&self, id: &UserId) -> Result<Option<User>, StoreError> {

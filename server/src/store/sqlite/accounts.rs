@@ -85,12 +85,12 @@ struct Provision(NewUser);
 
 #[async_trait]
 impl Change for Provision {
-    type Done = User;
+    type Done = (User, bool);
     type Refused = StoreError;
 
-    async fn apply(&self, db: &mut SqliteConnection) -> Result<User, Stop<StoreError>> {
+    async fn apply(&self, db: &mut SqliteConnection) -> Result<(User, bool), Stop<StoreError>> {
         if let Some(user) = find(db, &self.0.id).await? {
-            return Ok(user);
+            return Ok((user, false));
         }
         // The name itself, then with -2, -3 …: SQLite stops counting at the first that is free.
         let username: String = sqlx::query_scalar(
@@ -104,7 +104,7 @@ impl Change for Provision {
         .bind(i64::try_from(USERNAME_CHARS_MAX).unwrap_or(i64::MAX))
         .fetch_one(&mut *db)
         .await?;
-        Ok(insert(db, &self.0, username).await?)
+        Ok((insert(db, &self.0, username).await?, true))
     }
 }
 
@@ -189,7 +189,7 @@ impl Accounts for SqliteStore {
         created
     }
 
-    async fn provision_user(&self, new: NewUser) -> Result<User, StoreError> {
+    async fn provision_user(&self, new: NewUser) -> Result<(User, bool), StoreError> {
         self.counted(self.writer.change(Provision(new))).await
     }
 
