@@ -13,8 +13,8 @@ pub mod operators;
 
 use async_trait::async_trait;
 
-pub use self::accounts::{Accounts, CreateUserError, Credentials, KeptToken, NewUser};
-pub use self::conversations::{ConversationError, Conversations, Created, NewConversation};
+pub use self::accounts::{Accounts, CreateUserError, Credentials, KeptToken, KeptTokens, NewUser};
+pub use self::conversations::{Arrival, ConversationError, Conversations, Created, NewConversation};
 pub use self::deliveries::DeliveryLog;
 pub use self::messages::{AppendError, Appended, Appending, MessageLog, PageFrom, Reach, SearchQuery};
 use crate::{ConversationId, Epoch, MessageId, Timestamp, UserId};

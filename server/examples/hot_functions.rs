@@ -19,7 +19,7 @@ use rollcall_server::chat::assembly::assemble;
 use rollcall_server::chat::{Chat, Ports};
 use rollcall_server::clock::{SystemClock, UuidSource};
 use rollcall_server::hub::plain::PlainLink;
-use rollcall_server::hub::{Caller, Hub, LiveSocket};
+use rollcall_server::hub::{Caller, Grant, Hub, LiveSocket};
 use rollcall_server::identity::{RateLimits, Tokens};
 use rollcall_server::settings::{Rate, Rates, Secret};
 use rollcall_server::store::SqliteStore;
@@ -205,9 +205,12 @@ impl Place {
         let (link, frames) = PlainLink::new(Arc::clone(self.hub.plain_rooms()));
         let caller = Caller {
             user: Arc::new(user.clone()),
-            role: user.role,
-            expires_at: SystemClock.now().plus_millis(3_600_000),
-            kept_token: None,
+            grant: Grant {
+                role: user.role,
+                expires_at: SystemClock.now().plus_millis(3_600_000),
+                kept_token: None,
+            }
+            .into(),
             receipts: true,
             client: None,
             address: "127.0.0.1".to_owned(),

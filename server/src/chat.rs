@@ -33,8 +33,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use chat_core::ports::moderation::Moderation;
 use chat_core::ports::{Accounts, Clock, Conversations, DeliveryLog, IdSource, MessageLog, Vitals};
-use chat_core::{ConversationId, Role, UserId};
+use chat_core::{ConversationId, Message, Role, UserId};
 use rollcall_protocol::event::ConversationView;
+use rollcall_protocol::reply::Delivery;
 use rollcall_protocol::{ErrorCode, UserView, WireError};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
@@ -73,8 +74,8 @@ impl Actor {
 
     /// The actor behind a live socket.
     pub fn of_socket(socket: &LiveSocket) -> Self {
-        let caller = socket.caller();
-        let via = if caller.role == Role::Service {
+        let role = socket.role();
+        let via = if role == Role::Service {
             Via::Service
         } else if socket.plain().is_some() {
             Via::WebSocket
@@ -83,10 +84,10 @@ impl Actor {
         };
         Self {
             user: UserView {
-                role: caller.role,
-                ..UserView::from(&*caller.user)
+                role,
+                ..UserView::from(&**socket.user())
             },
-            role: caller.role,
+            role,
             via,
         }
     }
@@ -205,6 +206,12 @@ impl Chat {
     /// Notes something for the webhook.
     pub(crate) fn notice(&self, kind: NoticeKind, notice: impl FnOnce() -> Notice) {
         self.roll_call.notices.note(kind, self.ports.clock.now(), notice);
+    }
+
+    /// Notes a message for the webhook.
+    pub(crate) fn message_notice(&self, entry: &Entry, message: &Message, delivery: Delivery) {
+        let said = || (message.clone(), delivery, entry.conversation());
+        self.roll_call.notices.note_message(self.ports.clock.now(), said);
     }
 
     /// Running totals since the start.

@@ -19,8 +19,15 @@ pub const SEND_BUFFER_BYTES: usize = 128 << 10;
 /// Refusals of a flood that wait for room in the buffer of whoever sends it; a client that sends on and reads none of them is closed.
 pub const REFUSALS_WAITING_MAX: usize = 1_024;
 
-/// Notices that wait for the webhook: minutes of a busy server, some 10 MB. Beyond it they are lost, and counted.
+/// How long a service's token is listed after its end, taken back or not.
+pub const TOKENS_KEPT_AFTER_END: Duration = Duration::from_hours(30 * 24);
+
+/// Notices that wait for the webhook: minutes of a busy server. Beyond it they are lost, and counted.
 pub const WEBHOOK_QUEUE_MAX: usize = 10_000;
+/// The same in bytes: 10,000 of usual messages are some 6 MB; of a crowd of 5,000 that is offline, whom to notify is 120 kB a message.
+pub const WEBHOOK_QUEUE_BYTES_MAX: usize = 32 << 20;
+/// Notices between their happening and the look at whom to notify, which follows at once: what one burst of commits announces.
+pub const NOTICES_ARRIVING_MAX: usize = 1_024;
 /// How long the other server may take to answer.
 pub const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a request is made before it is given up: the pauses between are two minutes, and each attempt may take until its own limit.

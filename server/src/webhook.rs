@@ -5,12 +5,13 @@
 //! waited for by a message; what is waiting is bounded, and what is lost is counted.
 
 mod signature;
+mod whom;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use chat_core::Timestamp;
 use chat_core::ports::{Clock, IdSource};
+use chat_core::{Conversation, Message, Timestamp};
 use parking_lot::Mutex;
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -18,7 +19,10 @@ use url::Url;
 
 pub use signature::sign;
 
-use crate::delivery::notices::{Noted, Notice, NoticeKind, Notices};
+use self::whom::to_notify;
+use crate::delivery::RollCall;
+use crate::delivery::notices::{Heard, Noted, Notice, NoticeKind, Notices};
+use crate::hub::Hub;
 use crate::limits::{
     WEBHOOK_ATTEMPTS_MAX, WEBHOOK_FAILURES_KEPT, WEBHOOK_PAUSE_FIRST, WEBHOOK_PAUSE_MAX, WEBHOOK_TIMEOUT,
 };
@@ -156,14 +160,25 @@ impl Webhook {
     }
 
     /// Sends what comes, one after the other, until the task is dropped.
-    pub async fn run(self: Arc<Self>, mut notices: mpsc::Receiver<Noted>) {
-        while let Some((at, notice)) = notices.recv().await {
-            // The one that is on its way waits, too.
-            self.state.lock().queued = 1;
-            self.deliver(at, &notice, &notices).await;
-            self.state.lock().queued = 0;
-            self.note_queue(notices.len());
-        }
+    pub async fn run(self: Arc<Self>, roll_call: Arc<RollCall>, hub: Arc<Hub>, heard: Heard) {
+        let Heard { mut arriving, mut kept } = heard;
+        // Beside the sending, however long that takes: who is online is asked at once.
+        let keeping = async {
+            while let Some(noted) = arriving.recv().await {
+                let whom = |among: &Conversation, message: &Message| to_notify(&hub, among, message);
+                roll_call.notices.keep(noted, whom);
+            }
+        };
+        let sending = async {
+            while let Some(noted) = kept.recv().await {
+                // The one that is on its way waits, too.
+                self.state.lock().queued = 1;
+                self.deliver(noted.at, &noted.notice, &kept).await;
+                self.state.lock().queued = 0;
+                self.note_queue(kept.len());
+            }
+        };
+        tokio::join!(keeping, sending);
     }
 
     fn note_queue(&self, queued: usize) {

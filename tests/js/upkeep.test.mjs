@@ -128,6 +128,7 @@ it("conversations are exported as lines and imported into another database", asy
     const empty = folder(t);
     const done = await rollcall(empty, ["import"], bad);
     assert.deepEqual([done.code, why.test(done.err)], [1, true], done.err);
+    if (bad.includes("conversation")) assert.match(await does(empty, ["import"], lines), /imported 1 conversations/, "nothing of it was taken in");
   }
   assert.equal((await rollcall(server.dataDir, ["export", "--conversation", "nothing"])).code, 1);
 });

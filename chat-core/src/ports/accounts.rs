@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use super::operators::{Listed, Slice};
 use super::{Page, StoreError};
 use crate::{Role, Timestamp, User, UserId};
 
@@ -63,6 +64,17 @@ pub struct KeptToken {
     pub revoked_at: Option<Timestamp>,
 }
 
+/// Some of the tokens that were written down, and how many there are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptTokens {
+    /// Those of the page, and how many were asked for.
+    pub listed: Listed<KeptToken>,
+    /// All that are written down.
+    pub all: u64,
+    /// Those of all that are good.
+    pub good: u64,
+}
+
 /// Accounts.
 #[async_trait]
 pub trait Accounts: Send + Sync {
@@ -70,8 +82,9 @@ pub trait Accounts: Send + Sync {
     async fn create_user(&self, new: NewUser) -> Result<User, CreateUserError>;
 
     /// The account with this id, made now if there is none. A username that is taken gets the first free suffix
-    /// `-2`, `-3` …, shortened to stay a username. An existing account is returned as it is stored.
-    async fn provision_user(&self, new: NewUser) -> Result<User, StoreError>;
+    /// `-2`, `-3` …, shortened to stay a username. An existing account is returned as it is stored. True when it was made now: of several
+    /// calls at once exactly one hears that.
+    async fn provision_user(&self, new: NewUser) -> Result<(User, bool), StoreError>;
 
     /// The account with this id.
     async fn user(&self, id: &UserId) -> Result<Option<User>, StoreError>;
@@ -101,8 +114,12 @@ pub trait Accounts: Send + Sync {
     /// Writes down a token that can be taken back; one of an unknown user is not.
     async fn keep_token(&self, token: KeptToken) -> Result<(), StoreError>;
 
-    /// Tokens that were written down, the oldest first, at most `limit`.
-    async fn kept_tokens(&self, limit: u32) -> Result<Vec<KeptToken>, StoreError>;
+    /// Tokens whose username, purpose or id contains `text` (case-insensitive for ASCII), the newest first. Good are those that were not
+    /// taken back and end after `now`.
+    async fn kept_tokens(&self, text: Option<&str>, now: Timestamp, slice: Slice) -> Result<KeptTokens, StoreError>;
+
+    /// Forgets tokens that ended before `before`, whether they were taken back or not.
+    async fn forget_tokens(&self, before: Timestamp) -> Result<(), StoreError>;
 
     /// Those of these tokens that were written down and not taken back.
     async fn good_tokens_among(&self, ids: &[String]) -> Result<Vec<String>, StoreError>;

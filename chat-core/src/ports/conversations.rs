@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::StoreError;
 use crate::conversation::ConversationOfUser;
-use crate::{Conversation, ConversationId, ConversationKind, Timestamp, UserId};
+use crate::{Conversation, ConversationId, ConversationKind, Seq, Timestamp, UserId};
 
 /// A conversation to be made.
 #[derive(Debug, Clone)]
@@ -59,6 +59,15 @@ fn list(ids: &[UserId]) -> String {
     ids.iter().map(UserId::as_str).collect::<Vec<_>>().join(", ")
 }
 
+/// What an import brought in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrival {
+    /// Into which conversation.
+    pub conversation_id: ConversationId,
+    /// Messages up to here; they are history, which is announced to nobody.
+    pub upto: Seq,
+}
+
 /// Conversations and their participants. Every [`Conversation`] that is returned has its participants sorted by user id.
 #[async_trait]
 pub trait Conversations: Send + Sync {
@@ -95,8 +104,11 @@ pub trait Conversations: Send + Sync {
         at: Timestamp,
     ) -> Result<Conversation, ConversationError>;
 
-    /// Conversations that another process brought in whole, by an import; each is told once.
-    async fn take_arrivals(&self) -> Result<Vec<ConversationId>, StoreError>;
+    /// Conversations that another process brought in, or brought messages into, by an import, and that were not welcomed yet.
+    async fn arrivals(&self) -> Result<Vec<Arrival>, StoreError>;
+
+    /// This one is in use here: it is told no more, unless more of it came meanwhile.
+    async fn welcomed(&self, arrival: &Arrival) -> Result<(), StoreError>;
 
     /// The conversations of each of these users, who are named once each, in no order.
     async fn conversation_ids_of(&self, users: &[UserId]) -> Result<Vec<(UserId, ConversationId)>, StoreError>;

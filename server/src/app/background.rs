@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::Parts;
 use super::inspector::Inspector;
 use crate::admin::inspect::Inspect;
-use crate::limits::{RATES_SWEEP_INTERVAL, WEBHOOK_QUEUE_MAX};
+use crate::limits::RATES_SWEEP_INTERVAL;
 
 /// The tasks that run beside the requests; each ends when `stop` is cancelled.
 pub(super) fn run_background(
@@ -30,8 +30,9 @@ pub(super) fn run_background(
     spawn(Box::pin(Arc::clone(&parts.chat).run_standing()));
     if let Some(webhook) = &parts.webhook {
         let kinds = webhook.kinds().to_vec();
-        if let Some(notices) = parts.roll_call.notices.listen(kinds, WEBHOOK_QUEUE_MAX) {
-            spawn(Box::pin(Arc::clone(webhook).run(notices)));
+        if let Some(heard) = parts.roll_call.notices.listen(kinds) {
+            let (roll_call, hub) = (Arc::clone(&parts.roll_call), Arc::clone(&parts.hub));
+            spawn(Box::pin(Arc::clone(webhook).run(roll_call, hub, heard)));
         }
     }
     if let Some(kept) = retention {

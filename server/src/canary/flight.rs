@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use super::{Cage, Canary, Failure, Station};
 use crate::chat::directory::Entry;
 use crate::hub::plain::PlainLink;
-use crate::hub::{Caller, Hub, LiveSocket};
+use crate::hub::{Caller, Grant, Hub, LiveSocket};
 
 /// What the two say.
 const WORDS: &str = "tweet";
@@ -150,13 +150,16 @@ fn bird(cage: &Cage, conversation: &ConversationId, name: &str, now: Timestamp) 
     });
     let caller = Caller {
         user: Arc::clone(&user),
-        role: Role::User,
-        expires_at: now.plus_millis(i64::from(u32::MAX)),
+        grant: Grant {
+            role: Role::User,
+            expires_at: now.plus_millis(i64::from(u32::MAX)),
+            kept_token: None,
+        }
+        .into(),
         receipts: true,
         client: None,
         address: String::new(),
         user_agent: None,
-        kept_token: None,
     };
     // Rooms of its own: nobody who lists rooms reads them.
     let (link, buffer) = PlainLink::new(Arc::default());

@@ -158,7 +158,12 @@ impl Chat {
             .await;
         let after = after.map_err(|error| from_conversation(&error, id, "user_ids"))?;
         let added: Vec<UserId> = users.iter().filter(|user| !before.has(user)).cloned().collect();
-        change.take_over(after, |after, head| self.bring_in(after, &added, head));
+        change.take_over(after, |after, head| {
+            for user in &added {
+                self.forget_cursor(&entry, user);
+            }
+            self.bring_in(after, &added, head);
+        });
         self.announce_change(&entry).await;
         drop(change);
         self.view(&entry, actor.id()).await
@@ -196,6 +201,7 @@ impl Chat {
         let after = after.map_err(|error| from_conversation(&error, id, "user_id"))?;
         change.take_over(after, |after, _| {
             if !after.has(user) {
+                self.forget_cursor(&entry, user);
                 let left = user == actor.id();
                 let told = ConversationRemoved {
                     conversation_id: id.clone(),

@@ -112,6 +112,13 @@ impl Entry {
         self.cursors.get().map(|cursors| cursors.of(user))
     }
 
+    /// Their membership is over, or begins anew: they are where the store has them.
+    pub fn forget_cursor(&self, user: &UserId) {
+        if let Some(cursors) = self.cursors.get() {
+            cursors.0.lock().remove(user);
+        }
+    }
+
     /// Wakes whoever waits for receipts.
     pub fn cursors_moved(&self) {
         self.cursors_moved.notify_waiters();
@@ -159,13 +166,28 @@ pub struct Change<'a> {
 impl Change<'_> {
     /// Takes over what the store returned, and runs `effects` with it and with the newest seq that was announced. No message
     /// is announced meanwhile: one before goes to those who were in it, one after to those who are.
-    pub fn take_over(&self, mut changed: Conversation, effects: impl FnOnce(&Conversation, Seq)) {
+    pub fn take_over(&self, changed: Conversation, effects: impl FnOnce(&Conversation, Seq)) {
         let sequencer = self.entry.sequencer.lock();
+        effects(&self.replace(changed), sequencer.head());
+    }
+
+    /// The same after an import up to message `upto`, which is announced to nobody. `effects` hears from where to where the head moved.
+    pub fn take_over_history(&self, changed: Conversation, upto: Seq, effects: impl FnOnce(&Conversation, (Seq, Seq))) {
+        let mut sequencer = self.entry.sequencer.lock();
+        let before = sequencer.head();
+        sequencer.skip_to(upto);
+        if sequencer.head() > before {
+            self.entry.published(sequencer.head());
+        }
+        effects(&self.replace(changed), (before, sequencer.head()));
+    }
+
+    fn replace(&self, mut changed: Conversation) -> Arc<Conversation> {
         // One copy of the id for everybody who keeps it.
         changed.id = self.entry.conversation().id.clone();
         let changed = Arc::new(changed);
         *self.entry.conversation.write() = Arc::clone(&changed);
-        effects(&changed, sequencer.head());
+        changed
     }
 }
 

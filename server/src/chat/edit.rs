@@ -89,7 +89,7 @@ impl Chat {
             .map_err(|error| from_store(&error))?;
         let entry = entry.ok_or_else(missing)?;
         if actor.role != Role::Admin && !entry.conversation().may_take_part(actor.id(), actor.role) {
-            return Err(super::refusal::not_participant(&message.conversation_id));
+            return Err(self.outsider(actor.id(), &message.conversation_id).await);
         }
         Ok((entry, message))
     }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chat_core::{Sid, Timestamp};
+use chat_core::{Role, Sid, Timestamp};
 use rollcall_protocol::event::{TokenExpiring, name};
 use rollcall_protocol::{ErrorCode, WireError};
 
@@ -55,7 +55,8 @@ impl Chat {
         *warned = still;
     }
 
-    /// Takes a fresh token for a live socket; it must be the same user's.
+    /// Takes a fresh token for a live socket; it must be the same user's. From now on the socket may do what this one says, and is
+    /// closed when this one ends or is taken back, whatever became of the one before it.
     pub fn refresh(&self, socket: &LiveSocket, identity: &Identity) -> Result<Timestamp, WireError> {
         if identity.user.id != *socket.user_id() {
             return Err(
@@ -63,7 +64,10 @@ impl Chat {
                     .with_hint("connect anew to act as somebody else"),
             );
         }
-        socket.set_expires_at(identity.expires_at);
+        socket.set_grant(identity.into());
+        if identity.role != Role::Service {
+            self.watches_no_more(&socket.sid);
+        }
         Ok(identity.expires_at)
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chat_core::ports::moderation::NewBan;
-use chat_core::{ConversationId, Message, Role, UserId};
+use chat_core::{ConversationId, Role, UserId};
 use rollcall_protocol::event::{BanView, ConversationRemoved, ConversationView, RemovedReason, name};
 use rollcall_protocol::request::{BanParticipant, MuteConversation, UnbanParticipant};
 use rollcall_protocol::{ErrorCode, WireError};
@@ -11,7 +11,6 @@ use rollcall_protocol::{ErrorCode, WireError};
 use super::directory::Entry;
 use super::refusal::{change_refused, from_conversation, from_store, no_conversation, not_participant};
 use super::{Actor, Chat, to_its_end};
-use crate::delivery::notices::Notify;
 
 impl Chat {
     /// Mutes or unmutes a conversation for the actor, on all their devices; to its end even if the caller goes away.
@@ -31,9 +30,9 @@ impl Chat {
         let change = self.directory.change(&entry).await;
         let at = request.muted.then(|| self.ports.clock.now());
         let set = self.ports.moderation.set_muted(id, actor.id(), at).await;
-        let after = set
-            .map_err(|error| from_store(&error))?
-            .ok_or_else(|| not_participant(id))?;
+        let Some(after) = set.map_err(|error| from_store(&error))? else {
+            return Err(self.outsider(actor.id(), id).await);
+        };
         change.take_over(after, |_, _| {});
         let view = self.view(&entry, actor.id()).await?;
         let own = self.hub.sockets_of(actor.id());
@@ -74,6 +73,7 @@ impl Chat {
         let was_in = before.has(&user);
         change.take_over(after, |_, _| {
             if was_in {
+                self.forget_cursor(&entry, &user);
                 let told = ConversationRemoved {
                     conversation_id: id.clone(),
                     reason: RemovedReason::Banned,
@@ -144,24 +144,5 @@ impl Chat {
             format!("conversation_id: you are banned from {id}{why}"),
         )
         .with_hint("an owner of the conversation can lift the ban")
-    }
-
-    /// Whom a push service should tell of a message: participants without a live socket, other than its sender, who have not muted
-    /// the conversation or are named in it.
-    pub(super) fn to_notify(&self, entry: &Entry, message: &Message) -> Vec<Notify> {
-        let named = chat_core::mention::named_in(&message.content);
-        let conversation = entry.conversation();
-        let others = conversation
-            .participants
-            .iter()
-            .filter(|p| p.user_id != message.sender_id && !self.hub.is_online(&p.user_id));
-        others
-            .map(|p| (p, named.binary_search(&p.username).is_ok()))
-            .filter(|(p, mentioned)| *mentioned || !p.muted)
-            .map(|(p, mentioned)| Notify {
-                user_id: p.user_id.clone(),
-                mentioned,
-            })
-            .collect()
     }
 }

@@ -41,8 +41,6 @@ impl Chat {
             Some(name) => parse_display_name(name).map_err(|error| bad("display_name", &error))?,
             None => username.clone(),
         };
-        let there = self.ports.accounts.user(&person.id).await;
-        let there = there.map_err(|error| from_store(&error))?.is_some();
         let new = NewUser {
             id: person.id,
             username,
@@ -51,7 +49,8 @@ impl Chat {
             password_hash: None,
             at: self.ports.clock.now(),
         };
-        let user = self.ports.accounts.provision_user(new).await;
-        Ok((UserView::from(&user.map_err(|error| from_store(&error))?), !there))
+        let provisioned = self.ports.accounts.provision_user(new).await;
+        let (user, made) = provisioned.map_err(|error| from_store(&error))?;
+        Ok((UserView::from(&user), made))
     }
 }

@@ -5,7 +5,7 @@ use rollcall_protocol::event::{ConversationView, Cursor, Receipts};
 use rollcall_protocol::request::Receipt;
 use rollcall_protocol::{ErrorCode, WireError};
 
-use super::refusal::{from_store, not_participant};
+use super::refusal::from_store;
 use super::{Actor, Chat};
 
 impl Chat {
@@ -47,7 +47,7 @@ impl Chat {
                     ErrorCode::NotParticipant,
                     format!("user_id: {user} is not a participant of {id}"),
                 ),
-                _ => not_participant(id),
+                _ => self.outsider(actor.id(), id).await,
             });
         }
         self.advance(&entry, &user, None, receipt).await?;

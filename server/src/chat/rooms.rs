@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chat_core::ids::conversation_room;
 use chat_core::limits::{PAGE_MAX, page_size};
 use chat_core::ports::PageFrom;
-use chat_core::{ConversationId, Message, Seq};
+use chat_core::{ConversationId, Message, Role, Seq};
 use rollcall_protocol::WireError;
 use rollcall_protocol::reply::{Joined, Left, Synced, Whoami, WhoamiConversation};
 use rollcall_protocol::request::{JoinConversation, Sync};
@@ -50,8 +50,12 @@ impl Chat {
         let unchanging = entry.unchanging().await;
         if !entry.conversation().has(actor.id()) {
             self.hub.join_refused();
-            return Err(not_participant(&id)
-                .with_hint("a service acts in every conversation, and hears those in which it is a participant"));
+            return Err(match actor.role {
+                Role::Service => not_participant(&id)
+                    .with_hint("a service acts in every conversation, and hears those in which it is a participant"),
+                // Removed since.
+                _ => self.outsider(actor.id(), &id).await,
+            });
         }
         // As everybody holds it, not as it came with the request.
         let id = entry.conversation().id.clone();
@@ -73,7 +77,7 @@ impl Chat {
                 })?;
                 if !socket.begin_lane(&id, head) {
                     self.hub.leave(socket, &room);
-                    return Err(not_participant(&id));
+                    return Err(self.outsider(actor.id(), &id).await);
                 }
                 head
             }
@@ -133,7 +137,7 @@ impl Chat {
         let entry = self.entry_for(actor, id).await?;
         let unchanging = entry.unchanging().await;
         if !entry.conversation().has(actor.id()) {
-            return Err(not_participant(id));
+            return Err(self.outsider(actor.id(), id).await);
         }
         socket.leave_lane(&entry.conversation().id, self.ports.clock.now());
         let room = conversation_room(id);

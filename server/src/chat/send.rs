@@ -15,7 +15,6 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::directory::Entry;
 use super::{Actor, Chat, refusal, to_its_end};
-use crate::delivery::notices::{Notice, NoticeKind};
 use crate::telemetry::labels::{Limit, MessageResult, Via};
 use crate::telemetry::traces::{self, Step, Way};
 
@@ -188,11 +187,7 @@ impl Chat {
                     way.announced(&message, delivery);
                     self.roll_call.ledger.traced(&conversation_id, message.seq, trace);
                 }
-                self.notice(NoticeKind::Message, || Notice::Message {
-                    message: message.clone(),
-                    delivery,
-                    notify: self.to_notify(&entry, &message),
-                });
+                self.message_notice(&entry, &message, delivery);
                 Ok(Sent {
                     message,
                     duplicate: false,

@@ -144,7 +144,7 @@ impl Chat {
             node_id: self.hub.node_id().clone(),
             epoch: self.ports.vitals.epoch().clone(),
             user: UserView {
-                role: socket.caller().role,
+                role: socket.role(),
                 ..UserView::from(&**socket.user())
             },
             server_time: self.ports.clock.now(),

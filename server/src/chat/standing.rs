@@ -5,14 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chat_core::UserId;
-use chat_core::ports::StoreError;
+use chat_core::ports::{Arrival, StoreError};
 
 use super::Chat;
 use crate::hub::CloseReason;
+use crate::limits::TOKENS_KEPT_AFTER_END;
 
 /// How often the accounts of live sockets are looked at: somebody who is disabled by the command line, another process, is out
 /// after this.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// The same in an hour.
+const LOOKS_AN_HOUR: u32 = 1_800;
 
 /// How often messages are looked at for their age.
 const FORGET_EVERY: Duration = Duration::from_mins(10);
@@ -22,7 +26,7 @@ impl Chat {
     pub async fn run_standing(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
+        for tick in (0..LOOKS_AN_HOUR).cycle() {
             ticks.tick().await;
             if let Err(error) = self.close_those_without_standing().await {
                 tracing::debug!(%error, "whether accounts were disabled could not be read");
@@ -30,10 +34,22 @@ impl Chat {
             if let Err(error) = self.welcome_arrivals().await {
                 tracing::debug!(%error, "whether conversations were imported could not be read");
             }
+            if tick == 0
+                && let Err(error) = self.forget_old_tokens().await
+            {
+                tracing::debug!(%error, "tokens that ended long ago could not be forgotten");
+            }
         }
     }
 
-    async fn close_those_without_standing(&self) -> Result<(), StoreError> {
+    /// Tokens of services that ended long ago are listed no more.
+    pub(crate) async fn forget_old_tokens(&self) -> Result<(), StoreError> {
+        let kept = i64::try_from(TOKENS_KEPT_AFTER_END.as_millis()).unwrap_or(i64::MAX);
+        let before = self.ports.clock.now().plus_millis(kept.saturating_neg());
+        self.ports.accounts.forget_tokens(before).await
+    }
+
+    pub(crate) async fn close_those_without_standing(&self) -> Result<(), StoreError> {
         let sockets = self.hub.sockets();
         let users: HashSet<&UserId> = sockets.iter().map(|socket| socket.user_id()).collect();
         if users.is_empty() {
@@ -41,11 +57,9 @@ impl Chat {
         }
         let users: Vec<UserId> = users.into_iter().cloned().collect();
         let disabled: HashSet<UserId> = self.ports.accounts.disabled_among(&users).await?.into_iter().collect();
-        let kept: HashSet<String> = sockets
-            .iter()
-            .filter_map(|socket| socket.caller().kept_token.clone())
-            .collect();
-        let kept: Vec<String> = kept.into_iter().collect();
+        let held: Vec<Option<String>> = sockets.iter().map(|socket| socket.kept_token()).collect();
+        let kept: HashSet<&String> = held.iter().flatten().collect();
+        let kept: Vec<String> = kept.into_iter().cloned().collect();
         let good: HashSet<String> = if kept.is_empty() {
             HashSet::new()
         } else {
@@ -56,8 +70,9 @@ impl Chat {
                 .into_iter()
                 .collect()
         };
-        for socket in &sockets {
-            let revoked = socket.caller().kept_token.as_ref().is_some_and(|id| !good.contains(id));
+        for (socket, held) in sockets.iter().zip(held) {
+            // One that brought a fresh token meanwhile is judged by that, the next time.
+            let revoked = held.is_some_and(|id| !good.contains(&id) && socket.kept_token() == Some(id));
             if disabled.contains(socket.user_id()) {
                 tracing::info!(sid = %socket.sid, user.id = %socket.user_id(), "closed: its account was disabled");
                 self.hub.disconnect(socket, CloseReason::Disabled);
@@ -69,25 +84,41 @@ impl Chat {
         Ok(())
     }
 
-    /// Conversations that were imported beside us: their participants' sockets enter the rooms, and are told.
-    async fn welcome_arrivals(&self) -> Result<(), StoreError> {
-        for id in self.ports.conversations.take_arrivals().await? {
-            let Some(entry) = self.directory.get(&id).await? else {
-                continue;
+    /// Conversations that were imported beside us: their participants' sockets enter the rooms, and are told. What could not be read now
+    /// is tried again, and nothing waits for it.
+    pub(crate) async fn welcome_arrivals(&self) -> Result<(), StoreError> {
+        let mut outcome = Ok(());
+        for arrival in self.ports.conversations.arrivals().await? {
+            let welcomed = match self.welcome(&arrival).await {
+                // Twice does no harm, should we end here.
+                Ok(()) => self.ports.conversations.welcomed(&arrival).await,
+                failed => failed,
             };
-            let change = self.directory.change(&entry).await;
-            // Read again: it may have been in use while it was still coming in.
-            let Some(whole) = self.ports.conversations.conversation(&id).await? else {
-                continue;
-            };
-            change.take_over(whole, |whole, head| {
-                let everybody: Vec<UserId> = whole.participants.iter().map(|p| p.user_id.clone()).collect();
-                self.bring_in(whole, &everybody, head);
-            });
-            self.announce_change(&entry).await;
-            drop(change);
-            tracing::info!(conversation.id = %id, "an imported conversation is in use");
+            outcome = outcome.and(welcomed);
         }
+        outcome
+    }
+
+    async fn welcome(&self, arrival: &Arrival) -> Result<(), StoreError> {
+        let id = &arrival.conversation_id;
+        let Some(entry) = self.directory.get(id).await? else {
+            return Ok(());
+        };
+        let change = self.directory.change(&entry).await;
+        // Read again: it may have been in use while it was still coming in.
+        let Some(whole) = self.ports.conversations.conversation(id).await? else {
+            return Ok(());
+        };
+        change.take_over_history(whole, arrival.upto, |whole, history| {
+            let everybody: Vec<UserId> = whole.participants.iter().map(|p| p.user_id.clone()).collect();
+            for socket in self.hub.sockets_of_all(everybody.iter()).iter().flatten() {
+                socket.passes_over(&whole.id, history);
+            }
+            self.bring_in(whole, &everybody, history.1);
+        });
+        self.announce_change(&entry).await;
+        drop(change);
+        tracing::info!(conversation.id = %id, "an imported conversation is in use");
         Ok(())
     }
 

@@ -118,7 +118,7 @@ impl Chat {
         Ok(watching)
     }
 
-    /// A socket is gone.
+    /// A socket is gone, or is no service's any more.
     pub(super) fn watches_no_more(&self, sid: &Sid) {
         self.watchers.forget(sid);
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chat_core::ports::operators::{Listed, Slice};
 use chat_core::ports::{Accounts, Clock, KeptToken, StoreError};
 use chat_core::{Role, User};
 
@@ -93,9 +94,13 @@ async fn kept_token(command: TokenCommand) -> Result<String, CommandError> {
         }
         TokenCommand::List { storage } => {
             let desk = Desk::open(&storage, None).await?;
-            let tokens = desk.store.kept_tokens(LISTED_MAX).await;
+            let slice = Slice {
+                skip: 0,
+                limit: LISTED_MAX,
+            };
+            let tokens = desk.store.kept_tokens(None, SystemClock.now(), slice).await;
             desk.close().await?;
-            Ok(table_of_tokens(&tokens?))
+            Ok(table_of_tokens(&tokens?.listed))
         }
         TokenCommand::Revoke { id, storage } => {
             let desk = Desk::open(&storage, None).await?;
@@ -114,14 +119,15 @@ async fn kept_token(command: TokenCommand) -> Result<String, CommandError> {
     }
 }
 
-fn table_of_tokens(tokens: &[KeptToken]) -> String {
+/// The newest first.
+fn table_of_tokens(tokens: &Listed<KeptToken>) -> String {
     let mut text = String::new();
     let _ = writeln!(
         text,
         "{:32}  {:16}  {:8}  {:24}  {:8}  for",
         "id", "username", "role", "until", "state"
     );
-    for token in tokens {
+    for token in &tokens.items {
         let state = if token.revoked_at.is_some() { "revoked" } else { "good" };
         let name: String = token.name.chars().filter(|c| !c.is_control()).collect();
         let (role, until) = (token.role.as_str(), token.expires_at.to_string());
@@ -130,6 +136,10 @@ fn table_of_tokens(tokens: &[KeptToken]) -> String {
             "{:32}  {:16}  {role:8}  {until:24}  {state:8}  {name}",
             token.id, token.username
         );
+    }
+    let older = tokens.total.saturating_sub(tokens.items.len() as u64);
+    if older > 0 {
+        let _ = writeln!(text, "and {older} older ones: see /admin/tokens");
     }
     text.trim_end().to_owned()
 }

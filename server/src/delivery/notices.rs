@@ -1,16 +1,16 @@
 //! What happens to conversations, for one listener outside: the webhook.
 //!
 //! Noted where it happens and never waited for: without a listener it costs a look at a pointer, and a listener that cannot keep up
-//! loses notices, counted, instead of holding up messages.
+//! loses notices, counted, instead of holding up messages. What waits is bounded in number and in bytes.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+mod queue;
 
-use chat_core::{ConversationId, Message, Seq, Sid, Timestamp, UserId};
+use chat_core::{ConversationId, Message, Seq, Sid, UserId};
 use rollcall_protocol::event::{Presence, Receipts};
 use rollcall_protocol::reply::Delivery;
 use serde::Serialize;
-use tokio::sync::mpsc;
+
+pub use self::queue::{Heard, Noted, Notices};
 
 /// Something that happened.
 #[derive(Debug, Clone, Serialize)]
@@ -23,7 +23,7 @@ pub enum Notice {
         /// Where it went.
         delivery: Delivery,
         /// Whom to tell elsewhere: they were not online, and want to hear of it.
-        notify: Vec<Notify>,
+        notify: Box<[Notify]>,
     },
     /// A message was edited or deleted.
     MessageUpdated {
@@ -106,45 +106,6 @@ impl NoticeKind {
     }
 }
 
-/// A notice with its time.
-pub type Noted = (Timestamp, Notice);
-
-/// Where notices are put.
-#[derive(Debug, Default)]
-pub struct Notices {
-    listener: OnceLock<(mpsc::Sender<Noted>, Vec<NoticeKind>)>,
-    lost: AtomicU64,
-}
-
-impl Notices {
-    /// From now on `kinds` are heard by whoever reads the queue, of so many places; the first listener is the only one.
-    pub fn listen(&self, kinds: Vec<NoticeKind>, places: usize) -> Option<mpsc::Receiver<Noted>> {
-        let (sender, receiver) = mpsc::channel(places);
-        self.listener.set((sender, kinds)).ok().map(|()| receiver)
-    }
-
-    /// Something happened at `at`; `notice` is made only if somebody wants this kind.
-    pub fn note(&self, kind: NoticeKind, at: Timestamp, notice: impl FnOnce() -> Notice) {
-        let Some((sender, kinds)) = self.listener.get() else {
-            return;
-        };
-        if kinds.contains(&kind) && sender.try_send((at, notice())).is_err() {
-            self.lost.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Notices that wait in the queue.
-    pub fn waiting(&self) -> usize {
-        let listener = self.listener.get();
-        listener.map_or(0, |(sender, _)| sender.max_capacity() - sender.capacity())
-    }
-
-    /// Notices that found no place.
-    pub fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -155,25 +116,6 @@ mod tests {
             online: true,
             last_seen: None,
         })
-    }
-
-    #[tokio::test]
-    async fn only_what_is_wanted_is_made_and_what_finds_no_place_is_counted() {
-        let notices = Notices::default();
-        let at = Timestamp::from_millis(1);
-        notices.note(NoticeKind::Presence, at, || panic!("nobody listens"));
-        let mut heard = notices.listen(vec![NoticeKind::Presence], 1).unwrap();
-        assert!(notices.listen(Vec::new(), 1).is_none());
-        notices.note(NoticeKind::Message, at, || panic!("nobody wants it"));
-        notices.note(NoticeKind::Presence, at, || came("a"));
-        notices.note(NoticeKind::Presence, at, || came("b"));
-        assert_eq!((notices.lost(), notices.waiting()), (1, 1));
-        let (_, notice) = heard.recv().await.unwrap();
-        let json = serde_json::to_value(notice).unwrap();
-        assert_eq!(
-            (&json["type"], &json["data"]["user_id"]),
-            (&"presence".into(), &"a".into())
-        );
     }
 
     #[test]

@@ -78,6 +78,13 @@ impl Sequencer {
         Some(ready)
     }
 
+    /// Messages up to `upto` were brought in as history, and are nobody's news. It goes on behind them, or with the first that waits here.
+    pub fn skip_to(&mut self, upto: Seq) {
+        let behind = upto.next();
+        let next = self.waiting.keys().next().map_or(behind, |first| behind.min(*first));
+        self.next = self.next.max(next);
+    }
+
     /// The seq that is waited for, while later ones are here.
     pub fn gap(&self) -> Option<Seq> {
         (!self.waiting.is_empty()).then_some(self.next)
@@ -137,6 +144,20 @@ mod tests {
             ..Delivery::default()
         });
         assert_eq!(told.try_recv().unwrap().sockets, 3);
+    }
+
+    #[test]
+    fn history_is_skipped_up_to_what_waits() {
+        let mut sequencer = Sequencer::new(Seq(4));
+        sequencer.skip_to(Seq(9));
+        assert_eq!(sequencer.head(), Seq(9));
+        sequencer.skip_to(Seq(7));
+        assert_eq!(sequencer.head(), Seq(9), "never back");
+        let _told = sequencer.put(message(15));
+        sequencer.skip_to(Seq(12));
+        assert_eq!(sequencer.gap(), Some(Seq(13)));
+        sequencer.skip_to(Seq(20));
+        assert_eq!(drain(&mut sequencer), [15], "somebody waits to hear of it");
     }
 
     proptest! {

@@ -31,7 +31,7 @@ use super::listener::{ConnInfo, Line};
 use super::rejected::{Fault, RejectedRing, Rejection};
 use crate::chat::Chat;
 use crate::hub::adapter::{SocketIo, SocketRef};
-use crate::hub::{Caller, CloseReason, Hub, LiveSocket};
+use crate::hub::{Caller, CloseReason, Grant, Hub, LiveSocket};
 use crate::identity::{Authority, Identity};
 use crate::limits::{SESSION_PATIENCE, SESSION_RETRY_FIRST, USER_AGENT_CHARS_MAX};
 use crate::settings::{TrustedProxies, client_address};
@@ -178,10 +178,8 @@ impl Gateway {
     fn caller(&self, link: &SocketRef, identity: Identity, hello: &Hello) -> Caller {
         let user_agent = link.req_parts().headers.get(http::header::USER_AGENT);
         Caller {
+            grant: Grant::from(&identity).into(),
             user: Arc::new(identity.user),
-            role: identity.role,
-            expires_at: identity.expires_at,
-            kept_token: identity.kept_token,
             receipts: hello.receipts,
             client: hello.client.clone(),
             address: self

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use chat_core::Conversation;
+use chat_core::{Conversation, Participant};
 use parking_lot::Mutex;
 
 use super::live_room::{LiveRoom, Mark};
@@ -73,6 +73,13 @@ impl Hub {
         let found = Arc::new(self.find(conversation));
         *kept = Some(Arc::clone(&found));
         found
+    }
+
+    /// Participants without a live socket, all at one moment.
+    pub fn offline_of<'a>(&self, conversation: &'a Conversation) -> Vec<&'a Participant> {
+        let registry = self.registry.read();
+        let people = conversation.participants.iter();
+        people.filter(|p| !registry.users.contains_key(&p.user_id)).collect()
     }
 
     /// Lets go of a roster that is not true any more: it may hold sockets that are gone.

@@ -1,6 +1,8 @@
 //! A live socket: who is behind it, what it was handed, and the only way to say something to it.
 
 mod ahead;
+mod grant;
+mod history;
 mod lanes;
 mod opening;
 mod rooms;
@@ -10,11 +12,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
-use chat_core::{ConversationId, Role, Seq, Sid, Timestamp, User, UserId};
+use chat_core::{ConversationId, Seq, Sid, Timestamp, User, UserId};
 use parking_lot::Mutex;
 use serde_json::value::RawValue;
 
 use self::ahead::Ahead;
+pub use self::grant::{Grant, HeldGrant};
 pub(crate) use self::opening::Beginning;
 use self::opening::Outbox;
 pub use self::opening::Wait;
@@ -28,16 +31,12 @@ use crate::faults::Faults;
 use crate::gateway::listener::Line;
 
 /// What is known of a connection when it is admitted.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Caller {
     /// Whose connection it is.
     pub user: Arc<User>,
-    /// What it may do: at most what the account may.
-    pub role: Role,
-    /// When its token ends.
-    pub expires_at: Timestamp,
-    /// The `jti` of a token that can be taken back.
-    pub kept_token: Option<String>,
+    /// What its token lets it do.
+    pub grant: HeldGrant,
     /// It promised to send receipts.
     pub receipts: bool,
     /// `name/version`, as the client says.
@@ -81,7 +80,6 @@ pub struct LiveSocket {
     /// When it was admitted.
     pub connected_at: Timestamp,
     caller: Caller,
-    expires_at: AtomicI64,
     /// The changes of presence that its `session` knows of; 0 until that is made.
     saw: AtomicU64,
     /// Set until `session` and everything that was missed is out.
@@ -113,7 +111,6 @@ impl LiveSocket {
             tap,
             sid,
             connected_at: at,
-            expires_at: AtomicI64::new(caller.expires_at.as_millis()),
             receipts: caller.receipts,
             caller,
             outlet,
@@ -151,16 +148,6 @@ impl LiveSocket {
     /// What is known of the connection.
     pub fn caller(&self) -> &Caller {
         &self.caller
-    }
-
-    /// When its token ends.
-    pub fn expires_at(&self) -> Timestamp {
-        Timestamp::from_millis(self.expires_at.load(Ordering::Relaxed))
-    }
-
-    /// A fresh token was given.
-    pub fn set_expires_at(&self, at: Timestamp) {
-        self.expires_at.store(at.as_millis(), Ordering::Relaxed);
     }
 
     /// Its buffer was full and it is being fed from the store.

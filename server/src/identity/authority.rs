@@ -123,7 +123,7 @@ impl Authority {
     async fn stored(&self, claims: &Claims, before: Before) -> Result<User, AuthError> {
         let user = match self.accounts.user(&claims.user_id).await? {
             Some(user) => user,
-            None if self.policy.auto_provision => self.accounts.provision_user(self.provisioned(claims)).await?,
+            None if self.policy.auto_provision => self.accounts.provision_user(self.provisioned(claims)).await?.0,
             None => return Err(AuthError::UnknownAccount),
         };
         self.recent.read(before, &user);

@@ -124,6 +124,7 @@ hold_all_to_the_contract! {
         one_name_raced_for_is_given_once,
         provisioning_finds_the_first_free_suffix,
         provisioning_returns_an_existing_account_as_it_is,
+        of_several_who_provision_at_once_one_makes_the_account,
         passwords_and_disabling,
         a_hash_is_replaced_only_where_it_still_stands,
         the_dearest_bcrypt_hash_is_known,
@@ -186,6 +187,7 @@ hold_all_to_the_contract! {
         users_are_listed_searched_and_sorted,
         conversations_are_listed_searched_and_sorted,
         messages_are_found_by_each_of_their_parts,
+        messages_are_listed_by_time_whatever_their_ids,
         a_users_exceptions_come_newest_first,
         a_closed_socket_is_found_by_its_sid,
         messages_are_found_by_words_and_within_them,
@@ -214,6 +216,7 @@ hold_all_to_the_contract! {
     upkeep::{
         old_messages_are_emptied_and_keep_their_numbers,
         tokens_are_kept_until_they_are_taken_back,
+        of_tokens_the_newest_come_first_and_what_ended_is_forgotten,
         disabled_accounts_are_told_apart,
     },
 }

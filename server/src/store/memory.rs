@@ -7,8 +7,9 @@ use chat_core::conversation::ConversationOfUser;
 use chat_core::delivery::{ConnectionEvent, DeliveryException, MembershipSpan};
 use chat_core::explain::NodeLoss;
 use chat_core::limits::{UNREAD_MAX, UNREAD_SCAN_MAX, USERNAME_CHARS_MAX};
+use chat_core::ports::operators::Slice;
 use chat_core::ports::{
-    Accounts, CreateUserError, Credentials, KeptToken, NewUser, Page, StoreError, StoreTrouble, Vitals,
+    Accounts, CreateUserError, Credentials, KeptToken, KeptTokens, NewUser, Page, StoreError, StoreTrouble, Vitals,
 };
 use chat_core::{
     Conversation, ConversationId, ConversationKind, Epoch, Message, Participant, ParticipantRole, Seq, Timestamp, User,
@@ -154,11 +155,11 @@ impl Accounts for MemoryStore {
         Ok(state.insert(new))
     }
 
-    async fn provision_user(&self, mut new: NewUser) -> Result<User, StoreError> {
+    async fn provision_user(&self, mut new: NewUser) -> Result<(User, bool), StoreError> {
         let mut state = self.state.lock();
         state.ready()?;
         if let Some(account) = state.users.get(&new.id) {
-            return Ok(account.user.clone());
+            return Ok((account.user.clone(), false));
         }
         let wanted = new.username.clone();
         for n in 2.. {
@@ -169,7 +170,7 @@ impl Accounts for MemoryStore {
             let kept: String = wanted.chars().take(USERNAME_CHARS_MAX - suffix.len()).collect();
             new.username = kept + &suffix;
         }
-        Ok(state.insert(new))
+        Ok((state.insert(new), true))
     }
 
     async fn user(&self, id: &UserId) -> Result<Option<User>, StoreError> {
@@ -266,12 +267,28 @@ impl Accounts for MemoryStore {
         Ok(())
     }
 
-    async fn kept_tokens(&self, limit: u32) -> Result<Vec<KeptToken>, StoreError> {
+    async fn kept_tokens(&self, text: Option<&str>, now: Timestamp, slice: Slice) -> Result<KeptTokens, StoreError> {
         let state = self.state.lock();
         state.ready()?;
-        let mut tokens = state.tokens.clone();
-        tokens.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
-        Ok(page(tokens, limit).items)
+        let good = |token: &&KeptToken| token.revoked_at.is_none() && token.expires_at > now;
+        let has = |token: &&KeptToken| {
+            let fields = [&token.username, &token.name, &token.id];
+            text.is_none_or(|text| fields.iter().any(|field| operators::has(field, text)))
+        };
+        let mut wanted: Vec<KeptToken> = state.tokens.iter().filter(has).cloned().collect();
+        wanted.sort_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
+        Ok(KeptTokens {
+            listed: operators::sliced(wanted, slice),
+            all: state.tokens.len() as u64,
+            good: state.tokens.iter().filter(good).count() as u64,
+        })
+    }
+
+    async fn forget_tokens(&self, before: Timestamp) -> Result<(), StoreError> {
+        let mut state = self.state.lock();
+        state.ready()?;
+        state.tokens.retain(|token| token.expires_at >= before);
+        Ok(())
     }
 
     async fn good_tokens_among(&self, ids: &[String]) -> Result<Vec<String>, StoreError> {

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use chat_core::ports::{Accounts, KeptToken};
+use chat_core::ports::KeptToken;
 use chat_core::{Role, Timestamp, UserId};
 use serde::Serialize;
 
@@ -14,9 +14,6 @@ use crate::admin::asked::{Asked, FilterForm, Paged, Pager};
 use crate::admin::refusal::Refusal;
 use crate::admin::scene::{Chrome, Scene, Tab, html};
 use crate::admin::words::{Id, Sentence, Stamp, Status, counted, visible};
-
-/// Tokens that are read for the list: they are made by hand, one for each server that posts.
-const TOKENS_MAX: u32 = 10_000;
 
 /// A token as the JSON has it; never the token itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -113,9 +110,9 @@ fn row(scene: &Scene, token: &TokenRow) -> Row {
     }
 }
 
-fn compose(scene: &Scene, all: &[TokenRow], paged: &Paged<TokenRow>, fresh: Option<Fresh>) -> TokensPage {
-    let good = all.iter().filter(|token| token.is_good(scene.now)).count();
-    let sentence = match (all.len(), good) {
+fn compose(scene: &Scene, (all, good): (u64, u64), paged: &Paged<TokenRow>, fresh: Option<Fresh>) -> TokensPage {
+    let shown = |rows| usize::try_from(rows).unwrap_or(usize::MAX);
+    let sentence = match (shown(all), shown(good)) {
         (0, _) => Sentence::new(Status::Healthy, "No service has a token."),
         (_, 0) => Sentence::new(Status::Offline, "No token of a service is good any more."),
         (total, good) => Sentence::new(
@@ -142,27 +139,18 @@ fn compose(scene: &Scene, all: &[TokenRow], paged: &Paged<TokenRow>, fresh: Opti
 }
 
 /// Those that were asked for, the newest first.
-async fn gather(accounts: &dyn Accounts, asked: &Asked) -> Result<(Vec<TokenRow>, Paged<TokenRow>), Refusal> {
-    let paging = asked.paging()?;
-    let mut all: Vec<TokenRow> = accounts
-        .kept_tokens(TOKENS_MAX)
-        .await?
-        .into_iter()
-        .map(TokenRow::from)
-        .collect();
-    all.reverse();
-    let mut wanted = all.clone();
-    if let Some(text) = asked.filter("q")? {
-        let has = |field: &str| field.to_lowercase().contains(&text);
-        wanted.retain(|token| has(&token.username) || has(&token.name) || has(&token.id));
-    }
-    Ok((all, paging.cut(wanted)))
+async fn gather(deps: &AdminDeps, asked: &Asked) -> Result<((u64, u64), Paged<TokenRow>), Refusal> {
+    let (paging, text) = (asked.paging()?, asked.filter("q")?);
+    let now = deps.clock.now();
+    let kept = deps.accounts.kept_tokens(text.as_deref(), now, paging.slice()).await?;
+    let counts = (kept.all, kept.good);
+    Ok((counts, paging.listed(kept.listed).map(TokenRow::from)))
 }
 
 /// The page, with a token that was just made.
 pub(crate) async fn with(deps: &AdminDeps, scene: &Scene, fresh: Option<Fresh>) -> Result<Response, Refusal> {
-    let (all, paged) = gather(deps.accounts.as_ref(), &scene.asked).await?;
-    html(&compose(scene, &all, &paged, fresh))
+    let (counts, paged) = gather(deps, &scene.asked).await?;
+    html(&compose(scene, counts, &paged, fresh))
 }
 
 /// `GET /admin/tokens`
@@ -172,7 +160,7 @@ pub(crate) async fn page(State(deps): State<AdminDeps>, scene: Scene) -> Result<
 
 /// `GET /admin/api/tokens`
 pub(crate) async fn api(State(deps): State<AdminDeps>, asked: Asked) -> Result<Json<Paged<TokenRow>>, Refusal> {
-    Ok(Json(gather(deps.accounts.as_ref(), &asked).await?.1))
+    Ok(Json(gather(&deps, &asked).await?.1))
 }
 
 #[cfg(test)]
@@ -204,6 +192,8 @@ pub(crate) fn sample(role: Role) -> TokensPage {
         username: "shop".to_owned(),
         token: "eyJ0eXAiOiJKV1QifQ.eyJzdWIiOiJzaG9wIn0.c2lnbmF0dXJl".to_owned(),
     });
-    let paged = scene.asked.paging().unwrap().cut(all.clone());
-    compose(&scene, &all, &paged, fresh)
+    let good = all.iter().filter(|token| token.is_good(scene.now)).count();
+    let counts = (all.len() as u64, good as u64);
+    let paged = scene.asked.paging().unwrap().cut(all);
+    compose(&scene, counts, &paged, fresh)
 }

@@ -12,6 +12,7 @@ use crate::admin::refusal::Refusal;
 use crate::admin::scene::{Chrome, Scene, Tab, html};
 use crate::admin::words::{Sentence, Stamp, Status, count, counted, visible};
 use crate::delivery::RollCall;
+use crate::limits::WEBHOOK_ATTEMPTS_MAX;
 use crate::webhook::{Webhook, WebhookFailure, WebhookState};
 
 /// Where its state is read.
@@ -49,6 +50,7 @@ struct Shown {
     dropped: String,
     success: Option<Stamp>,
     failures: Vec<Row>,
+    attempts_max: u32,
 }
 
 #[derive(Debug)]
@@ -105,6 +107,7 @@ fn compose(scene: &Scene, state: Option<&WebhookState>) -> WebhookPage {
         dropped: count(state.dropped),
         success: state.last_success_at.map(|at| scene.stamp(at)),
         failures: state.failures.iter().map(|failure| row(scene, failure)).collect(),
+        attempts_max: WEBHOOK_ATTEMPTS_MAX,
     });
     WebhookPage {
         chrome: scene.chrome(Some(Tab::Webhook), "Webhook"),
@@ -161,4 +164,17 @@ pub(crate) fn sample(role: chat_core::Role) -> WebhookPage {
 #[cfg(test)]
 pub(crate) fn sample_none(role: chat_core::Role) -> WebhookPage {
     compose(&Scene::sample("/admin/webhook", role), None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_attempts_are_those_that_are_made() {
+        let scene = Scene::sample("/admin/webhook", chat_core::Role::Admin);
+        let page = compose(&scene, Some(&WebhookState::default())).render().unwrap();
+        let words = format!("with a growing pause, {WEBHOOK_ATTEMPTS_MAX} attempts in all");
+        assert!(page.contains(&words), "{page}");
+    }
 }

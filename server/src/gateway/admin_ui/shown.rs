@@ -46,7 +46,7 @@ pub(super) fn chat_socket(socket: &LiveSocket) -> Value {
             "user_id": caller.user.id,
             "username": caller.user.username,
             "display_name": caller.user.display_name,
-            "role": caller.role,
+            "role": socket.role(),
             "client": caller.client,
             "receipts": caller.receipts,
             // The official UI knows two transports, and is told `websocket`.

@@ -30,8 +30,11 @@ use crate::telemetry::Metrics;
 use crate::telemetry::labels::Via;
 use crate::telemetry::traces::{Tracer, Way};
 
+mod banned;
 mod comings;
 mod gated;
+mod grants;
+mod history;
 mod moments;
 mod peer;
 mod presence;

@@ -21,7 +21,7 @@ use crate::gateway::socketio::Gateway;
 use crate::gateway::socketio::dispatch::Received;
 use crate::gateway::socketio::inbox::Inbox;
 use crate::hub::plain::PlainLink;
-use crate::hub::{Caller, CloseReason, LiveSocket};
+use crate::hub::{Caller, CloseReason, Grant, LiveSocket};
 use crate::limits::{FAREWELL_PATIENCE, HELLO_WITHIN, PING_INTERVAL, PING_TIMEOUT};
 use crate::telemetry::labels::DisconnectReason;
 
@@ -84,20 +84,27 @@ where
         Err(_) => None,
         Ok(Err(end)) => return bid_farewell(sink, frames, end).await,
     };
-    let greeting = first.as_ref().filter(|frame| frame.is_hello()).and_then(Frame::hello);
-    let hello = greeting.unwrap_or_default();
+    let (greeting, first) = match first {
+        Some(frame) if frame.is_hello() => (Some(frame), None),
+        other => (None, other),
+    };
+    let hello = greeting.as_ref().and_then(Frame::hello).unwrap_or_default();
     let (link, mut queue) = PlainLink::new(gateway.plain_rooms());
     let Some(socket) = gateway.enter_plain(&link, caller(guest, &hello)) else {
         return;
     };
     let inbox = Arc::new(Inbox::default());
+    if let Some(frame) = first {
+        // Before anything else is read, and an empty inbox takes whatever comes.
+        gateway.receive(&inbox, frame.into_event(&link));
+    }
     let session = open_session(
         Arc::clone(&gateway),
         socket,
         Arc::clone(&link),
         hello,
         Arc::clone(&inbox),
-        first,
+        greeting,
     );
     // Beside the reading: what the client sends meanwhile waits in the inbox.
     tokio::spawn(session);
@@ -113,10 +120,8 @@ where
 
 fn caller(guest: Guest, hello: &Hello) -> (Caller, Option<Arc<crate::gateway::listener::Line>>) {
     let caller = Caller {
+        grant: Grant::from(&guest.identity).into(),
         user: Arc::new(guest.identity.user),
-        role: guest.identity.role,
-        expires_at: guest.identity.expires_at,
-        kept_token: guest.identity.kept_token,
         receipts: hello.receipts,
         client: hello.client.clone(),
         address: guest
@@ -134,20 +139,8 @@ async fn open_session(
     link: Arc<PlainLink>,
     hello: Hello,
     inbox: Arc<Inbox>,
-    first: Option<Frame>,
+    greeting: Option<Frame>,
 ) {
-    let mut waiting = None;
-    let greeting = match first {
-        Some(frame) if frame.is_hello() => Some(frame),
-        other => {
-            waiting = other;
-            None
-        }
-    };
-    if let Some(frame) = waiting {
-        // The first in the inbox: nothing was read since.
-        gateway.receive(&inbox, frame.into_event(&link));
-    }
     if !gateway.open_session(&socket, &hello, &inbox).await {
         return;
     }

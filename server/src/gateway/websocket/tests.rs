@@ -1,15 +1,17 @@
-//! How long a plain WebSocket may be silent or slow: minutes that pass in milliseconds, over a pipe instead of a network.
+//! How long a plain WebSocket may be silent or slow: minutes that pass in milliseconds, over a pipe instead of a network. And in what
+//! order it is heard.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chat_core::ports::{Accounts as _, Clock, NewUser};
-use chat_core::{NodeId, Role, Timestamp, User, UserId};
+use chat_core::{ConversationId, NodeId, Role, Timestamp, User, UserId};
 use futures_util::{SinkExt as _, StreamExt as _};
 use rollcall_protocol::UserView;
 use rollcall_protocol::request::{CreateConversation, SendMessage};
+use serde_json::{Value, json};
 use tokio::io::DuplexStream;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role as End;
@@ -94,8 +96,8 @@ impl Here {
         self.store.create_user(new).await.unwrap()
     }
 
-    /// Connected over a pipe that holds so many bytes, and through with the session.
-    async fn connected(&self, user: &User, pipe: usize) -> Line {
+    /// Connected over a pipe that holds so many bytes, with nothing said yet.
+    async fn upgraded(&self, user: &User, pipe: usize) -> Line {
         let (theirs, ours) = tokio::io::duplex(pipe);
         let guest = Guest {
             identity: Identity {
@@ -113,7 +115,12 @@ impl Here {
             let stream = WebSocketStream::from_raw_socket(ours, End::Server, None).await;
             pump::serve(gateway, stream, guest).await;
         });
-        let mut line = WebSocketStream::from_raw_socket(theirs, End::Client, None).await;
+        WebSocketStream::from_raw_socket(theirs, End::Client, None).await
+    }
+
+    /// The same, greeted, and through with the session.
+    async fn connected(&self, user: &User, pipe: usize) -> Line {
+        let mut line = self.upgraded(user, pipe).await;
         line.send(Message::text(r#"{"event":"hello","data":{}}"#))
             .await
             .unwrap();
@@ -125,6 +132,17 @@ impl Here {
         let first = first.into_text().unwrap();
         assert!(first.starts_with(r#"{"event":"session""#), "{first}");
         line
+    }
+
+    /// A conversation of these two.
+    async fn direct(&self, actor: &Actor, other: &User) -> ConversationId {
+        let create = CreateConversation {
+            kind: chat_core::ConversationKind::Direct,
+            title: None,
+            participant_ids: vec![other.id.clone()],
+            id: None,
+        };
+        self.chat.create_conversation(actor, create).await.unwrap().0.id
     }
 
     fn is_here(&self, user: &User) -> bool {
@@ -154,6 +172,14 @@ async fn close_code(mut line: Line) -> Option<u16> {
         }
     }
     code
+}
+
+fn by_rest(user: &User) -> Actor {
+    Actor {
+        user: UserView::from(user),
+        role: Role::User,
+        via: Via::Rest,
+    }
 }
 
 fn about(took: Duration, expected: Duration) -> bool {
@@ -186,22 +212,12 @@ async fn who_says_nothing_and_answers_pings_stays() {
 async fn who_reads_nothing_while_messages_wait_is_given_up_with_4408() {
     let here = Here::open();
     let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
-    let actor = Actor {
-        user: UserView::from(&alice),
-        role: Role::User,
-        via: Via::Rest,
-    };
-    let create = CreateConversation {
-        kind: chat_core::ConversationKind::Direct,
-        title: None,
-        participant_ids: vec![bob.id.clone()],
-        id: None,
-    };
-    let (conversation, _) = here.chat.create_conversation(&actor, create).await.unwrap();
+    let actor = by_rest(&alice);
+    let conversation = here.direct(&actor, &bob).await;
     let line = here.connected(&bob, 1 << 12).await;
     for _ in 0..200 {
         let send = SendMessage {
-            conversation_id: conversation.id.clone(),
+            conversation_id: conversation.clone(),
             content: "x".repeat(4_000),
             client_message_id: None,
             reply_to: None,
@@ -212,4 +228,30 @@ async fn who_reads_nothing_while_messages_wait_is_given_up_with_4408() {
     let took = here.gone_after(&bob).await;
     assert!(about(took, LAGGING_WITHOUT_PROGRESS_MAX), "{took:?}");
     assert_eq!(close_code(line).await, Some(4408));
+}
+
+#[tokio::test]
+async fn events_that_come_at_once_and_without_a_greeting_keep_their_order() {
+    let here = Here::open();
+    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
+    let conversation = here.direct(&by_rest(&alice), &bob).await;
+    let mut line = here.upgraded(&bob, 1 << 16).await;
+    for n in 1..=3 {
+        let data = json!({ "conversation_id": conversation, "content": n.to_string() });
+        let frame = json!({ "event": "send_message", "data": data, "id": n });
+        line.feed(Message::text(frame.to_string())).await.unwrap();
+    }
+    line.flush().await.unwrap();
+    let mut seqs = Vec::new();
+    while seqs.len() < 3 {
+        let frame = timeout(Duration::from_secs(10), line.next()).await.expect("an answer");
+        let Message::Text(text) = frame.unwrap().unwrap() else {
+            continue;
+        };
+        let frame: Value = serde_json::from_str(&text).unwrap();
+        if let Some(n) = frame["reply_to"].as_u64() {
+            seqs.push((n, frame["data"]["message"]["seq"].as_u64().unwrap()));
+        }
+    }
+    assert_eq!(seqs, [(1, 1), (2, 2), (3, 3)]);
 }

@@ -222,7 +222,7 @@ impl LiveSocket {
     }
 
     /// What a lane was handed stays true after its end: whoever was removed, or left and came back, keeps what happened.
-    fn remember_lane(&self, conversation: &ConversationId, ended: Option<Lane>) {
+    pub(super) fn remember_lane(&self, conversation: &ConversationId, ended: Option<Lane>) {
         let Some(lane) = ended.filter(|lane| lane.handed > lane.begins || lane.left_at.is_some()) else {
             return;
         };

@@ -79,7 +79,9 @@ pub(super) async fn provisioning_finds_the_first_free_suffix<P: Place>() {
             id: uid(&format!("foreign-{n}")),
             ..new_user(name)
         };
-        names.push(store.provision_user(new).await.unwrap().username);
+        let (user, made) = store.provision_user(new).await.unwrap();
+        assert!(made);
+        names.push(user.username);
     }
     let shortened = format!("{}-2", &longest[2..]);
     assert_eq!(names, ["alice-3", "alice-5", "bob", &shortened]);
@@ -99,8 +101,19 @@ pub(super) async fn provisioning_returns_an_existing_account_as_it_is<P: Place>(
         role: Role::Admin,
         ..new_user("alice")
     };
-    assert_eq!(store.provision_user(again).await.unwrap(), made);
+    assert_eq!(store.provision_user(again).await.unwrap(), (made, false));
     assert!(store.credentials("other").await.unwrap().is_none());
+}
+
+pub(super) async fn of_several_who_provision_at_once_one_makes_the_account<P: Place>() {
+    let place = P::new().await;
+    let store = place.store();
+    let new = || store.provision_user(new_user("alice"));
+    let provisioned = futures_util::future::try_join_all([new(), new(), new(), new()])
+        .await
+        .unwrap();
+    assert_eq!(provisioned.iter().filter(|(_, made)| *made).count(), 1);
+    assert!(provisioned.iter().all(|(user, _)| *user == provisioned[0].0));
 }
 
 pub(super) async fn passwords_and_disabling<P: Place>() {

@@ -130,6 +130,54 @@ async fn say_at(store: &impl MessageLog, conversation: &str, sender: &str, conte
     is_new(store.append(draft).await.unwrap())
 }
 
+pub(super) async fn messages_are_listed_by_time_whatever_their_ids<P: Place>() {
+    let place = P::new().await;
+    let store = place.store();
+    make_users(&**store, &["alice"]).await;
+    make_group(&**store, "a", &["alice"]).await;
+    make_group(&**store, "b", &["alice"]).await;
+    // Ids of another server: some are larger than all of ours, some smaller.
+    for (conversation, id, millis) in [("a", "zz-10482", 1_000), ("b", "7", 2_000), ("a", "zz-10483", 3_000)] {
+        let draft = Draft {
+            id: MessageId::parse(id).unwrap(),
+            at: at(millis),
+            ..draft(conversation, "alice", &format!("old {id}"))
+        };
+        is_new(store.append(draft).await.unwrap());
+    }
+    say_at(&**store, "b", "alice", "new old", 4_000).await;
+    let ids = async |filter: &MessageFilter| {
+        let found = store.find_messages(filter, slice(0, 9)).await.unwrap();
+        let texts: Vec<String> = found.items.iter().map(|message| message.content.to_string()).collect();
+        (texts.join("|"), found.total)
+    };
+    let all = MessageFilter::default();
+    assert_eq!(
+        ids(&all).await,
+        ("new old|old zz-10483|old 7|old zz-10482".to_owned(), 4)
+    );
+    let before = MessageFilter {
+        to: Some(at(3_000)),
+        ..all.clone()
+    };
+    assert_eq!(ids(&before).await, ("old 7|old zz-10482".to_owned(), 2));
+    let since = MessageFilter {
+        from: Some(at(2_000)),
+        ..all.clone()
+    };
+    assert_eq!(ids(&since).await, ("new old|old zz-10483|old 7".to_owned(), 3));
+    let worded = MessageFilter {
+        text: Some("old".to_owned()),
+        ..before.clone()
+    };
+    assert_eq!(ids(&worded).await, ("old 7|old zz-10482".to_owned(), 2));
+    let in_a = MessageFilter {
+        conversation_id: Some(cid("a")),
+        ..before
+    };
+    assert_eq!(ids(&in_a).await, ("old zz-10482".to_owned(), 1));
+}
+
 pub(super) async fn messages_are_found_by_each_of_their_parts<P: Place>() {
     let place = P::new().await;
     let store = place.store();

@@ -1,4 +1,5 @@
-use chat_core::ports::{Accounts as _, KeptToken, MessageLog as _, PageFrom, Reach, SearchQuery};
+use chat_core::ports::operators::Slice;
+use chat_core::ports::{Accounts, KeptToken, KeptTokens, MessageLog as _, PageFrom, Reach, SearchQuery};
 use chat_core::search::SearchWords;
 use chat_core::{Draft, Role, Seq};
 
@@ -75,9 +76,8 @@ pub(super) async fn tokens_are_kept_until_they_are_taken_back<P: Place>() {
     store.keep_token(token("two", "shop", 2)).await.unwrap();
     store.keep_token(token("one", "shop", 1)).await.unwrap();
     store.keep_token(token("none", "nobody", 1)).await.unwrap();
-    let kept = store.kept_tokens(9).await.unwrap();
-    assert_eq!(kept, [token("one", "shop", 1), token("two", "shop", 2)]);
-    assert_eq!(store.kept_tokens(1).await.unwrap().len(), 1);
+    let all = kept(&**store, None, slice(0, 9)).await;
+    assert_eq!(all.listed.items, [token("two", "shop", 2), token("one", "shop", 1)]);
     let asked = ["one", "two", "none"].map(str::to_owned);
     assert_eq!(store.good_tokens_among(&asked).await.unwrap(), ["one", "two"]);
     assert!(store.revoke_token("one", at(7)).await.unwrap());
@@ -88,7 +88,46 @@ pub(super) async fn tokens_are_kept_until_they_are_taken_back<P: Place>() {
     assert!(!store.revoke_token("none", at(8)).await.unwrap());
     let place = place.reopen().await;
     assert_eq!(place.store().good_tokens_among(&asked).await.unwrap(), ["two"]);
-    assert_eq!(place.store().kept_tokens(9).await.unwrap()[0].revoked_at, Some(at(7)));
+    let all = kept(&**place.store(), None, slice(0, 9)).await;
+    assert_eq!(all.listed.items[1].revoked_at, Some(at(7)));
+}
+
+const fn slice(skip: u64, limit: u32) -> Slice {
+    Slice { skip, limit }
+}
+
+async fn kept(store: &impl Accounts, text: Option<&str>, slice: Slice) -> KeptTokens {
+    store.kept_tokens(text, at(1_005), slice).await.unwrap()
+}
+
+pub(super) async fn of_tokens_the_newest_come_first_and_what_ended_is_forgotten<P: Place>() {
+    let place = P::new().await;
+    let store = place.store();
+    make_users(&**store, &["shop", "Depot"]).await;
+    for n in 1..=9 {
+        let user = if n == 4 { "Depot" } else { "shop" };
+        store.keep_token(token(&format!("t{n}"), user, n)).await.unwrap();
+    }
+    store.revoke_token("t9", at(10)).await.unwrap();
+    let ids = async |text: Option<&str>, part: Slice| {
+        let kept = kept(&**store, text, part).await;
+        let ids: Vec<String> = kept.listed.items.into_iter().map(|token| token.id).collect();
+        (ids.join(" "), kept.listed.total, kept.all, kept.good)
+    };
+    // Until 1,001 … 1,009: of those the first five have ended, and the last was taken back.
+    assert_eq!(ids(None, slice(0, 3)).await, ("t9 t8 t7".to_owned(), 9, 9, 3));
+    assert_eq!(ids(None, slice(6, 9)).await, ("t3 t2 t1".to_owned(), 9, 9, 3));
+    assert_eq!(ids(Some("DEPOT"), slice(0, 3)).await, ("t4".to_owned(), 1, 9, 3));
+    assert_eq!(ids(Some("t2"), slice(0, 3)).await, ("t2".to_owned(), 1, 9, 3));
+    assert_eq!(ids(Some("SHOP"), slice(0, 1)).await.1, 9, "what it is for");
+    store.forget_tokens(at(1_003)).await.unwrap();
+    assert_eq!(ids(None, slice(5, 9)).await, ("t4 t3".to_owned(), 7, 7, 3));
+    store.forget_tokens(at(2_000)).await.unwrap();
+    assert_eq!(ids(None, slice(0, 9)).await, (String::new(), 0, 0, 0));
+    assert_eq!(
+        store.good_tokens_among(&["t8".to_owned()]).await.unwrap(),
+        Vec::<String>::new()
+    );
 }
 
 pub(super) async fn disabled_accounts_are_told_apart<P: Place>() {

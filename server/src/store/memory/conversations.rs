@@ -4,7 +4,7 @@ use super::*;
 use crate::store::{TOO_MANY_CONVERSATIONS, TOO_MANY_PARTICIPANTS, direct_key};
 use chat_core::limits::{CONVERSATIONS_PER_USER_MAX, PARTICIPANTS_MAX};
 use chat_core::mention::named_in;
-use chat_core::ports::{ConversationError, Conversations, Created, NewConversation};
+use chat_core::ports::{Arrival, ConversationError, Conversations, Created, NewConversation};
 
 impl Held {
     pub(super) fn last_seq(&self) -> Seq {
@@ -217,9 +217,13 @@ impl Conversations for MemoryStore {
         Ok(state.whole(id).expect("found before"))
     }
 
-    async fn take_arrivals(&self) -> Result<Vec<ConversationId>, StoreError> {
+    async fn arrivals(&self) -> Result<Vec<Arrival>, StoreError> {
         // There is no other process.
         self.state.lock().ready().map(|()| Vec::new())
+    }
+
+    async fn welcomed(&self, _arrival: &Arrival) -> Result<(), StoreError> {
+        self.state.lock().ready()
     }
 
     async fn conversation_ids_of(&self, users: &[UserId]) -> Result<Vec<(UserId, ConversationId)>, StoreError> {

@@ -9,11 +9,11 @@ use chat_core::ports::operators::{
 use chat_core::search::SearchWords;
 use std::cmp::Ordering;
 
-fn has(text: &str, part: &str) -> bool {
+pub(super) fn has(text: &str, part: &str) -> bool {
     text.to_ascii_lowercase().contains(&part.to_ascii_lowercase())
 }
 
-fn sliced<T>(items: Vec<T>, slice: Slice) -> Listed<T> {
+pub(super) fn sliced<T>(items: Vec<T>, slice: Slice) -> Listed<T> {
     let total = items.len() as u64;
     let skip = usize::try_from(slice.skip).unwrap_or(usize::MAX);
     Listed {
@@ -135,7 +135,7 @@ impl OperatorReads for MemoryStore {
                 && filter.to.is_none_or(|to| message.created_at < to)
         };
         let mut found: Vec<Message> = messages().filter(wanted).map(|message| state.shown(message)).collect();
-        found.sort_by(|a, b| b.id.cmp(&a.id));
+        found.sort_by(|a, b| (b.created_at, &b.conversation_id, b.seq).cmp(&(a.created_at, &a.conversation_id, a.seq)));
         let Listed { items, total } = sliced(found, slice);
         let cut = filter.looks_inside() && total > u64::from(MESSAGES_LOOKED_AT_MAX);
         Ok(FoundMessages {

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use chat_core::limits::USERNAME_CHARS_MAX;
-use chat_core::ports::{Accounts, CreateUserError, Credentials, KeptToken, NewUser, Page, StoreError};
+use chat_core::ports::operators::Slice;
+use chat_core::ports::{Accounts, CreateUserError, Credentials, KeptToken, KeptTokens, NewUser, Page, StoreError};
 use chat_core::{Timestamp, User, UserId};
 use sqlx::{Row as _, SqliteConnection};
 
@@ -84,12 +85,12 @@ struct Provision(NewUser);
 
 #[async_trait]
 impl Change for Provision {
-    type Done = User;
+    type Done = (User, bool);
     type Refused = StoreError;
 
-    async fn apply(&self, db: &mut SqliteConnection) -> Result<User, Stop<StoreError>> {
+    async fn apply(&self, db: &mut SqliteConnection) -> Result<(User, bool), Stop<StoreError>> {
         if let Some(user) = find(db, &self.0.id).await? {
-            return Ok(user);
+            return Ok((user, false));
         }
         // The name itself, then with -2, -3 …: SQLite stops counting at the first that is free.
         let username: String = sqlx::query_scalar(
@@ -103,7 +104,7 @@ impl Change for Provision {
         .bind(i64::try_from(USERNAME_CHARS_MAX).unwrap_or(i64::MAX))
         .fetch_one(&mut *db)
         .await?;
-        Ok(insert(db, &self.0, username).await?)
+        Ok((insert(db, &self.0, username).await?, true))
     }
 }
 
@@ -188,7 +189,7 @@ impl Accounts for SqliteStore {
         created
     }
 
-    async fn provision_user(&self, new: NewUser) -> Result<User, StoreError> {
+    async fn provision_user(&self, new: NewUser) -> Result<(User, bool), StoreError> {
         self.counted(self.writer.change(Provision(new))).await
     }
 
@@ -274,8 +275,12 @@ impl Accounts for SqliteStore {
         self.counted(self.writer.change(tokens::Keep(token))).await
     }
 
-    async fn kept_tokens(&self, limit: u32) -> Result<Vec<KeptToken>, StoreError> {
-        self.counted(tokens::all(self, limit)).await
+    async fn kept_tokens(&self, text: Option<&str>, now: Timestamp, slice: Slice) -> Result<KeptTokens, StoreError> {
+        self.counted(tokens::list(self, text, now, slice)).await
+    }
+
+    async fn forget_tokens(&self, before: Timestamp) -> Result<(), StoreError> {
+        self.counted(tokens::forget(self, before)).await
     }
 
     async fn good_tokens_among(&self, ids: &[String]) -> Result<Vec<String>, StoreError> {

@@ -3,13 +3,15 @@
 mod arrivals;
 mod import;
 
+use std::collections::BTreeMap;
+
 use chat_core::ports::{MessageLog as _, PageFrom, StoreError};
 use chat_core::{ConversationId, Message, Seq, UserId};
 use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
 
 use self::arrivals::Arrived;
-pub(super) use self::arrivals::take_arrivals;
+pub(super) use self::arrivals::{arrivals, welcomed};
 use self::import::Import;
 use super::SqliteStore;
 use super::errors::unavailable;
@@ -205,9 +207,12 @@ impl SqliteStore {
         self.writer.change(Import(lines)).await
     }
 
-    /// These conversations are there whole: a server that runs brings their participants in.
-    pub async fn imported(&self, ids: Vec<ConversationId>) -> Result<(), StoreError> {
-        self.writer.change(Arrived(ids)).await
+    /// An import has come to its end, and brought these conversations to these messages: a server that runs brings their participants in.
+    pub async fn imported(&self, upto: &BTreeMap<ConversationId, Seq>) -> Result<(), StoreError> {
+        if upto.is_empty() {
+            return Ok(());
+        }
+        self.writer.change(Arrived(upto.clone().into_iter().collect())).await
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chat_core::conversation::ConversationOfUser;
 use chat_core::limits::{UNREAD_MAX, UNREAD_SCAN_MAX};
-use chat_core::ports::{ConversationError, Conversations, Created, NewConversation, StoreError};
+use chat_core::ports::{Arrival, ConversationError, Conversations, Created, NewConversation, StoreError};
 use chat_core::{Conversation, ConversationId, Participant, Timestamp, UserId};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Connection as _, SqliteConnection};
@@ -230,8 +230,12 @@ impl Conversations for SqliteStore {
         removed.inspect_err(|error| self.count_conversation_error(error))
     }
 
-    async fn take_arrivals(&self) -> Result<Vec<ConversationId>, StoreError> {
-        self.counted(archive::take_arrivals(self)).await
+    async fn arrivals(&self) -> Result<Vec<Arrival>, StoreError> {
+        self.counted(archive::arrivals(self)).await
+    }
+
+    async fn welcomed(&self, arrival: &Arrival) -> Result<(), StoreError> {
+        self.counted(archive::welcomed(self, arrival)).await
     }
 
     async fn conversation_ids_of(&self, users: &[UserId]) -> Result<Vec<(UserId, ConversationId)>, StoreError> {

@@ -5,7 +5,7 @@ use chat_core::ports::{StoreError, StoreTrouble};
 /// Why an operation inside the writer's transaction stopped.
 #[derive(Debug)]
 pub(super) enum Stop<R> {
-    /// A rule of the port says no. It was found before the operation's first write.
+    /// A rule of the port says no. It was found before the operation's first write, or the operation has undone what it wrote.
     Refused(R),
     /// The database says no.
     Failed(StoreError),

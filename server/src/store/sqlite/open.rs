@@ -127,6 +127,16 @@ fn migrator() -> Migrator {
             "foreign hashes",
             include_str!("../../../../migrations/sqlite/0008_foreign_hashes.sql"),
         ),
+        simple(
+            9,
+            "history that arrives",
+            include_str!("../../../../migrations/sqlite/0009_history_that_arrives.sql"),
+        ),
+        simple(
+            10,
+            "messages by time",
+            include_str!("../../../../migrations/sqlite/0010_messages_by_time.sql"),
+        ),
     ])
 }
 

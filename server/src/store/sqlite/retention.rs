@@ -12,10 +12,11 @@ use super::writer::Change;
 /// Messages emptied in one transaction: some milliseconds of the writer's time, which messages wait for.
 const BITE: i64 = 500;
 
-/// A conversation whose oldest message that is not emptied yet is too old. A walk over the conversations, now and then.
-const ONE_TOO_OLD: &str = "
+/// A conversation whose oldest message that is not emptied yet is too old. A walk over the conversations, now and then:
+/// the `CROSS` keeps it from one over all messages that are old, most of which are empty.
+pub(super) const ONE_TOO_OLD: &str = "
     SELECT c.conversation_key FROM conversations AS c
-    JOIN messages AS m ON m.conversation_key = c.conversation_key AND m.seq = c.forgotten_seq + 1
+    CROSS JOIN messages AS m ON m.conversation_key = c.conversation_key AND m.seq = c.forgotten_seq + 1
     WHERE m.created_at < ?1 LIMIT 1";
 
 const OLDEST: &str = "

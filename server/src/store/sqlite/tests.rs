@@ -2,6 +2,7 @@
 
 mod faults;
 mod groups;
+mod import;
 mod opening;
 mod plans;
 mod written;

@@ -1,15 +1,24 @@
 //! Tokens that can be taken back.
 
 use async_trait::async_trait;
-use chat_core::ports::{KeptToken, StoreError};
+use chat_core::ports::operators::{Listed, Slice};
+use chat_core::ports::{KeptToken, KeptTokens, StoreError};
 use chat_core::{Timestamp, UserId};
-use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Connection as _, SqliteConnection};
 
 use super::SqliteStore;
 use super::errors::{Stop, unavailable};
 use super::rows::{self, Columns};
 use super::writer::Change;
+
+/// Those that are asked for; ?1 is the text.
+macro_rules! wanted {
+    () => {
+        " FROM kept_tokens AS t JOIN users AS u USING (user_key)
+          WHERE ?1 IS NULL OR instr(lower(u.username), ?1) > 0 OR instr(lower(t.name), ?1) > 0 OR instr(lower(t.id), ?1) > 0"
+    };
+}
 
 /// Writes a token down.
 pub(super) struct Keep(pub(super) KeptToken);
@@ -58,9 +67,36 @@ impl Change for Revoke {
     }
 }
 
-const ALL: &str = "
-    SELECT t.id, u.id, u.username, t.name, t.role, t.created_at, t.expires_at, t.revoked_at
-    FROM kept_tokens AS t JOIN users AS u USING (user_key) ORDER BY t.created_at, t.id LIMIT ?1";
+/// Forgets those that ended long ago.
+struct Forget {
+    before: Timestamp,
+}
+
+#[async_trait]
+impl Change for Forget {
+    type Done = ();
+    type Refused = StoreError;
+
+    async fn apply(&self, db: &mut SqliteConnection) -> Result<(), Stop<StoreError>> {
+        sqlx::query("DELETE FROM kept_tokens WHERE expires_at < ?1")
+            .bind(self.before.as_millis())
+            .execute(db)
+            .await?;
+        Ok(())
+    }
+}
+
+const PAGE: &str = concat!(
+    "SELECT t.id, u.id, u.username, t.name, t.role, t.created_at, t.expires_at, t.revoked_at",
+    wanted!(),
+    " ORDER BY t.created_at DESC, t.id DESC LIMIT ?2 OFFSET ?3"
+);
+
+const COUNTS: &str = concat!(
+    "SELECT (SELECT count(*)",
+    wanted!(),
+    "), count(*), count(*) FILTER (WHERE revoked_at IS NULL AND expires_at > ?2) FROM kept_tokens"
+);
 
 const GOOD_AMONG: &str = "
     SELECT t.id FROM json_each(?1) AS asked JOIN kept_tokens AS t ON t.id = asked.value WHERE t.revoked_at IS NULL";
@@ -82,10 +118,53 @@ fn read(row: &SqliteRow) -> Result<KeptToken, StoreError> {
     })
 }
 
-pub(super) async fn all(store: &SqliteStore, limit: u32) -> Result<Vec<KeptToken>, StoreError> {
+/// See [`chat_core::ports::Accounts::kept_tokens`].
+pub(super) async fn list(
+    store: &SqliteStore,
+    text: Option<&str>,
+    now: Timestamp,
+    slice: Slice,
+) -> Result<KeptTokens, StoreError> {
+    let text = text.map(str::to_ascii_lowercase);
     let mut db = store.reader().await?;
-    let rows = sqlx::query(ALL).bind(limit).fetch_all(&mut *db).await;
-    rows.map_err(|error| unavailable(&error))?.iter().map(read).collect()
+    // Two statements, one snapshot.
+    let mut db = db.begin().await.map_err(|error| unavailable(&error))?;
+    let page = sqlx::query(PAGE)
+        .bind(text.as_deref())
+        .bind(slice.limit)
+        .bind(i64::try_from(slice.skip).unwrap_or(i64::MAX))
+        .fetch_all(&mut *db)
+        .await
+        .map_err(|error| unavailable(&error))?;
+    let counts = sqlx::query_as(COUNTS)
+        .bind(text.as_deref())
+        .bind(now.as_millis())
+        .fetch_one(&mut *db)
+        .await;
+    let (total, all, good): (i64, i64, i64) = counts.map_err(|error| unavailable(&error))?;
+    let count = |rows| u64::try_from(rows).unwrap_or(0);
+    Ok(KeptTokens {
+        listed: Listed {
+            items: page.iter().map(read).collect::<Result<_, _>>()?,
+            total: count(total),
+        },
+        all: count(all),
+        good: count(good),
+    })
+}
+
+/// Forgets those that ended before. A server whose tokens are all young writes nothing.
+pub(super) async fn forget(store: &SqliteStore, before: Timestamp) -> Result<(), StoreError> {
+    let any: bool = {
+        let mut db = store.reader().await?;
+        let any = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM kept_tokens WHERE expires_at < ?1)");
+        let any = any.bind(before.as_millis()).fetch_one(&mut *db).await;
+        any.map_err(|error| unavailable(&error))?
+    };
+    if any {
+        store.writer.change(Forget { before }).await?;
+    }
+    Ok(())
 }
 
 /// Those of `ids` that are good.

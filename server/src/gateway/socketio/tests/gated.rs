@@ -7,10 +7,11 @@ use async_trait::async_trait;
 use chat_core::conversation::ConversationOfUser;
 use chat_core::ids::ClientMessageId;
 use chat_core::ports::{
-    Appending, ConversationError, Conversations, Created, MessageLog, NewConversation, Page, PageFrom, SearchQuery,
-    StoreError, StoreTrouble,
+    Appending, Arrival, ConversationError, Conversations, Created, MessageLog, NewConversation, Page, PageFrom,
+    SearchQuery, StoreError, StoreTrouble,
 };
 use chat_core::{Conversation, ConversationId, Draft, Message, MessageId, Timestamp, UserId};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::in_time;
@@ -60,6 +61,10 @@ pub(super) struct Gates {
     /// Every other draft takes long to find its place in the queue.
     pub(super) uneven: AtomicBool,
     drafts: AtomicU32,
+    /// What another process brought in.
+    pub(super) arrivals: Mutex<Vec<Arrival>>,
+    /// This conversation cannot be read.
+    pub(super) unreadable: Mutex<Option<ConversationId>>,
 }
 
 pub(super) struct Gated {
@@ -67,15 +72,19 @@ pub(super) struct Gated {
     pub(super) gates: Gates,
 }
 
+fn as_asked() -> StoreError {
+    StoreError::Unavailable {
+        trouble: StoreTrouble::Connection,
+        detail: "as the test asked".to_owned(),
+    }
+}
+
 fn fail_while_asked(times: &AtomicU32) -> Result<(), StoreError> {
     let fails = |left: u32| left.checked_sub(1);
     if times.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fails).is_err() {
         return Ok(());
     }
-    Err(StoreError::Unavailable {
-        trouble: StoreTrouble::Connection,
-        detail: "as the test asked".to_owned(),
-    })
+    Err(as_asked())
 }
 
 #[async_trait]
@@ -85,6 +94,9 @@ impl Conversations for Gated {
     }
 
     async fn conversation(&self, id: &ConversationId) -> Result<Option<Conversation>, StoreError> {
+        if self.gates.unreadable.lock().as_ref() == Some(id) {
+            return Err(as_asked());
+        }
         self.store.conversation(id).await
     }
 
@@ -129,8 +141,13 @@ impl Conversations for Gated {
         changed
     }
 
-    async fn take_arrivals(&self) -> Result<Vec<ConversationId>, StoreError> {
-        self.store.take_arrivals().await
+    async fn arrivals(&self) -> Result<Vec<Arrival>, StoreError> {
+        Ok(self.gates.arrivals.lock().clone())
+    }
+
+    async fn welcomed(&self, arrival: &Arrival) -> Result<(), StoreError> {
+        self.gates.arrivals.lock().retain(|noted| noted != arrival);
+        Ok(())
     }
 
     async fn conversation_ids_of(&self, users: &[UserId]) -> Result<Vec<(UserId, ConversationId)>, StoreError> {

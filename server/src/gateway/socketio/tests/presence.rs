@@ -113,7 +113,7 @@ async fn a_reload_is_not_told() -> bool {
     let carol = here.somebody("carol").await;
     here.group(&alice, &[&bob, &carol]).await;
     let notices = &here.roll_call.notices;
-    let mut notices = notices.listen(vec![NoticeKind::Presence], 100).unwrap();
+    let mut notices = notices.listen(vec![NoticeKind::Presence]).unwrap().arriving;
     let mut watcher = here.connected(&alice).await;
     let page = here.connected(&bob).await;
     let presence = here.tell_presence();
@@ -134,8 +134,8 @@ async fn a_reload_is_not_told() -> bool {
     assert_eq!((&next["user_id"], &next["online"]), (&json!(carol.id()), &json!(false)));
     let mut noticed = Vec::new();
     while noticed.last() != Some(&(json!(carol.id()), json!(false))) {
-        let (_, notice) = in_time("a notice", notices.recv()).await.unwrap();
-        let told = serde_json::to_value(notice).unwrap();
+        let noted = in_time("a notice", notices.recv()).await.unwrap();
+        let told = serde_json::to_value(noted.notice).unwrap();
         noticed.push((told["data"]["user_id"].clone(), told["data"]["online"].clone()));
     }
     let of_bob: Vec<_> = noticed.iter().filter(|(who, _)| *who == json!(bob.id())).collect();

@@ -1,17 +1,17 @@
-//! Conversations that were imported while a server runs: noted by the import, taken by the server.
+//! Conversations that were imported while a server runs: noted by the import, welcomed by the server.
 
 use async_trait::async_trait;
-use chat_core::ConversationId;
-use chat_core::ports::StoreError;
+use chat_core::ports::{Arrival, StoreError};
+use chat_core::{ConversationId, Seq};
 use sqlx::SqliteConnection;
 
 use crate::store::SqliteStore;
 use crate::store::sqlite::errors::{Stop, unavailable};
-use crate::store::sqlite::rows;
+use crate::store::sqlite::rows::{self, Columns};
 use crate::store::sqlite::writer::Change;
 
 /// Notes them.
-pub(super) struct Arrived(pub(super) Vec<ConversationId>);
+pub(super) struct Arrived(pub(super) Vec<(ConversationId, Seq)>);
 
 #[async_trait]
 impl Change for Arrived {
@@ -20,8 +20,10 @@ impl Change for Arrived {
 
     async fn apply(&self, db: &mut SqliteConnection) -> Result<(), Stop<StoreError>> {
         sqlx::query(
-            "INSERT OR IGNORE INTO arrivals
-             SELECT c.conversation_key FROM json_each(?1) AS asked JOIN conversations AS c ON c.id = asked.value",
+            "INSERT INTO arrivals (conversation_key, upto)
+             SELECT c.conversation_key, asked.value ->> 1
+             FROM json_each(?1) AS asked JOIN conversations AS c ON c.id = asked.value ->> 0 WHERE true
+             ON CONFLICT (conversation_key) DO UPDATE SET upto = max(upto, excluded.upto)",
         )
         .bind(rows::to_json(&self.0)?)
         .execute(db)
@@ -30,36 +32,47 @@ impl Change for Arrived {
     }
 }
 
-struct Take;
+struct Welcomed(Arrival);
 
 #[async_trait]
-impl Change for Take {
-    type Done = Vec<ConversationId>;
+impl Change for Welcomed {
+    type Done = ();
     type Refused = StoreError;
 
-    async fn apply(&self, db: &mut SqliteConnection) -> Result<Vec<ConversationId>, Stop<StoreError>> {
-        let ids: Vec<String> =
-            sqlx::query_scalar("SELECT c.id FROM arrivals JOIN conversations AS c USING (conversation_key) ORDER BY 1")
-                .fetch_all(&mut *db)
-                .await?;
-        sqlx::query("DELETE FROM arrivals").execute(db).await?;
-        Ok(ids
-            .into_iter()
-            .filter_map(|id| ConversationId::parse(id).ok())
-            .collect())
+    async fn apply(&self, db: &mut SqliteConnection) -> Result<(), Stop<StoreError>> {
+        // Not one that was noted anew since, with more.
+        sqlx::query(
+            "DELETE FROM arrivals
+             WHERE upto <= ?2 AND conversation_key = (SELECT conversation_key FROM conversations WHERE id = ?1)",
+        )
+        .bind(self.0.conversation_id.as_str())
+        .bind(rows::stored(self.0.upto))
+        .execute(db)
+        .await?;
+        Ok(())
     }
 }
 
-/// Those that were noted, once. A server to which nothing comes writes nothing.
-pub(in crate::store::sqlite) async fn take_arrivals(store: &SqliteStore) -> Result<Vec<ConversationId>, StoreError> {
-    let any: bool = {
-        let mut db = store.reader().await?;
-        let any = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM arrivals)");
-        any.fetch_one(&mut *db).await.map_err(|error| unavailable(&error))?
+/// Those that were noted and not welcomed. A server to which nothing comes writes nothing.
+pub(in crate::store::sqlite) async fn arrivals(store: &SqliteStore) -> Result<Vec<Arrival>, StoreError> {
+    let mut db = store.reader().await?;
+    let noted = sqlx::query(
+        "SELECT c.id, a.upto FROM arrivals AS a JOIN conversations AS c USING (conversation_key) ORDER BY 1",
+    )
+    .fetch_all(&mut *db)
+    .await
+    .map_err(|error| unavailable(&error))?;
+    let arrival = |row| {
+        let mut columns = Columns::of(row, "arrivals");
+        Ok(Arrival {
+            conversation_id: columns.parse()?,
+            upto: columns.seq()?,
+        })
     };
-    if any {
-        store.writer.change(Take).await
-    } else {
-        Ok(Vec::new())
-    }
+    noted.iter().map(arrival).collect()
+}
+
+/// This one is in use.
+pub(in crate::store::sqlite) async fn welcomed(store: &SqliteStore, arrival: &Arrival) -> Result<(), StoreError> {
+    store.writer.change(Welcomed(arrival.clone())).await
 }

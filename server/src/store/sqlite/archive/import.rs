@@ -19,6 +19,24 @@ impl Change for Import {
     type Refused = ImportError;
 
     async fn apply(&self, db: &mut SqliteConnection) -> Result<(), Stopped> {
+        // A refusal is no failure of the transaction, which may hold other people's writes: what came before it is undone here.
+        sqlx::query("SAVEPOINT import").execute(&mut *db).await?;
+        let done = self.take_in(db).await;
+        match &done {
+            Ok(()) => {}
+            Err(Stop::Refused(_)) => {
+                sqlx::query("ROLLBACK TO import").execute(&mut *db).await?;
+            }
+            // The whole transaction goes.
+            Err(Stop::Failed(_)) => return done,
+        }
+        sqlx::query("RELEASE import").execute(db).await?;
+        done
+    }
+}
+
+impl Import {
+    async fn take_in(&self, db: &mut SqliteConnection) -> Result<(), Stopped> {
         for line in &self.0 {
             match line {
                 Line::Export { .. } => {}

@@ -18,10 +18,13 @@ use super::super::search::{catch_up, fts_beginning, fts_word};
 use super::super::writer::closed;
 use super::{counted_rows, limits};
 
-// Parameters of every statement: ?1 conversation, ?2 sender, ?3 text, ?4 from, ?5 to, ?6 and ?7 the ids of these times, ?8 how many to
-// look at, ?9 and ?10 the page; ?11 the places that the index has for the words.
+// Parameters of every statement: ?1 conversation, ?2 sender, ?3 text, ?4 from, ?5 to, ?6 how many to look at, ?7 and ?8 the page; ?9 the
+// places that the index has for the words.
 
 const IN_ONE: &str = "conversation_key = (SELECT conversation_key FROM conversations WHERE id = ?1)";
+
+/// As the index of times has them. Ids say nothing of time: those of an import are another server's.
+const NEWEST_FIRST: &str = "ORDER BY created_at DESC, conversation_key DESC, seq DESC";
 
 /// What the index has for some words: of one conversation a range of places.
 const PLACES: &str = "SELECT rowid AS place FROM message_words WHERE message_words MATCH ?2 AND ?1 IS NULL LIMIT ?3";
@@ -38,20 +41,11 @@ const PAGE_OF_HITS: &str = concat!(
     "SELECT n.total, ",
     message_columns!(),
     " FROM (SELECT count(*) AS total FROM hits) AS n
-      LEFT JOIN (SELECT * FROM hits ORDER BY i DESC LIMIT ?9 OFFSET ?10) AS page ON TRUE
+      LEFT JOIN (SELECT * FROM hits ORDER BY i DESC, k DESC, s DESC LIMIT ?7 OFFSET ?8) AS page ON TRUE
       LEFT JOIN messages AS m ON m.conversation_key = page.k AND m.seq = page.s
       LEFT JOIN conversations AS c ON c.conversation_key = m.conversation_key
-      LEFT JOIN users AS s ON s.user_key = m.sender_key ORDER BY page.i DESC"
+      LEFT JOIN users AS s ON s.user_key = m.sender_key ORDER BY page.i DESC, page.k DESC, page.s DESC"
 );
-
-/// The id is made just before the time is taken.
-const ID_BEFORE_TIME_MS: i64 = 1_000;
-
-/// The ids that the server made at `at` are not smaller: a `UUIDv7` begins with its milliseconds.
-fn least_id(at: Timestamp) -> String {
-    let millis = u64::try_from(at.as_millis()).unwrap_or(0);
-    format!("{:08x}-{:04x}", millis >> 16, millis & 0xffff)
-}
 
 /// Binds what a statement takes, all but the words.
 macro_rules! bound {
@@ -63,8 +57,6 @@ macro_rules! bound {
             .bind($filter.text.as_ref().map(|text| text.to_ascii_lowercase()))
             .bind($filter.from.map(Timestamp::as_millis))
             .bind($filter.to.map(Timestamp::as_millis))
-            .bind($filter.from.map(|at| least_id(at.plus_millis(-ID_BEFORE_TIME_MS))))
-            .bind($filter.to.map(|at| least_id(at.plus_millis(1))))
             .bind(i64::from($bound))
             .bind(limit)
             .bind(skip)
@@ -148,7 +140,7 @@ async fn look_up(
 ) -> Result<FoundMessages, StoreError> {
     let sql = format!(
         "WITH hits AS MATERIALIZED (
-             SELECT m.conversation_key AS k, m.seq AS s, m.id AS i FROM json_each(?11) AS found CROSS JOIN messages AS m
+             SELECT m.conversation_key AS k, m.seq AS s, m.created_at AS i FROM json_each(?9) AS found CROSS JOIN messages AS m
              ON m.conversation_key = (found.value >> 32) AND m.seq = (found.value & 4294967295) AND m.deleted_at IS NULL
              WHERE {WANTED})
          {PAGE_OF_HITS}"
@@ -161,15 +153,20 @@ async fn look_up(
     found(&rows, false, Sought::Words)
 }
 
-/// Which messages are looked at: the newest ones, whose ids are the largest; none is read as a whole for it.
+/// Which messages are looked at: the newest ones; none is read as a whole for it.
 fn looked_at(filter: &MessageFilter, columns: &str) -> String {
     // Only the bounds that there are: with them the search begins where they say.
-    let from = filter.from.map_or("", |_| " AND id >= ?6");
-    let to = filter.to.map_or("", |_| " AND id < ?7");
+    let from = filter.from.map_or("", |_| "created_at >= ?4 AND ");
+    let to = filter.to.map_or("", |_| "created_at < ?5 AND ");
     if filter.conversation_id.is_some() {
-        format!("SELECT {columns} FROM messages WHERE {IN_ONE}{from}{to} ORDER BY seq DESC LIMIT ?8")
+        // The `+` in both keeps the index of times out: a conversation is read by its seqs.
+        let (from, to) = (
+            from.replace("created_at", "+created_at"),
+            to.replace("created_at", "+created_at"),
+        );
+        format!("SELECT {columns} FROM messages WHERE {from}{to}{IN_ONE} ORDER BY seq DESC LIMIT ?6")
     } else {
-        format!("SELECT {columns} FROM messages WHERE TRUE{from}{to} ORDER BY id DESC LIMIT ?8")
+        format!("SELECT {columns} FROM messages WHERE {from}{to}TRUE {NEWEST_FIRST} LIMIT ?6")
     }
 }
 
@@ -183,7 +180,7 @@ async fn read(
     let mut db = db.begin().await.map_err(|error| unavailable(&error))?;
     let sql = format!(
         "WITH hits AS MATERIALIZED (
-             SELECT m.conversation_key AS k, m.seq AS s, m.id AS i FROM ({}) AS m WHERE {HOLDS_TEXT} AND {WANTED})
+             SELECT m.conversation_key AS k, m.seq AS s, m.created_at AS i FROM ({}) AS m WHERE {HOLDS_TEXT} AND {WANTED})
          {PAGE_OF_HITS}",
         looked_at(filter, "*")
     );
@@ -210,11 +207,13 @@ async fn list(db: &mut SqliteConnection, filter: &MessageFilter, slice: Slice) -
     // Seqs have no gaps: a conversation has as many messages as its last one says, and a page begins at a seq.
     let hits = if filter.conversation_id.is_some() {
         format!(
-            "SELECT conversation_key AS k, seq AS s, id AS i FROM messages
-             WHERE {IN_ONE} AND seq <= (SELECT last_seq FROM conversations WHERE id = ?1) - ?10 ORDER BY seq DESC LIMIT ?9"
+            "SELECT conversation_key AS k, seq AS s, seq AS i FROM messages
+             WHERE {IN_ONE} AND seq <= (SELECT last_seq FROM conversations WHERE id = ?1) - ?8 ORDER BY seq DESC LIMIT ?7"
         )
     } else {
-        "SELECT conversation_key AS k, seq AS s, id AS i FROM messages ORDER BY id DESC LIMIT ?9 OFFSET ?10".to_owned()
+        format!(
+            "SELECT conversation_key AS k, seq AS s, created_at AS i FROM messages {NEWEST_FIRST} LIMIT ?7 OFFSET ?8"
+        )
     };
     let columns = message_columns!();
     let sql = format!(
@@ -222,7 +221,7 @@ async fn list(db: &mut SqliteConnection, filter: &MessageFilter, slice: Slice) -
          FROM (SELECT 1) LEFT JOIN ({hits}) AS page ON TRUE
          LEFT JOIN messages AS m ON m.conversation_key = page.k AND m.seq = page.s
          LEFT JOIN conversations AS c ON c.conversation_key = m.conversation_key
-         LEFT JOIN users AS s ON s.user_key = m.sender_key ORDER BY page.i DESC"
+         LEFT JOIN users AS s ON s.user_key = m.sender_key ORDER BY page.i DESC, page.k DESC, page.s DESC"
     );
     let rows = bound!(sqlx::query(AssertSqlSafe(sql)), filter, 0_u32, slice)
         .fetch_all(&mut *db)

@@ -88,6 +88,16 @@ async fn no_statement_scans_a_table() {
 }
 
 #[tokio::test]
+async fn what_is_too_old_is_looked_for_by_conversation() {
+    let place = Place::new().await;
+    let mut db = place.store.reader().await.unwrap();
+    let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", retention::ONE_TOO_OLD));
+    let plan = sqlx::query(explain).fetch_all(&mut *db).await.unwrap();
+    let steps: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
+    assert!(steps[1].starts_with("SEARCH m USING PRIMARY KEY"), "{steps:#?}");
+}
+
+#[tokio::test]
 async fn ended_memberships_are_kept() {
     use crate::store::contract::{at, cid, say, uid};
     use chat_core::ports::Conversations as _;

@@ -1,0 +1,113 @@
+//! What a socket may do, and how long it lives, follows the token that it brought last.
+
+use rollcall_protocol::request::Receipt;
+
+use super::*;
+use crate::identity::{IssuedToken, NewAccount, NewPassword};
+
+const HOUR: Duration = Duration::from_hours(1);
+
+/// A service with its first token.
+struct Shop {
+    user: chat_core::User,
+    first: IssuedToken,
+}
+
+impl Shop {
+    async fn open(here: &Here) -> Self {
+        let account = NewAccount {
+            username: "shop".to_owned(),
+            display_name: None,
+            password: NewPassword::parse("correct horse").unwrap().into(),
+            role: Role::Service,
+        };
+        let user = here.authority.add(account).await.unwrap();
+        let first = here.authority.issue_kept(&user, Role::Service, HOUR, "first").await;
+        let first = first.unwrap();
+        Self { user, first }
+    }
+
+    async fn connected(&self, here: &Here) -> Peer {
+        let mut peer = Peer::connect(here.address, &self.first.token).await;
+        peer.hears("session").await;
+        peer
+    }
+}
+
+async fn refresh(peer: &mut Peer, token: &str) {
+    peer.emit("refresh_token", &json!({ "token": token })).await;
+    assert_eq!(peer.answer().await["ok"], json!(true));
+}
+
+#[tokio::test]
+async fn the_end_of_the_fresh_token_closes_the_socket_and_that_of_the_old_one_does_not() {
+    let here = Here::open().await;
+    let shop = Shop::open(&here).await;
+    let mut peer = shop.connected(&here).await;
+    let fresh = here
+        .authority
+        .issue_kept(&shop.user, Role::Service, HOUR, "fresh")
+        .await;
+    let fresh = fresh.unwrap();
+    refresh(&mut peer, &fresh.token).await;
+    let socket = here.live(&peer);
+
+    assert!(here.authority.revoke(&shop.first.id).await.unwrap());
+    here.chat.close_those_without_standing().await.unwrap();
+    assert!(socket.is_connected(), "its token of before was taken back");
+    peer.all_so_far().await;
+
+    assert!(here.authority.revoke(&fresh.id).await.unwrap());
+    here.chat.close_those_without_standing().await.unwrap();
+    eventually("the socket is closed", || !socket.is_connected()).await;
+}
+
+#[tokio::test]
+async fn a_fresh_token_that_claims_less_takes_the_rest_away() {
+    let here = Here::open().await;
+    let shop = Shop::open(&here).await;
+    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
+    let group = here.group(&alice, &[&bob]).await;
+    let (mut service, mut phone) = (shop.connected(&here).await, here.connected(&bob).await);
+    let watch = json!({ "conversation_ids": [group] });
+    service.emit("watch_receipts", &watch).await;
+    assert_eq!(service.answer().await["watching"], json!(1));
+    tokio::spawn(Arc::clone(&here.chat).run_receipts());
+    let says_received = async |seq: u64| {
+        here.say(&alice, &group).await;
+        let receipt = Receipt {
+            conversation_id: group.clone(),
+            received: Some(Seq(seq)),
+            read: None,
+        };
+        here.chat.mark_read(&bob.actor, None, &receipt).await.unwrap();
+    };
+    says_received(1).await;
+    service.hears("receipts").await;
+    phone.hears("receipts").await;
+
+    let less = here.authority.issue(&shop.user, Role::User, HOUR).unwrap();
+    refresh(&mut service, &less.token).await;
+    service.emit("whoami", &json!({})).await;
+    assert_eq!(service.answer().await["user"]["role"], json!("user"));
+    for (event, data) in [
+        ("watch_receipts", watch),
+        (
+            "send_message",
+            json!({"conversation_id": group, "content": "x", "sender_id": bob.id()}),
+        ),
+        ("sync", json!({"conversation_id": group, "after_seq": 0})),
+    ] {
+        service.emit(event, &data).await;
+        let code = service.answer().await["error"]["code"].clone();
+        assert!(
+            ["forbidden", "not_participant"].contains(&code.as_str().unwrap()),
+            "{event}: {code}"
+        );
+    }
+    says_received(2).await;
+    // Services that watch are told before the participants.
+    phone.hears("receipts").await;
+    let heard = service.all_so_far().await;
+    assert!(heard.iter().all(|(name, _)| name != "receipts"), "{heard:?}");
+}
