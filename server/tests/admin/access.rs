@@ -237,3 +237,47 @@ async fn the_sign_in_page_and_the_files_are_open_to_all() {
         StatusCode::NOT_FOUND
     );
 }
+
+/// Lets a session's look at its account grow old.
+async fn wait_until_stale() {
+    tokio::time::pause();
+    tokio::time::advance(std::time::Duration::from_secs(10)).await;
+    tokio::time::resume();
+}
+
+#[tokio::test]
+async fn a_session_follows_what_another_process_does_to_its_account() {
+    let stage = stage().await;
+    let admin = Client::signed_in(&stage, "admin").await;
+    let watcher = Client::signed_in(&stage, "watcher").await;
+    let disable = ("/admin/api/users/alice/disable", serde_json::json!({}));
+    stage
+        .behind_its_back("UPDATE users SET role = 'observer' WHERE username = 'admin'")
+        .await;
+    stage
+        .behind_its_back("UPDATE users SET disabled_at = 1 WHERE username = 'watcher'")
+        .await;
+    wait_until_stale().await;
+    watcher
+        .get("/admin/api/overview")
+        .await
+        .assert_problem(401, "unauthorized");
+    // For good: the session is over, whatever becomes of the account.
+    stage
+        .behind_its_back("UPDATE users SET disabled_at = NULL WHERE username = 'watcher'")
+        .await;
+    watcher
+        .get("/admin/api/overview")
+        .await
+        .assert_problem(401, "unauthorized");
+    assert_eq!(admin.get("/admin/api/overview").await.status, StatusCode::OK);
+    admin
+        .post_json(disable.0, &disable.1)
+        .await
+        .assert_problem(403, "forbidden");
+    stage
+        .behind_its_back("UPDATE users SET role = 'user' WHERE username = 'admin'")
+        .await;
+    wait_until_stale().await;
+    admin.get("/admin/api/overview").await.assert_problem(403, "forbidden");
+}

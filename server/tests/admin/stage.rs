@@ -19,6 +19,7 @@ use rollcall_server::identity::{
 use rollcall_server::settings::{Rate, Rates, Registration, Secret, TrustedProxies};
 use rollcall_server::store::{SqliteStore, StoreMetrics};
 use rollcall_server::telemetry::Metrics;
+use sqlx::Connection as _;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -35,7 +36,7 @@ pub(crate) struct Stage {
     pub(crate) history: Arc<History>,
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) router: Router,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Stage {
@@ -102,8 +103,15 @@ impl Stage {
             history,
             store,
             router,
-            _folder: folder,
+            folder,
         }
+    }
+
+    /// What another process does to the database (somebody with `sqlite3`), of which nobody tells the server.
+    pub(crate) async fn behind_its_back(&self, statement: &'static str) {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.folder.path().join("rollcall.db"));
+        let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
     }
 }
 
