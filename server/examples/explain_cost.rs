@@ -18,7 +18,7 @@ use rollcall_server::chat::{Chat, Ports};
 use rollcall_server::clock::{SystemClock, UuidSource};
 use rollcall_server::hub::Hub;
 use rollcall_server::identity::RateLimits;
-use rollcall_server::settings::{Rate, Rates};
+use rollcall_server::settings::Rates;
 use rollcall_server::store::SqliteStore;
 use rollcall_server::telemetry::Metrics;
 use tokio::time::Instant;
@@ -86,21 +86,8 @@ fn chat(store: &Arc<SqliteStore>, metrics: &Metrics) -> anyhow::Result<Arc<Chat>
     io.socket_io.ns("/", async || {});
     let clock: Arc<dyn chat_core::ports::Clock> = Arc::new(SystemClock);
     let hub = Hub::new(NodeId::parse("cost")?, Arc::clone(&clock), io, metrics.hub.clone());
-    let ports = Ports {
-        accounts: store.clone(),
-        moderation: store.clone(),
-        conversations: store.clone(),
-        log: store.clone(),
-        deliveries: store.clone(),
-        vitals: store.clone(),
-        clock,
-        ids: Arc::new(UuidSource),
-    };
-    let rates = RateLimits::new(&Rates {
-        messages: Rate::Off,
-        connects: Rate::Off,
-        logins: Rate::Off,
-    });
+    let ports = Ports::over(store, clock, Arc::new(UuidSource));
+    let rates = RateLimits::new(&Rates::OFF);
     Ok(assemble(ports, Arc::new(hub), Arc::new(rates), 16_384, metrics).chat)
 }
 

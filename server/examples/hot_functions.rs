@@ -21,7 +21,7 @@ use rollcall_server::clock::{SystemClock, UuidSource};
 use rollcall_server::hub::plain::PlainLink;
 use rollcall_server::hub::{Caller, Grant, Hub, LiveSocket};
 use rollcall_server::identity::{RateLimits, Tokens};
-use rollcall_server::settings::{Rate, Rates, Secret};
+use rollcall_server::settings::{Rates, Secret};
 use rollcall_server::store::SqliteStore;
 use rollcall_server::telemetry::Metrics;
 use rollcall_server::telemetry::labels::DisconnectReason;
@@ -173,21 +173,8 @@ impl Place {
             io,
             metrics.hub.clone(),
         ));
-        let ports = Ports {
-            accounts: store.clone(),
-            moderation: store.clone(),
-            conversations: store.clone(),
-            log: store.clone(),
-            deliveries: store.clone(),
-            vitals: store.clone(),
-            clock,
-            ids: Arc::new(UuidSource),
-        };
-        let rates = RateLimits::new(&Rates {
-            messages: Rate::Off,
-            connects: Rate::Off,
-            logins: Rate::Off,
-        });
+        let ports = Ports::over(&store, clock, Arc::new(UuidSource));
+        let rates = RateLimits::new(&Rates::OFF);
         let chat = assemble(ports, Arc::clone(&hub), Arc::new(rates), 16_384, &metrics).chat;
         drop(within);
         Ok(Self {

@@ -114,6 +114,25 @@ pub struct Ports {
     pub ids: Arc<dyn IdSource>,
 }
 
+impl Ports {
+    /// All that is stored in one store.
+    pub fn over<S>(store: &Arc<S>, clock: Arc<dyn Clock>, ids: Arc<dyn IdSource>) -> Self
+    where
+        S: Accounts + Conversations + Moderation + MessageLog + DeliveryLog + Vitals + 'static,
+    {
+        Self {
+            accounts: store.clone(),
+            conversations: store.clone(),
+            moderation: store.clone(),
+            log: store.clone(),
+            deliveries: store.clone(),
+            vitals: store.clone(),
+            clock,
+            ids,
+        }
+    }
+}
+
 /// The use cases.
 pub struct Chat {
     ports: Ports,

@@ -134,14 +134,8 @@ pub(super) async fn build(settings: &Settings, metrics: Metrics, io: &Io) -> Res
 
 fn ports(settings: &Settings, store: &Arc<SqliteStore>, clock: &Arc<dyn Clock>, ids: &Arc<dyn IdSource>) -> Ports {
     Ports {
-        accounts: store.clone(),
-        conversations: store.clone(),
-        moderation: store.clone(),
         log: settings.faults.slowed(store.clone()),
-        deliveries: store.clone(),
-        vitals: store.clone(),
-        clock: Arc::clone(clock),
-        ids: Arc::clone(ids),
+        ..Ports::over(store, Arc::clone(clock), Arc::clone(ids))
     }
 }
 

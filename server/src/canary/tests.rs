@@ -11,7 +11,7 @@ use crate::chat::assembly::assemble;
 use crate::clock::UuidSource;
 use crate::identity::RateLimits;
 use crate::identity::fake::HandClock;
-use crate::settings::{Rate, Rates};
+use crate::settings::Rates;
 use crate::store::memory::MemoryStore;
 use crate::telemetry::Metrics;
 
@@ -30,21 +30,8 @@ fn here(patience: Duration, vitals: impl FnOnce(&Arc<MemoryStore>) -> Arc<dyn Vi
     io.socket_io.ns("/", async || {});
     let node = NodeId::parse("node").unwrap();
     let hub = Arc::new(Hub::new(node, Arc::clone(&clock), io, metrics.hub.clone()));
-    let ports = Ports {
-        accounts: store.clone(),
-        moderation: store.clone(),
-        conversations: store.clone(),
-        log: store.clone(),
-        deliveries: store.clone(),
-        vitals: store.clone(),
-        clock: Arc::clone(&clock),
-        ids: Arc::new(UuidSource),
-    };
-    let rates = Arc::new(RateLimits::new(&Rates {
-        messages: Rate::Off,
-        connects: Rate::Off,
-        logins: Rate::Off,
-    }));
+    let ports = Ports::over(&store, Arc::clone(&clock), Arc::new(UuidSource));
+    let rates = Arc::new(RateLimits::new(&Rates::OFF));
     let fanout = assemble(ports, Arc::clone(&hub), rates, 1 << 20, &metrics).fanout;
     let cage = Cage {
         vitals: vitals(&store),

@@ -181,3 +181,12 @@ pub struct Rates {
     /// Sign-ins and registrations per address.
     pub logins: Rate,
 }
+
+impl Rates {
+    /// Nothing is limited: for what is not reached from outside.
+    pub const OFF: Self = Self {
+        messages: Rate::Off,
+        connects: Rate::Off,
+        logins: Rate::Off,
+    };
+}

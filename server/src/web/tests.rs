@@ -12,7 +12,7 @@ use super::*;
 use crate::identity::NewPassword;
 use crate::identity::fake::{HandClock, OPEN, authority};
 use crate::limits::{BROWSER_SESSION_LIFETIME, PAGE_TOKEN_LIFETIME};
-use crate::settings::{Rate, Rates};
+use crate::settings::Rates;
 use crate::store::memory::MemoryStore;
 use crate::telemetry::Metrics;
 
@@ -37,11 +37,7 @@ fn stage() -> Stage {
     let clock = HandClock::at(NOW);
     let metrics = Metrics::new().unwrap();
     let authority = Arc::new(authority(&store, &clock, OPEN));
-    let limits = RateLimits::new(&Rates {
-        messages: Rate::Off,
-        connects: Rate::Off,
-        logins: Rate::Off,
-    });
+    let limits = RateLimits::new(&Rates::OFF);
     let router = routes(Web {
         authority: Arc::clone(&authority),
         limits: Arc::new(limits),

@@ -126,16 +126,7 @@ fn chat(
     let (_, io) = rollcall_server::hub::adapter::layer(|builder| builder);
     let node = NodeId::parse(crate::fake::NODE).unwrap();
     let hub = Arc::new(Hub::new(node, Arc::clone(clock), io, metrics.hub.clone()));
-    let ports = Ports {
-        accounts: store.clone(),
-        moderation: store.clone(),
-        conversations: store.clone(),
-        log: store.clone(),
-        deliveries: store.clone(),
-        vitals: store.clone(),
-        clock: Arc::clone(clock),
-        ids: Arc::clone(ids),
-    };
+    let ports = Ports::over(store, Arc::clone(clock), Arc::clone(ids));
     assemble(ports, hub, Arc::clone(rates), 16_384, metrics).chat
 }
 

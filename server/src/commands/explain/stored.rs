@@ -15,7 +15,7 @@ use crate::clock::{SystemClock, UuidSource};
 use crate::commands::open_store;
 use crate::hub::Hub;
 use crate::identity::RateLimits;
-use crate::settings::{Database, ExplainArgs, Rate, Rates, SettingError, Storage};
+use crate::settings::{Database, ExplainArgs, Rates, SettingError, Storage};
 use crate::store::{OpenError, SqliteStore};
 use crate::telemetry::Metrics;
 
@@ -93,22 +93,9 @@ fn chat(store: &Arc<SqliteStore>) -> Result<Arc<Chat>, StoredError> {
     let node = NodeId::parse(UuidSource.user_id().as_str())?;
     let (_layer, io) = crate::hub::adapter::layer(|builder| builder);
     let hub = Arc::new(Hub::new(node, Arc::clone(&clock), io, metrics.hub.clone()));
-    let ports = Ports {
-        accounts: store.clone(),
-        moderation: store.clone(),
-        conversations: store.clone(),
-        log: store.clone(),
-        deliveries: store.clone(),
-        vitals: store.clone(),
-        clock,
-        ids: Arc::new(UuidSource),
-    };
+    let ports = Ports::over(store, clock, Arc::new(UuidSource));
     // Nothing is sent here: neither rates nor sizes matter.
-    let rates = Rates {
-        messages: Rate::Off,
-        connects: Rate::Off,
-        logins: Rate::Off,
-    };
+    let rates = Rates::OFF;
     let rates = Arc::new(RateLimits::new(&rates));
     Ok(assemble(ports, hub, rates, 0, &metrics).chat)
 }

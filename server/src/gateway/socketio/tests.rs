@@ -24,7 +24,7 @@ use crate::gateway::listener::LineListener;
 use crate::identity::RateLimits;
 use crate::identity::fake::{HandClock, OPEN, authority};
 use crate::limits::{INBOX_EVENTS_MAX, SOCKET_BUFFER_PACKETS};
-use crate::settings::{Rate, Rates};
+use crate::settings::Rates;
 use crate::store::memory::MemoryStore;
 use crate::telemetry::Metrics;
 use crate::telemetry::labels::Via;
@@ -99,11 +99,7 @@ impl Here {
             clock: Arc::clone(&clock),
             ids: Arc::new(UuidSource),
         };
-        let rates = Arc::new(RateLimits::new(&Rates {
-            messages: Rate::Off,
-            connects: Rate::Off,
-            logins: Rate::Off,
-        }));
+        let rates = Arc::new(RateLimits::new(&Rates::OFF));
         let Assembled { chat, roll_call, .. } = assemble(ports, Arc::clone(&hub), rates, 1 << 20, &metrics);
         let gateway = Gateway::new(Parts {
             chat: Arc::clone(&chat),

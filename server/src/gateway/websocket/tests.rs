@@ -27,7 +27,7 @@ use crate::hub::Hub;
 use crate::identity::fake::{HandClock, OPEN, authority};
 use crate::identity::{Identity, RateLimits};
 use crate::limits::{LAGGING_WITHOUT_PROGRESS_MAX, PING_INTERVAL, PING_TIMEOUT};
-use crate::settings::{Rate, Rates, TrustedProxies};
+use crate::settings::{Rates, TrustedProxies};
 use crate::store::memory::MemoryStore;
 use crate::telemetry::Metrics;
 use crate::telemetry::labels::Via;
@@ -52,21 +52,8 @@ impl Here {
         let clock: Arc<dyn Clock> = clock;
         let node = NodeId::parse("node").unwrap();
         let hub = Arc::new(Hub::new(node, Arc::clone(&clock), io, metrics.hub.clone()));
-        let ports = Ports {
-            accounts: Arc::clone(&store) as _,
-            conversations: Arc::clone(&store) as _,
-            moderation: Arc::clone(&store) as _,
-            log: Arc::clone(&store) as _,
-            deliveries: Arc::clone(&store) as _,
-            vitals: Arc::clone(&store) as _,
-            clock: Arc::clone(&clock),
-            ids: Arc::new(UuidSource),
-        };
-        let rates = Arc::new(RateLimits::new(&Rates {
-            messages: Rate::Off,
-            connects: Rate::Off,
-            logins: Rate::Off,
-        }));
+        let ports = Ports::over(&store, Arc::clone(&clock), Arc::new(UuidSource));
+        let rates = Arc::new(RateLimits::new(&Rates::OFF));
         let chat = assemble(ports, Arc::clone(&hub), rates, 1 << 20, &metrics).chat;
         let gateway = Arc::new(Gateway::new(Parts {
             chat: Arc::clone(&chat),
