@@ -110,7 +110,7 @@ impl NoticeKind {
 mod tests {
     use super::*;
 
-    fn came(user: &str) -> Notice {
+    pub(super) fn came(user: &str) -> Notice {
         Notice::Presence(Presence {
             user_id: UserId::parse(user).unwrap(),
             online: true,

@@ -172,17 +172,9 @@ impl Notices {
 #[cfg(test)]
 mod tests {
     use chat_core::{ConversationId, ConversationKind, MessageId, Participant, ParticipantRole, Seq, UserId};
-    use rollcall_protocol::event::Presence;
 
+    use super::super::tests::came;
     use super::*;
-
-    fn came(user: &str) -> Notice {
-        Notice::Presence(Presence {
-            user_id: UserId::parse(user).unwrap(),
-            online: true,
-            last_seen: None,
-        })
-    }
 
     fn crowd(people: usize) -> Arc<Conversation> {
         let participant = |n| Participant {
