@@ -79,6 +79,8 @@ class Prometheus:
         return self.ask("query", query=text)["result"]
 
     def query_range(self, text, start, end):
+        """In steps from `start`; the last one is not before `end`, so that the newest scrape of then is in it."""
+        end += SCRAPE_SECONDS
         return self.ask("query_range", query=text, start=start, end=end, step=SCRAPE_SECONDS)["result"]
 
     def value(self, text):
