@@ -34,7 +34,6 @@ async fn no_statement_scans_a_table() {
         ("one conversation of a user", conversations::ONE_OF_USER),
         ("all conversations of a user", conversations::ALL_OF_USER),
         ("a whole conversation", conversations::WHOLE),
-        ("participants of all", conversations::PARTICIPANTS_OF_ALL),
         ("conversations of several users", conversations::IDS_OF),
         ("edit", edits::EDIT),
         ("delete", edits::DELETE),
