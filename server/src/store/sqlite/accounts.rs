@@ -26,7 +26,7 @@ const SEARCH: &str = concat!(
     "SELECT ",
     user_columns!(),
     " FROM users AS u WHERE instr(lower(u.username), ?1) > 0 OR instr(lower(u.display_name), ?1) > 0
-      ORDER BY u.username LIMIT ?2"
+      ORDER BY u.username LIMIT ?2 + 0"
 );
 
 async fn find(db: &mut SqliteConnection, id: &UserId) -> Result<Option<User>, StoreError> {

@@ -14,7 +14,7 @@ use super::writer::Change;
 // A log of work by hand: some thousand rows in a year, which may be walked.
 const PAGE: &str = "SELECT at, actor, action, target, detail FROM audit_entries
     WHERE ?1 IS NULL OR instr(lower(actor || ' ' || action || ' ' || target || ' ' || detail), ?1) > 0
-    ORDER BY audit_entry_key DESC LIMIT ?2 OFFSET ?3";
+    ORDER BY audit_entry_key DESC LIMIT ?2 + 0 OFFSET ?3";
 const COUNT: &str = "SELECT count(*) FROM audit_entries
     WHERE ?1 IS NULL OR instr(lower(actor || ' ' || action || ' ' || target || ' ' || detail), ?1) > 0";
 

@@ -64,11 +64,11 @@ macro_rules! select_of_user {
                  (SELECT count(*) FROM (SELECT 1 FROM (
                      SELECT sender_key FROM messages AS x
                      WHERE x.conversation_key = c.conversation_key AND x.seq > max(me.read_seq, me.joined_seq)
-                     ORDER BY x.seq LIMIT ?2
-                 ) WHERE sender_key <> me.user_key LIMIT ?3)),
+                     ORDER BY x.seq LIMIT ?2 + 0
+                 ) WHERE sender_key <> me.user_key LIMIT ?3 + 0)),
                  (SELECT count(*) FROM (
                      SELECT 1 FROM mentions AS n WHERE n.user_key = me.user_key
-                     AND n.conversation_key = c.conversation_key AND n.seq > max(me.read_seq, me.joined_seq) LIMIT ?3
+                     AND n.conversation_key = c.conversation_key AND n.seq > max(me.read_seq, me.joined_seq) LIMIT ?3 + 0
                  )), me.muted_at IS NOT NULL, m.id IS NOT NULL, ",
             message_columns!(),
             " FROM participants AS me JOIN conversations AS c USING (conversation_key)

@@ -32,7 +32,7 @@ pub(super) const CONNECTIONS: &str = "
     FROM json_each(?1) AS d CROSS JOIN users AS u ON u.id = d.value
     CROSS JOIN connection_events AS e ON e.connection_event_key IN (
         SELECT k.connection_event_key FROM connection_events AS k WHERE k.user_key = u.user_key AND k.at BETWEEN ?2 AND ?3
-        ORDER BY k.at DESC, k.connection_event_key DESC LIMIT ?4
+        ORDER BY k.at DESC, k.connection_event_key DESC LIMIT ?4 + 0
     )
     ORDER BY e.at DESC, e.connection_event_key DESC";
 

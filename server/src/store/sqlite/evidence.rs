@@ -155,7 +155,7 @@ macro_rules! prune {
             $key,
             " FROM ",
             $table,
-            " WHERE at < ?1 ORDER BY at LIMIT ?2)"
+            " WHERE at < ?1 ORDER BY at LIMIT ?2 + 0)"
         )
     };
 }

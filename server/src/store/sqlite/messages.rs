@@ -26,8 +26,8 @@ macro_rules! select_message {
     };
 }
 
-pub(super) const AFTER: &str = select_message!("c.id = ?1 AND m.seq > ?2 ORDER BY m.seq LIMIT ?3");
-pub(super) const BEFORE: &str = select_message!("c.id = ?1 AND m.seq < ?2 ORDER BY m.seq DESC LIMIT ?3");
+pub(super) const AFTER: &str = select_message!("c.id = ?1 AND m.seq > ?2 ORDER BY m.seq LIMIT ?3 + 0");
+pub(super) const BEFORE: &str = select_message!("c.id = ?1 AND m.seq < ?2 ORDER BY m.seq DESC LIMIT ?3 + 0");
 pub(super) const BY_ID: &str = select_message!("m.id = ?1");
 pub(super) const BY_SEQ: &str = select_message!("m.conversation_key = ?1 AND m.seq = ?2");
 pub(super) const BY_CLIENT_ID: &str = select_message!("c.id = ?1 AND s.id = ?2 AND m.client_message_id = ?3");

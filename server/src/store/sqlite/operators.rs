@@ -30,13 +30,13 @@ pub(super) const EXCEPTIONS_OF_USER: &str = "
     SELECT c.id, e.first_seq, e.last_seq, u.id, e.sid, e.node_id, e.kind, e.at, e.detail
     FROM users AS u CROSS JOIN delivery_exceptions AS e USING (user_key)
     CROSS JOIN conversations AS c USING (conversation_key)
-    WHERE u.id = ?1 ORDER BY e.at DESC, e.delivery_exception_key DESC LIMIT ?2";
+    WHERE u.id = ?1 ORDER BY e.at DESC, e.delivery_exception_key DESC LIMIT ?2 + 0";
 
 // Without an index of its own: each entry of every connection would pay for a question that is seldom asked.
 pub(super) const CONNECTIONS_OF_SOCKET: &str = "
     SELECT u.id, e.at, e.kind, e.sid, e.node_id, e.detail
-    FROM (SELECT * FROM (SELECT * FROM connection_events ORDER BY connection_event_key DESC LIMIT ?2)
-          WHERE sid = ?1 LIMIT ?3) AS e JOIN users AS u USING (user_key)
+    FROM (SELECT * FROM (SELECT * FROM connection_events ORDER BY connection_event_key DESC LIMIT ?2 + 0)
+          WHERE sid = ?1 LIMIT ?3 + 0) AS e JOIN users AS u USING (user_key)
     ORDER BY e.at DESC, e.connection_event_key DESC";
 
 fn direction(falling: bool) -> &'static str {
@@ -60,7 +60,7 @@ fn users_page(filter: &UserFilter) -> String {
         UserOrder::LastSeen => "u.last_seen",
     };
     let (columns, direction) = (user_columns!(), direction(filter.falling));
-    format!("SELECT {columns}{USERS_WANTED} ORDER BY {by} {direction}, u.username LIMIT ?3 OFFSET ?4")
+    format!("SELECT {columns}{USERS_WANTED} ORDER BY {by} {direction}, u.username LIMIT ?3 + 0 OFFSET ?4")
 }
 
 fn conversations_page(filter: &ConversationFilter) -> String {
@@ -82,7 +82,7 @@ fn conversations_page(filter: &ConversationFilter) -> String {
                  SELECT u.username FROM participants AS p JOIN users AS u USING (user_key)
                  WHERE p.conversation_key = c.conversation_key ORDER BY p.user_key LIMIT 3))
          FROM (SELECT c.*, {by} AS place{CONVERSATIONS_WANTED} ORDER BY place {direction}, c.id {direction}
-               LIMIT ?3 OFFSET ?4) AS c ORDER BY c.place {direction}, c.id {direction}"
+               LIMIT ?3 + 0 OFFSET ?4) AS c ORDER BY c.place {direction}, c.id {direction}"
     )
 }
 

@@ -22,7 +22,7 @@ pub(super) const ONE_TOO_OLD: &str = "
 const OLDEST: &str = "
     SELECT m.seq, m.created_at FROM conversations AS c
     JOIN messages AS m ON m.conversation_key = c.conversation_key AND m.seq > c.forgotten_seq
-    WHERE c.conversation_key = ?1 ORDER BY m.seq LIMIT ?2";
+    WHERE c.conversation_key = ?1 ORDER BY m.seq LIMIT ?2 + 0";
 
 const EMPTY: &str = "
     UPDATE messages SET content = '', deleted_at = coalesce(deleted_at, ?3)

@@ -24,7 +24,7 @@ const BITES_PER_SEARCH: usize = 20;
 
 pub(super) const TO_INDEX: &str = "
     SELECT conversation_key, indexed_seq, last_seq FROM conversations INDEXED BY conversations_to_index
-    WHERE indexed_seq < last_seq LIMIT ?1";
+    WHERE indexed_seq < last_seq LIMIT ?1 + 0";
 
 pub(super) const INDEX: &str = "
     INSERT INTO message_words (rowid, content)
@@ -119,7 +119,7 @@ pub(super) const FOUND: &str = concat!(
     message_columns!(),
     " FROM (SELECT rowid AS place FROM message_words
             WHERE message_words MATCH ?1 AND rowid >= (?2 << 32) AND rowid < (?2 << 32) + ?3
-            ORDER BY rowid DESC LIMIT ?4) AS found
+            ORDER BY rowid DESC LIMIT ?4 + 0) AS found
       CROSS JOIN messages AS m ON m.conversation_key = ?2 AND m.seq = (found.place & 4294967295) AND m.deleted_at IS NULL
       CROSS JOIN conversations AS c ON c.conversation_key = ?2
       CROSS JOIN users AS s ON s.user_key = m.sender_key ORDER BY m.seq DESC"

@@ -89,7 +89,7 @@ impl Change for Forget {
 const PAGE: &str = concat!(
     "SELECT t.id, u.id, u.username, t.name, t.role, t.created_at, t.expires_at, t.revoked_at",
     wanted!(),
-    " ORDER BY t.created_at DESC, t.id DESC LIMIT ?2 OFFSET ?3"
+    " ORDER BY t.created_at DESC, t.id DESC LIMIT ?2 + 0 OFFSET ?3"
 );
 
 const COUNTS: &str = concat!(
