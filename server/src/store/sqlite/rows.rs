@@ -181,18 +181,18 @@ pub(super) fn message(columns: &mut Columns<'_>) -> Result<Message, StoreError> 
     })
 }
 
-/// The participants of conversation `c` as one column of JSON, sorted by user id. One row for each costs several times as much, and a session
-/// of somebody in a group of thousands reads them all.
+/// The participants of conversation `c` as one column of JSON. One row for each costs several times as much, and a session of somebody in
+/// a group of thousands reads them all.
 macro_rules! participants_column {
     () => {
         "(SELECT json_group_array(json_array(u.id, u.username, u.display_name, p.role, p.joined_at, p.joined_seq, \
-          p.muted_at IS NOT NULL) ORDER BY u.id) FROM participants AS p JOIN users AS u USING (user_key) \
+          p.muted_at IS NOT NULL)) FROM participants AS p JOIN users AS u USING (user_key) \
           WHERE p.conversation_key = c.conversation_key)"
     };
 }
 pub(super) use participants_column;
 
-/// The next column, a [`participants_column`].
+/// The next column, a [`participants_column`], sorted by user id.
 pub(super) fn participants(columns: &mut Columns<'_>) -> Result<Arc<[Participant]>, StoreError> {
     type Row = (UserId, String, String, ParticipantRole, i64, Seq, u8);
     let rows: Vec<Row> = serde_json::from_str(columns.take()?).map_err(|error| columns.inconsistent(&error))?;
@@ -205,7 +205,10 @@ pub(super) fn participants(columns: &mut Columns<'_>) -> Result<Arc<[Participant
         joined_seq,
         muted: muted != 0,
     };
-    Ok(rows.into_iter().map(participant).collect())
+    let mut participants: Vec<Participant> = rows.into_iter().map(participant).collect();
+    // Here and not there: an aggregate is sorted through a table of its own.
+    participants.sort_unstable_by(|a, b| a.user_id.cmp(&b.user_id));
+    Ok(participants.into())
 }
 
 /// The next column as a conversation's kind.
