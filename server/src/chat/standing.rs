@@ -114,6 +114,8 @@ impl Chat {
             for socket in self.hub.sockets_of_all(everybody.iter()).iter().flatten() {
                 socket.passes_over(&whole.id, history);
             }
+            // It is announced to nobody: should this process die, nobody missed it.
+            self.roll_call.announces(&whole.id, history.1, self.ports.clock.now());
             self.bring_in(whole, &everybody, history.1);
         });
         self.announce_change(&entry).await;

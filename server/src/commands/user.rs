@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chat_core::ports::operators::{Listed, Slice};
 use chat_core::ports::{Accounts, Clock, KeptToken, StoreError};
-use chat_core::{Role, User};
+use chat_core::{Role, Timestamp, User};
 
 use super::{CommandError, open_store};
 use crate::clock::{SystemClock, UuidSource};
@@ -98,9 +98,10 @@ async fn kept_token(command: TokenCommand) -> Result<String, CommandError> {
                 skip: 0,
                 limit: LISTED_MAX,
             };
-            let tokens = desk.store.kept_tokens(None, SystemClock.now(), slice).await;
+            let now = SystemClock.now();
+            let tokens = desk.store.kept_tokens(None, now, slice).await;
             desk.close().await?;
-            Ok(table_of_tokens(&tokens?.listed))
+            Ok(table_of_tokens(&tokens?.listed, now))
         }
         TokenCommand::Revoke { id, storage } => {
             let desk = Desk::open(&storage, None).await?;
@@ -120,7 +121,7 @@ async fn kept_token(command: TokenCommand) -> Result<String, CommandError> {
 }
 
 /// The newest first.
-fn table_of_tokens(tokens: &Listed<KeptToken>) -> String {
+fn table_of_tokens(tokens: &Listed<KeptToken>, now: Timestamp) -> String {
     let mut text = String::new();
     let _ = writeln!(
         text,
@@ -128,7 +129,11 @@ fn table_of_tokens(tokens: &Listed<KeptToken>) -> String {
         "id", "username", "role", "until", "state"
     );
     for token in &tokens.items {
-        let state = if token.revoked_at.is_some() { "revoked" } else { "good" };
+        let state = match token.revoked_at {
+            Some(_) => "revoked",
+            None if token.expires_at <= now => "expired",
+            None => "good",
+        };
         let name: String = token.name.chars().filter(|c| !c.is_control()).collect();
         let (role, until) = (token.role.as_str(), token.expires_at.to_string());
         let _ = writeln!(

@@ -198,3 +198,24 @@ async fn tokens_of_services_are_made_listed_and_taken_back() {
     // The plain one is as it was.
     assert_eq!(dir.user(&["token", "shop"]).await.unwrap().split('.').count(), 3);
 }
+
+#[test]
+fn a_token_is_good_until_its_time_is_over() {
+    let token = KeptToken {
+        id: "id".to_owned(),
+        user_id: chat_core::UserId::parse("u").unwrap(),
+        username: "shop".to_owned(),
+        name: "the web shop".to_owned(),
+        role: Role::Service,
+        created_at: Timestamp::from_millis(0),
+        expires_at: Timestamp::from_millis(1_000),
+        revoked_at: None,
+    };
+    let listed = Listed {
+        items: vec![token],
+        total: 1,
+    };
+    let at = |millis| table_of_tokens(&listed, Timestamp::from_millis(millis));
+    assert!(at(999).contains(" good "), "{}", at(999));
+    assert!(at(1_000).contains(" expired "), "{}", at(1_000));
+}

@@ -1,7 +1,8 @@
 //! An import beside a running server: what it brought in is history from then on, and nobody's news.
 
 use chat_core::Draft;
-use chat_core::ports::{Appended, Arrival, IdSource as _, MessageLog as _};
+use chat_core::delivery::LeftBehind;
+use chat_core::ports::{Appended, Arrival, DeliveryLog as _, IdSource as _, MessageLog as _};
 
 use super::*;
 
@@ -49,6 +50,13 @@ async fn imported_messages_can_be_confirmed_and_do_not_come_as_news() {
     here.notes(&group, 300);
     here.chat.welcome_arrivals().await.unwrap();
     assert_eq!(here.noted(), []);
+    here.chat.write_down().await;
+    let left = LeftBehind {
+        complete: true,
+        ..LeftBehind::default()
+    };
+    let missed = here.stored.store.make_up(&left).await.unwrap();
+    assert_eq!(missed, 0, "nobody missed what is announced to nobody");
 
     for peer in [&mut here_before, &mut since] {
         assert_eq!(peer.hears("conversation_updated").await["last_seq"], json!(300));

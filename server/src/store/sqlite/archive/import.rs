@@ -228,11 +228,16 @@ async fn import_message(db: &mut SqliteConnection, message: &Message) -> Result<
     if added.rows_affected() == 0 {
         return Err(refused(format!("the sender of message {} is no user here", message.id)));
     }
-    sqlx::query("UPDATE conversations SET last_seq = ?2 WHERE id = ?1")
-        .bind(id.as_str())
-        .bind(rows::stored(seq))
-        .execute(&mut *db)
-        .await?;
+    // History is announced to nobody, so nobody missed it: it is done where all before it is.
+    sqlx::query(
+        "UPDATE conversations SET last_seq = ?2,
+             announced_seq = CASE WHEN announced_seq = last_seq THEN ?2 ELSE announced_seq END
+         WHERE id = ?1",
+    )
+    .bind(id.as_str())
+    .bind(rows::stored(seq))
+    .execute(&mut *db)
+    .await?;
     mentions::note_again(db, &message.id, &message.content).await?;
     Ok(())
 }

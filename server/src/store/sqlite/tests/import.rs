@@ -1,7 +1,8 @@
 //! An import takes a batch of lines in as a whole, or nothing of it.
 
+use chat_core::delivery::LeftBehind;
 use chat_core::ids::ClientMessageId;
-use chat_core::ports::{Conversations as _, MessageLog as _};
+use chat_core::ports::{Conversations as _, DeliveryLog as _, MessageLog as _};
 use chat_core::{ConversationId, Message, MessageId, Seq, Timestamp, UserId};
 
 use super::*;
@@ -153,4 +154,30 @@ async fn what_arrived_is_told_until_it_is_welcomed_and_again_when_more_came() {
     assert_eq!(more[0].upto, Seq(5), "it came after the first was read");
     place.store.welcomed(&more[0]).await.unwrap();
     assert_eq!(place.store.arrivals().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_was_imported_after_a_crash_is_not_called_missed() {
+    let place = Place::new().await;
+    // One message was saved and never sent, and the process died; then an operator imports, and starts the next one.
+    place.store.append(draft("a", "alice", "never sent")).await.unwrap();
+    let lines = vec![
+        user("carol"),
+        conversation("moved", "carol"),
+        message("moved", 1, "carol"),
+        message("moved", 2, "bob"),
+    ];
+    place.store.import(lines).await.unwrap();
+    let left = LeftBehind {
+        complete: true,
+        ..LeftBehind::default()
+    };
+    assert_eq!(place.store.make_up(&left).await.unwrap(), 1);
+    let missed = async |conversation: &str, seq| {
+        let id = ConversationId::parse(conversation).unwrap();
+        let missed = place.store.missed_broadcast(&id, Seq(seq)).await.unwrap();
+        missed.is_some()
+    };
+    assert!(missed("a", 1).await);
+    assert!(!missed("moved", 1).await && !missed("moved", 2).await);
 }
