@@ -1,7 +1,8 @@
 //! Coming and going without end: what a server holds when everybody is gone again must be what it held before.
 //!
-//! Everything that is bounded is filled first (the ledger, what is remembered of closed sockets, page caches); then the server
-//! is left alone, and what it holds is the beginning. After the churn it is left alone as long, and compared.
+//! Everything that is bounded is filled first (the ledger, what is remembered of closed sockets, page caches). Then people come and go
+//! for a while as they will afterwards, so that both looks are behind the same kind of work; the server is left alone, and
+//! what it holds is the beginning. After the churn it is left alone as long, and compared.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -29,6 +30,9 @@ const STILL_LOOKS: usize = 2;
 const FILLING_MAX: Duration = Duration::from_mins(3);
 /// Messages of a visit while filling.
 const FILLING_BURST: usize = 40;
+/// The share of the churn that comes before the first look: filling has a higher peak than the churn, and an allocator gives back what
+/// a peak took bit by bit.
+const WARMING_SHARE: f64 = 0.2;
 /// How long the server is left alone before what it holds counts.
 const ALONE: Duration = Duration::from_secs(20);
 /// What a metric may be at the end beside the beginning: nothing more.
@@ -108,12 +112,14 @@ impl Churn {
             looks: RefCell::default(),
         });
         visits.fill(self.at_a_time).await?;
+        visits.burst.set(self.messages);
+        let churn = Duration::from_secs_f64(self.minutes * 60.0);
+        visits
+            .come_and_go(self.at_a_time, churn.mul_f64(WARMING_SHARE))
+            .await?;
         let before = visits.alone().await?;
         let counted = visits.count.get();
-        visits.burst.set(self.messages);
-        visits
-            .come_and_go(self.at_a_time, Duration::from_secs_f64(self.minutes * 60.0))
-            .await?;
+        visits.come_and_go(self.at_a_time, churn).await?;
         let after = visits.alone().await?;
         self.judge(&visits, (before, after), visits.count.get() - counted, as_json)
     }
