@@ -191,6 +191,8 @@ fn after_first(first: Option<String>, rest: Rest, name: String, password: String
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
 
     #[test]
@@ -210,5 +212,30 @@ mod tests {
         assert_eq!(url(&args, Some(&saved)), "http://saved");
         args.url = Some("http://asked".into());
         assert_eq!(url(&args, Some(&saved)), "http://asked");
+    }
+
+    /// Answers one sign-in, as a server does that comes up late.
+    async fn signs_one_in(listener: tokio::net::TcpListener) {
+        let (mut line, _) = listener.accept().await.unwrap();
+        assert_ne!(line.read(&mut [0; 4096]).await.unwrap(), 0);
+        let body = r#"{"token":"a.b.c","expires_at":"2026-01-01T00:00:00.000Z",
+            "user":{"id":"u1","username":"alice","display_name":"Alice","role":"user"}}"#;
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n";
+        let answer = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+        line.write_all(answer.as_bytes()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_token_that_came_late_is_there_for_rest() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let rest = Rest::new(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let identity = Identity::with_password(rest, "alice".into(), "demo".into(), None);
+        assert_eq!(identity.token.get(), None);
+        let Auth::Provider(provider) = identity.auth.clone() else {
+            panic!("no provider")
+        };
+        let (token, ()) = tokio::join!(provider(), signs_one_in(listener));
+        assert_eq!(token.as_deref(), Ok("a.b.c"));
+        assert_eq!(identity.token.get().as_deref(), Some("a.b.c"));
     }
 }
