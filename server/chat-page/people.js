@@ -70,8 +70,10 @@ export function show(conversation) {
   open(conversation.kind === "group" ? "People" : conversation.name, (body, close) => {
     const complaint = el("p", { class: "error", role: "alert" });
     const list = el("ul", { class: "members" });
+    const number = el("p", { class: "quiet" });
     const draw = () => {
       const known = chat.get(conversation.id) ?? conversation;
+      number.textContent = count(known.participants.length, "person", "people");
       const members = known.participants.toSorted((a, b) => a.display_name.localeCompare(b.display_name));
       // Who may not is not asked to try.
       const acts = (participant) => isOwner(known) && el("span", { class: "member-acts" }, remove(participant), keepOut(known, participant));
@@ -86,6 +88,8 @@ export function show(conversation) {
           conversation.participants = conversation.participants.filter(({ id }) => id !== participant.id);
           chat.changed(conversation);
           draw();
+          // The button that had the focus is gone.
+          body.closest("dialog").querySelector("button").focus();
         },
         { "aria-label": `Remove ${participant.display_name}` },
       );
@@ -103,7 +107,7 @@ export function show(conversation) {
     );
     const foot = el("div", { class: "dialog-foot" }, mute);
     draw();
-    body.append(el("p", { class: "quiet" }, count(conversation.participants.length, "person", "people")), list, complaint, foot);
+    body.append(number, list, complaint, foot);
     if (conversation.kind !== "group") return foot.append(button("Start a group with them", () => (close(), start())));
     if (isOwner(conversation)) foot.append(button("Banned people", () => (close(), bans(conversation).then(() => show(conversation)))));
     foot.append(button("Leave conversation", () => (close(), leave(conversation)), { class: "danger" }), button("Add people", () => (close(), add(conversation))));

@@ -180,9 +180,10 @@ impl Asker {
 
     /// As its sender, else as an admin.
     async fn delivery(&self, message: &str) -> Result<Value, String> {
+        let token = self.identity.token.get();
         let own = self
             .site
-            .api(self.identity.token.as_deref(), &["messages", message, "delivery"], &[])
+            .api(token.as_deref(), &["messages", message, "delivery"], &[])
             .await;
         match own {
             Ok(told) => Ok(told),

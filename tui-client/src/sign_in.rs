@@ -1,16 +1,35 @@
 //! Who one is: names, passwords, tokens and profiles become identities that can connect.
 
 use std::io::IsTerminal;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
 use rollcall_client::protocol::UserView;
 use rollcall_client::protocol::chat_core::Role;
-use rollcall_client::{Auth, Login, Rest, RestError};
+use rollcall_client::{Auth, Rest, RestError};
 
 use crate::args::{DEFAULT_URL, ServerArgs};
 use crate::profiles::{self, Profile, Profiles};
+
+/// The newest token of somebody. A reconnect brings another one, and brings the first one where the server was away.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Newest(Arc<Mutex<Option<Arc<str>>>>);
+
+impl Newest {
+    fn of(token: &str) -> Self {
+        let newest = Self::default();
+        newest.keep(token);
+        newest
+    }
+
+    fn keep(&self, token: &str) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::from(token));
+    }
+
+    pub(crate) fn get(&self) -> Option<Arc<str>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
 
 /// Somebody who can connect.
 #[derive(Debug, Clone)]
@@ -20,7 +39,7 @@ pub(crate) struct Identity {
     /// Where tokens come from.
     pub(crate) auth: Auth,
     /// The token of now, for REST.
-    pub(crate) token: Option<Arc<str>>,
+    pub(crate) token: Newest,
     /// What the server said of the account, if it was asked.
     pub(crate) user: Option<UserView>,
 }
@@ -32,12 +51,14 @@ impl Identity {
         matches!(role, Some(Role::Admin | Role::Observer))
     }
 
-    fn signed_in(login: Login, rest: Rest, password: String) -> Self {
+    /// `first` is the token that is there already.
+    fn with_password(rest: Rest, name: String, password: String, first: Option<String>) -> Self {
+        let token = first.as_deref().map(Newest::of).unwrap_or_default();
         Self {
-            name: login.user.username.clone(),
-            token: Some(Arc::from(login.token.as_str())),
-            auth: after_first(login.token, rest, login.user.username.clone(), password),
-            user: Some(login.user),
+            name: name.clone(),
+            auth: after_first(first, rest, name, password, token.clone()),
+            token,
+            user: None,
         }
     }
 
@@ -45,7 +66,7 @@ impl Identity {
         Self {
             name: name.to_owned(),
             auth: Auth::token(token),
-            token: Some(Arc::from(token)),
+            token: Newest::of(token),
             user: None,
         }
     }
@@ -119,19 +140,17 @@ async fn with_token(args: &ServerArgs, token: &str, rest: &Rest) -> Identity {
 async fn by_password(args: &ServerArgs, name: &str, rest: &Rest, patience: Patience) -> Result<Identity> {
     let password = password_of(args, name)?;
     match rest.login(name, &password).await {
-        Ok(login) => Ok(Identity::signed_in(login, rest.clone(), password)),
+        Ok(login) => Ok(Identity {
+            user: Some(login.user.clone()),
+            ..Identity::with_password(rest.clone(), login.user.username, password, Some(login.token))
+        }),
         Err(RestError::Refused {
             error,
             status: 400..=404,
         }) => bail!("signing in as {name} was refused: {error}"),
         Err(error) if patience == Patience::None => bail!("signing in as {name}: {error}"),
         // Not reached, too busy or stopping.
-        Err(_) => Ok(Identity {
-            name: name.to_owned(),
-            auth: Auth::password(rest.clone(), name, password),
-            token: None,
-            user: None,
-        }),
+        Err(_) => Ok(Identity::with_password(rest.clone(), name.to_owned(), password, None)),
     }
 }
 
@@ -153,24 +172,27 @@ fn variable_of(name: &str) -> String {
     format!("ROLLCALL_PASSWORD_{}", clean.collect::<String>())
 }
 
-/// The token that is there already, then fresh ones.
-fn after_first(first: String, rest: Rest, name: String, password: String) -> Auth {
-    let used = Arc::new(AtomicBool::new(false));
+/// The token that is there already, then fresh ones; the newest is kept for REST.
+fn after_first(first: Option<String>, rest: Rest, name: String, password: String, newest: Newest) -> Auth {
+    let first = Arc::new(Mutex::new(first));
     Auth::provider(move || {
-        let first = (!used.swap(true, Ordering::Relaxed)).then(|| first.clone());
-        let (rest, name, password) = (rest.clone(), name.clone(), password.clone());
+        let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (rest, name, password, newest) = (rest.clone(), name.clone(), password.clone(), newest.clone());
         async move {
             if let Some(token) = first {
                 return Ok(token);
             }
-            let login = rest.login(&name, &password).await;
-            login.map(|login| login.token).map_err(|error| error.to_string())
+            let login = rest.login(&name, &password).await.map_err(|error| error.to_string())?;
+            newest.keep(&login.token);
+            Ok(login.token)
         }
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
 
     #[test]
@@ -190,5 +212,30 @@ mod tests {
         assert_eq!(url(&args, Some(&saved)), "http://saved");
         args.url = Some("http://asked".into());
         assert_eq!(url(&args, Some(&saved)), "http://asked");
+    }
+
+    /// Answers one sign-in, as a server does that comes up late.
+    async fn signs_one_in(listener: tokio::net::TcpListener) {
+        let (mut line, _) = listener.accept().await.unwrap();
+        assert_ne!(line.read(&mut [0; 4096]).await.unwrap(), 0);
+        let body = r#"{"token":"a.b.c","expires_at":"2026-01-01T00:00:00.000Z",
+            "user":{"id":"u1","username":"alice","display_name":"Alice","role":"user"}}"#;
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n";
+        let answer = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+        line.write_all(answer.as_bytes()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_token_that_came_late_is_there_for_rest() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let rest = Rest::new(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let identity = Identity::with_password(rest, "alice".into(), "demo".into(), None);
+        assert_eq!(identity.token.get(), None);
+        let Auth::Provider(provider) = identity.auth.clone() else {
+            panic!("no provider")
+        };
+        let (token, ()) = tokio::join!(provider(), signs_one_in(listener));
+        assert_eq!(token.as_deref(), Ok("a.b.c"));
+        assert_eq!(identity.token.get().as_deref(), Some("a.b.c"));
     }
 }

@@ -1,5 +1,6 @@
 //! A server, who one is there, and how to connect to it: what every command begins with.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -76,26 +77,26 @@ impl Site {
 
     /// The token for the admin's API: the one given for it, else that of an identity who may, else the first one's, whose
     /// refusal says what is missing.
-    pub(crate) fn observer(&self) -> Option<&str> {
+    pub(crate) fn observer(&self) -> Option<Arc<str>> {
         if let Some(token) = &self.admin_token {
-            return Some(token);
+            return Some(Arc::from(token.as_str()));
         }
         let able = self.identities.iter().find(|identity| identity.may_observe());
         able.or(self.identities.first())
-            .and_then(|identity| identity.token.as_deref())
+            .and_then(|identity| identity.token.get())
     }
 
     /// A page of the admin's API.
     pub(crate) async fn admin(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Value> {
         let path = [&["admin", "api"], path].concat();
-        let answer = self.rest.get_json(self.observer(), &path, query).await;
+        let answer = self.rest.get_json(self.observer().as_deref(), &path, query).await;
         answer.map_err(|error| admin_error(error, &path))
     }
 
     /// An action of the admin's API.
     pub(crate) async fn admin_post(&self, path: &[&str], body: &Value) -> Result<Value> {
         let path = [&["admin", "api"], path].concat();
-        let answer = self.rest.post_json(self.observer(), &path, body).await;
+        let answer = self.rest.post_json(self.observer().as_deref(), &path, body).await;
         answer.map_err(|error| admin_error(error, &path))
     }
 

@@ -157,7 +157,7 @@ pub(super) async fn monitor(site: &Site, args: &MonitorArgs, out: Out) -> Result
         .filter_map(|(name, value)| Some((*name, value.as_deref()?)))
         .collect();
     let path = ["admin", "api", "traffic"];
-    let opened = site.rest.stream(site.observer(), &path, &query).await;
+    let opened = site.rest.stream(site.observer().as_deref(), &path, &query).await;
     let mut stream = opened.map_err(|error| admin_error(error, &path))?;
     note("watching the traffic; Ctrl-C ends it");
     let mut left = args.count.unwrap_or(u64::MAX);

@@ -63,7 +63,9 @@ pub(super) fn called(session: &Session, view: &ConversationView) -> String {
 
 /// A user's id, from an id or a username.
 pub(super) async fn user_id(site: &Site, wanted: &str) -> Result<String> {
-    let users = site.api(site.observer(), &["users"], &[("q", wanted)]).await?;
+    let users = site
+        .api(site.observer().as_deref(), &["users"], &[("q", wanted)])
+        .await?;
     let users = users["users"].as_array().map(Vec::as_slice).unwrap_or_default();
     let found = users
         .iter()

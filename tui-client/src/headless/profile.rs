@@ -21,7 +21,7 @@ pub(super) async fn run(server: &ServerArgs, command: &ProfileCommand, out: Out)
             let signed_in = sign_in::identities(server, None, &rest, Patience::None).await?;
             ensure!(!signed_in.is_empty(), "say who to save: --as USERNAME");
             let identities = signed_in.into_iter().map(|identity| {
-                let token = identity.token.context("no token came back")?;
+                let token = identity.token.get().context("no token came back")?;
                 Ok(Identity {
                     username: identity.name,
                     expires_at: expiry(&token).unwrap_or(Timestamp::from_millis(0)),

@@ -40,7 +40,8 @@ fn show(model: &mut Model, at: usize, all: usize, found: usize) {
     let below = all.saturating_sub(at + 1).saturating_sub(height / 3);
     model.scrolled = below.min(scroll_max(model));
     model.searched_at = Some(at);
-    model.say(format!("{found} rows hold {:?}: n older, N newer", model.search));
+    let rows = if found == 1 { "row holds" } else { "rows hold" };
+    model.say(format!("{found} {rows} {:?}: n older, N newer", model.search));
 }
 
 pub(super) fn older(model: &mut Model) {

@@ -189,7 +189,7 @@ fn compose(scene: &Scene, paged: &Paged<UserRow>, online: usize) -> Result<Users
 
 fn sentence(total: usize, online: usize, filtered: bool) -> Sentence {
     let here = match online {
-        0 => "Nobody of them is online.".to_owned(),
+        0 => "None of them is online.".to_owned(),
         _ => format!("{} online.", counted(online, "person is", "people are")),
     };
     if filtered {

@@ -25,7 +25,7 @@ async fn delivery_of(site: &Site, message: &str) -> Result<Value> {
     let mut refused = None;
     for identity in &site.identities {
         match site
-            .api(identity.token.as_deref(), &["messages", message, "delivery"], &[])
+            .api(identity.token.get().as_deref(), &["messages", message, "delivery"], &[])
             .await
         {
             Ok(answer) => return Ok(answer),

@@ -10,8 +10,11 @@ const UNSUPPORTED_VERSION: u64 = 5;
 
 const POLLING: &str = "EIO=4&transport=polling";
 
-/// Does an Engine.IO server answer here, whatever it says?
+/// Does an Engine.IO server answer here, whatever it says? A Rollcall says with Engine.IO's words that it is elsewhere.
 fn is_engine(answer: &Answer) -> bool {
+    if answer.status == 404 {
+        return false;
+    }
     Open::read(&answer.body).is_some() || answer.body.contains("\"sid\"") || answer.engine_code().is_some()
 }
 

@@ -224,9 +224,7 @@ async fn token(
     let signed_in = sign_in::identities(server, profile.as_ref(), rest, Patience::None).await;
     Ok(match signed_in {
         Ok(identities) => (
-            identities
-                .first()
-                .and_then(|one| Some(one.token.as_deref()?.to_owned())),
+            identities.first().and_then(|one| Some(one.token.get()?.to_string())),
             None,
         ),
         Err(error) => (None, Some(format!("{error:#}"))),

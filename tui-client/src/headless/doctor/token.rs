@@ -13,11 +13,12 @@ const LEEWAY_SECONDS: i64 = 5;
 
 pub(super) fn shape(patient: &Patient) -> Finding {
     if let Some(why) = &patient.no_token {
-        return Finding::failed(
-            Check::Token,
-            format!("there is none: {why}"),
-            "check the name and the password, or give --token",
-        );
+        let remedy = if why.contains("was refused") {
+            "check the name and the password, or give --token"
+        } else {
+            "no password was looked at: see the checks before this one, wait a moment if it was too often, or give --token"
+        };
+        return Finding::failed(Check::Token, format!("there is none: {why}"), remedy);
     }
     let Some(token) = &patient.token else {
         return Finding::skipped(Check::Token, "none was given (--token, --as or --auth)");

@@ -128,7 +128,7 @@ impl Report {
             let key = (message.to_owned(), user.to_owned());
             let said = match known.get(&key) {
                 Some(said) => said.clone(),
-                None => ask(site, stage.token(&row.sender), message, user).await,
+                None => ask(site, stage.token(&row.sender).as_deref(), message, user).await,
             };
             trouble.said.clone_from(&said);
             known.insert(key, said);

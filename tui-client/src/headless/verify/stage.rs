@@ -97,9 +97,9 @@ impl Stage {
     }
 
     /// The token of an identity, for asking about what it sent.
-    pub(super) fn token(&self, who: &str) -> Option<&str> {
+    pub(super) fn token(&self, who: &str) -> Option<Arc<str>> {
         let identity = self.identities.iter().find(|identity| identity.name == who)?;
-        identity.token.as_deref()
+        identity.token.get()
     }
 
     /// Each identity sends over its first socket, all at the same time.
