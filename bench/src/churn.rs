@@ -114,9 +114,7 @@ impl Churn {
         visits.fill(self.at_a_time).await?;
         visits.burst.set(self.messages);
         let churn = Duration::from_secs_f64(self.minutes * 60.0);
-        visits
-            .come_and_go(self.at_a_time, churn.mul_f64(WARMING_SHARE))
-            .await?;
+        visits.come_and_go(self.at_a_time, churn.mul_f64(WARMING_SHARE)).await?;
         let before = visits.alone().await?;
         let counted = visits.count.get();
         visits.come_and_go(self.at_a_time, churn).await?;

@@ -3,6 +3,7 @@
 //! Start: secrets, database, accounts, use cases, namespaces, routes, listener. Stop: no new connections, clients are told,
 //! messages in flight are finished, sockets are closed, the database is closed. Nothing else in the server knows all parts.
 
+mod alone;
 mod background;
 pub mod inspector;
 pub mod operating;
@@ -20,6 +21,8 @@ use socketioxide::layer::SocketIoLayer;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use self::alone::Alone;
+pub use self::alone::Taken;
 use self::background::run_background;
 use self::inspector::Inspector;
 use self::operating::Operating;
@@ -32,7 +35,7 @@ use crate::identity::AccountError;
 use crate::limits::{
     CONNECT_TIMEOUT, PACKET_BYTES_MAX, PING_INTERVAL, PING_TIMEOUT, SOCKET_BUFFER_PACKETS, WEBSOCKET_READ_BUFFER_BYTES,
 };
-use crate::settings::{DataDirError, Secret, Settings, open_data_dir};
+use crate::settings::{DataDirError, Database, Secret, Settings, open_data_dir};
 use crate::store::OpenError;
 use crate::telemetry::Metrics;
 use crate::telemetry::traces::TraceError;
@@ -73,6 +76,9 @@ pub enum StartError {
     /// The export of traces.
     #[error("OTEL_EXPORTER_OTLP_ENDPOINT: traces cannot be exported: {0}")]
     Traces(TraceError),
+    /// Somebody else serves it.
+    #[error(transparent)]
+    Taken(#[from] Taken),
     /// What the last process left.
     #[error("what the last process saved and never announced cannot be looked for: {0}")]
     LeftBehind(StoreError),
@@ -89,6 +95,8 @@ pub struct App {
     admin: Option<routes::Listening>,
     background: CancellationToken,
     welcome: Welcome,
+    // Let go of last: when everything is written.
+    alone: Alone,
 }
 
 impl std::fmt::Debug for App {
@@ -103,6 +111,9 @@ impl App {
     /// Starts everything. When it returns, connections are accepted as soon as [`App::run`] is polled.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
         open_data_dir(&settings.storage.data_dir)?;
+        let Database::Sqlite(path) = &settings.storage.database;
+        // Before anything of it is read: what a dead process left behind is taken over below.
+        let alone = Alone::on(path).await?;
         let metrics = Metrics::new().map_err(|error| StartError::Internal(error.to_string()))?;
         let (layer, io) = socket_io();
         let mut parts = build(&settings, metrics, &io).await?;
@@ -157,6 +168,7 @@ impl App {
             admin,
             background,
             welcome,
+            alone,
         })
     }
 

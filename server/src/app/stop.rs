@@ -20,6 +20,7 @@ pub(super) async fn serve_until(app: App, until: impl Future<Output = ()> + Send
         admin,
         background,
         welcome,
+        alone,
         ..
     } = app;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -68,6 +69,8 @@ pub(super) async fn serve_until(app: App, until: impl Future<Output = ()> + Send
     if let Err(error) = parts.store.close().await {
         tracing::error!(%error, "the database was not closed cleanly; what was acknowledged is safe all the same");
     }
+    // The next one may have it now, and not before.
+    drop(alone);
     tracing::info!("stopped");
     Ok(())
 }
