@@ -80,7 +80,7 @@ async fn no_statement_scans_a_table() {
     ];
     for (name, sql) in statements {
         // SQLite looks at what is bound to a bare one when it makes its plan, and so prepares the statement anew each time
-        // it is bound (`sqlite3ExprIsInteger`): that took longer than all the rest of opening a session.
+        // it is bound (`sqlite3ExprIsInteger`): a third of what a connect cost.
         assert!(!has_bare_limit(sql), "{name}: write `LIMIT ?n + 0`");
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
         let plan = sqlx::query(explain).fetch_all(&mut *db).await.unwrap();
