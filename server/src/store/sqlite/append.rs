@@ -1,7 +1,10 @@
 //! Appending messages: a whole run of drafts by three statements.
 //!
 //! The database works in a thread of its own, and to wake it and be woken by it costs as much as the statements themselves. So a
-//! run that is a transaction of its own, which under load nearly every one is, goes there twice and not five times.
+//! run that is a transaction of its own, which under load nearly every one is, goes there twice and not five times, and a message that
+//! is alone goes there once ([`one`]).
+
+pub(super) mod one;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -78,6 +81,12 @@ impl Job for AppendRun {
     }
 
     async fn transact(&mut self, db: &mut SqliteConnection) -> Result<(), Failed> {
+        if let [draft] = &*self.drafts
+            && let Some(appended) = one::save(db, draft).await?
+        {
+            self.outcomes = vec![Ok(appended)];
+            return Ok(());
+        }
         match self.append(db, Extent::Whole).await {
             Ok(()) => Ok(()),
             // The lock was not had: no draft is to blame, and none would fare better alone.

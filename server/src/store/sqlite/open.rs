@@ -12,6 +12,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _, SqliteConnection};
 use tokio::time::Instant;
 
+use super::append::one;
 use super::errors;
 
 /// The letters `RoCa`, as the first migration sets it.
@@ -252,6 +253,20 @@ pub(super) async fn first_connection(path: &Path, busy_timeout: Duration) -> Res
             reason => OpenError::Migration { path, reason },
         }
     })?;
+    prepare_writer(&mut db).await.map_err(told)?;
+    Ok(db)
+}
+
+/// What the writer's statements need besides the tables. Of this connection alone and gone with it; after the migrations, which
+/// it could be in the way of.
+async fn prepare_writer(db: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(one::PREPARE).execute(db).await.map(drop)
+}
+
+/// The writer's connection, to a database that has every migration.
+pub(super) async fn reconnect_writer(path: &Path, busy_timeout: Duration) -> Result<SqliteConnection, sqlx::Error> {
+    let mut db = writer_options(path, busy_timeout).connect().await?;
+    prepare_writer(&mut db).await?;
     Ok(db)
 }
 

@@ -3,6 +3,7 @@
 mod faults;
 mod groups;
 mod import;
+mod one;
 mod opening;
 mod plans;
 mod written;

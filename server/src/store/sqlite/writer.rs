@@ -14,7 +14,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chat_core::Draft;
 use chat_core::ports::{AppendError, Appended, StoreError, StoreTrouble};
-use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
+use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 
 pub(super) use self::group::{Failed, Job, command};
@@ -144,8 +144,7 @@ impl Link {
         self.identity.verify()?;
         let db = match self.db.take() {
             Some(db) => db,
-            None => open::writer_options(&self.path, self.busy_timeout)
-                .connect()
+            None => open::reconnect_writer(&self.path, self.busy_timeout)
                 .await
                 .map_err(|error| unavailable(&error))?,
         };
