@@ -198,6 +198,13 @@ impl Hub {
         self.registry.read().users.get(user).cloned().unwrap_or_default()
     }
 
+    /// The live sockets of a user, all but this one.
+    pub fn sockets_of_but(&self, user: &UserId, but: &Sid) -> Vec<Arc<LiveSocket>> {
+        let registry = self.registry.read();
+        let all = registry.users.get(user).into_iter().flatten();
+        all.filter(|socket| socket.sid != *but).cloned().collect()
+    }
+
     /// The live sockets of several users, under one look; users without any are left out.
     pub fn sockets_of_all<'a>(&self, users: impl Iterator<Item = &'a UserId>) -> Vec<Vec<Arc<LiveSocket>>> {
         let registry = self.registry.read();

@@ -5,7 +5,6 @@
 
 mod moved;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use chat_core::{Seq, UserId};
@@ -14,7 +13,7 @@ use rollcall_protocol::event::{Cursor as CursorView, Receipts, name};
 use rollcall_protocol::request::Receipt;
 
 pub use self::moved::MovedCursors;
-use self::moved::Mover;
+use self::moved::{Mover, Movers};
 use super::directory::Entry;
 use super::refusal::{from_store, no_conversation};
 use super::{Actor, Chat};
@@ -105,64 +104,55 @@ impl Chat {
         }
     }
 
-    fn tell_receipts_of(&self, entry: &Entry, movers: &HashMap<UserId, Mover>) {
+    fn tell_receipts_of(&self, entry: &Entry, movers: &Movers) {
         let conversation = entry.conversation();
-        let users: Vec<CursorView> = movers
-            .keys()
-            .filter_map(|user| {
-                let (received, read) = entry.cursor_of(user)?;
-                Some(CursorView {
-                    user_id: user.clone(),
-                    received,
-                    read,
-                })
-            })
-            .collect();
-        self.notice(NoticeKind::Receipts, || {
-            Notice::Receipts(Receipts {
+        // Made only for those who hear of everybody: in a crowd there mostly is none, and there are many receipts.
+        let everybody = || -> Receipts {
+            let users = movers.keys().filter_map(|user| cursor_view(entry, user)).collect();
+            Receipts {
                 conversation_id: conversation.id.clone(),
-                users: users.clone(),
-            })
-        });
-        self.tell_watchers(&conversation, &users);
-        let told = |notice: &Receipts, hearers: Vec<Vec<Arc<LiveSocket>>>| {
-            let hearers: Vec<_> = hearers
-                .into_iter()
-                .flatten()
-                .filter(|socket| !socket.is_opening())
-                .collect();
-            self.fanout.say_if_room(&hearers, name::RECEIPTS, notice);
+                users,
+            }
         };
+        self.notice(NoticeKind::Receipts, || Notice::Receipts(everybody()));
+        self.tell_watchers(&conversation, || everybody().users);
         if conversation.participants.len() <= RECEIPTS_PARTICIPANTS_MAX {
-            let everybody = self
+            let sockets = self
                 .hub
                 .sockets_of_all(conversation.participants.iter().map(|p| &p.user_id));
-            told(
-                &Receipts {
+            self.tell_those_open(sockets.into_iter().flatten(), &everybody());
+            return;
+        }
+        // In a crowd each user's own sockets still agree on what is unread; the one that said it knows.
+        for (user, mover) in movers {
+            let own = match mover {
+                Mover::One(sid) => self.hub.sockets_of_but(user, sid),
+                Mover::Several => self.hub.sockets_of(user),
+            };
+            if own.is_empty() {
+                continue;
+            }
+            if let Some(view) = cursor_view(entry, user) {
+                let notice = Receipts {
                     conversation_id: conversation.id.clone(),
-                    users,
-                },
-                everybody,
-            );
-        } else {
-            // In a crowd each user's own sockets still agree on what is unread; the one that said it knows.
-            for user in users {
-                let mut own = self.hub.sockets_of(&user.user_id);
-                if let Some(Mover::One(sid)) = movers.get(&user.user_id) {
-                    own.retain(|socket| socket.sid != *sid);
-                }
-                if own.is_empty() {
-                    continue;
-                }
-                let own = vec![own];
-                told(
-                    &Receipts {
-                        conversation_id: conversation.id.clone(),
-                        users: vec![user],
-                    },
-                    own,
-                );
+                    users: vec![view],
+                };
+                self.tell_those_open(own.into_iter(), &notice);
             }
         }
     }
+
+    fn tell_those_open(&self, hearers: impl Iterator<Item = Arc<LiveSocket>>, notice: &Receipts) {
+        let hearers: Vec<_> = hearers.filter(|socket| !socket.is_opening()).collect();
+        self.fanout.say_if_room(&hearers, name::RECEIPTS, notice);
+    }
+}
+
+fn cursor_view(entry: &Entry, user: &UserId) -> Option<CursorView> {
+    let (received, read) = entry.cursor_of(user)?;
+    Some(CursorView {
+        user_id: user.clone(),
+        received,
+        read,
+    })
 }

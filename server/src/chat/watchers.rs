@@ -124,12 +124,12 @@ impl Chat {
     }
 
     /// Tells services that asked. What a socket has no room for is left out, as for everybody.
-    pub(super) fn tell_watchers(&self, conversation: &Conversation, users: &[Cursor]) {
+    pub(super) fn tell_watchers(&self, conversation: &Conversation, users: impl FnOnce() -> Vec<Cursor>) {
         let watching = self.watchers.of(conversation);
         if watching.is_empty() {
             return;
         }
-        for some in users.chunks(RECEIPTS_PER_EVENT) {
+        for some in users().chunks(RECEIPTS_PER_EVENT) {
             let notice = Receipts {
                 conversation_id: conversation.id.clone(),
                 users: some.to_vec(),

@@ -9,10 +9,16 @@ use parking_lot::Mutex;
 
 use crate::hub::LiveSocket;
 
+// Looked into at each receipt, hence the quicker hash, as for lanes.
+type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+
+/// Whose cursors moved in a conversation, and by which of their sockets.
+pub(super) type Movers = Map<UserId, Mover>;
+
 /// Cursors that moved and are not in the store yet.
 #[derive(Default)]
 struct Unsaved {
-    moved: HashMap<(ConversationId, UserId), (Seq, Seq)>,
+    moved: Map<(ConversationId, UserId), (Seq, Seq)>,
     /// Whose cursors are on their way to the store: whoever reads theirs there waits for it.
     on_their_way: HashSet<UserId>,
 }
@@ -36,7 +42,7 @@ impl Unsaved {
 #[derive(Default)]
 pub struct MovedCursors {
     unsaved: Mutex<Unsaved>,
-    untold: Mutex<HashMap<ConversationId, HashMap<UserId, Mover>>>,
+    untold: Mutex<Map<ConversationId, Movers>>,
     // One writer at a time: a batch that failed is put back before the next one is taken.
     saving: tokio::sync::Mutex<()>,
 }
@@ -114,7 +120,7 @@ impl MovedCursors {
     }
 
     /// Those that moved and were not told, by which sockets; they count as told from now on.
-    pub(super) fn take_untold(&self) -> HashMap<ConversationId, HashMap<UserId, Mover>> {
+    pub(super) fn take_untold(&self) -> Map<ConversationId, Movers> {
         std::mem::take(&mut *self.untold.lock())
     }
 
