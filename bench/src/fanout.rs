@@ -1,5 +1,7 @@
 //! Messages to rooms: everything about one delivery, from the sender's write to every member's read.
 
+mod tally;
+
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use serde_json::json;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
+use self::tally::Tally;
 use crate::figures::Figures;
 use crate::servers::{Kind, Programs, Room, Server, own_cpu};
 use crate::wire::{Connection, Packet};
@@ -27,8 +30,6 @@ const STRAGGLERS: Duration = Duration::from_secs(5);
 const AT_A_TIME: usize = 32;
 /// How often it is looked whether the server has settled: for up to a minute and a half.
 const SETTLING_LOOKS: usize = 300;
-/// One in so many latencies is kept.
-const LATENCY_SAMPLE: u64 = 7;
 
 /// What is sent where.
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +74,8 @@ struct Slot {
 
 /// A room under load.
 struct Loaded {
+    /// Its place among the rooms.
+    place: usize,
     id: String,
     members: usize,
     slots: RefCell<Vec<Slot>>,
@@ -80,19 +83,6 @@ struct Loaded {
     under_way: Cell<usize>,
     done: Notify,
     tally: Rc<Tally>,
-}
-
-/// What was seen, over all rooms.
-#[derive(Default)]
-struct Tally {
-    measuring: Cell<bool>,
-    stopping: Cell<bool>,
-    deliveries: Cell<u64>,
-    messages: Cell<u64>,
-    out_of_order: Cell<u64>,
-    refused: Cell<u64>,
-    each: RefCell<Vec<Duration>>,
-    last: RefCell<Vec<Duration>>,
 }
 
 /// Adds to a counter.
@@ -118,18 +108,9 @@ impl Loaded {
             return;
         }
         slot.left -= 1;
-        let tally = &self.tally;
-        if tally.measuring.get() {
-            add(&tally.deliveries, 1);
-            if tally.deliveries.get().is_multiple_of(LATENCY_SAMPLE) {
-                tally.each.borrow_mut().push(now - slot.at);
-            }
-        }
+        self.tally.heard(now - slot.at);
         if slot.left == 0 {
-            if tally.measuring.get() {
-                add(&tally.messages, 1);
-                tally.last.borrow_mut().push(now - slot.at);
-            }
+            self.tally.heard_by_all(self.place, now - slot.at);
             self.under_way.set(self.under_way.get() - 1);
             self.done.notify_one();
         }
@@ -242,8 +223,9 @@ pub(crate) async fn run(kind: Kind, programs: &Programs, plan: Plan) -> Result<F
     let crowd = server.crowd(plan.rooms, plan.members, receipts).await?;
     let tally = Rc::new(Tally::default());
     let (mut loaded, mut readers) = (Vec::new(), tokio::task::JoinSet::new());
-    for room in &crowd.rooms {
+    for (place, room) in crowd.rooms.iter().enumerate() {
         let state = Rc::new(Loaded {
+            place,
             id: room.id.clone(),
             members: plan.members,
             slots: RefCell::new(vec![
@@ -295,7 +277,7 @@ pub(crate) async fn run(kind: Kind, programs: &Programs, plan: Plan) -> Result<F
         "{} messages were refused",
         tally.refused.get()
     );
-    Ok(figures(&tally, took, server_cpu, load_cpu, lost))
+    Ok(tally.figures(took, server_cpu, load_cpu, lost))
 }
 
 /// Waits for what is under way; returns the deliveries that never came.
@@ -311,23 +293,6 @@ async fn stragglers(loaded: &[(Rc<Loaded>, Rc<Connection>)]) -> usize {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     missing()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts of a few seconds")]
-fn figures(tally: &Tally, took: Duration, server: f64, load: f64, lost: usize) -> Figures {
-    let (deliveries, messages) = (tally.deliveries.get() as f64, tally.messages.get() as f64);
-    let mut figures = Figures::default();
-    figures.set("server CPU per delivery, µs", server * 1e6 / deliveries.max(1.0));
-    figures.set("server CPU per message, µs", server * 1e6 / messages.max(1.0));
-    figures.set("deliveries per second", deliveries / took.as_secs_f64());
-    figures.set("messages per second", messages / took.as_secs_f64());
-    figures.latencies("one delivery", &mut tally.each.borrow_mut());
-    figures.latencies("the last socket", &mut tally.last.borrow_mut());
-    figures.set("server CPU, share of a core", server / took.as_secs_f64());
-    figures.set("load CPU, share of a core", load / took.as_secs_f64());
-    figures.set("out of order", tally.out_of_order.get() as f64);
-    figures.set("lost", lost as f64);
-    figures
 }
 
 #[cfg(test)]
