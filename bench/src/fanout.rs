@@ -17,6 +17,7 @@ use self::tally::Tally;
 use crate::figures::Figures;
 use crate::servers::{Kind, Programs, Room, Server, own_cpu};
 use crate::wire::{Connection, Packet};
+use crate::workload::Receipts;
 
 /// Messages of one room that may be under way at the same time, at most.
 const SLOTS: usize = 1024;
@@ -42,8 +43,8 @@ pub(crate) struct Plan {
     pub(crate) in_flight: usize,
     /// Messages per second over all rooms, instead of as many as go.
     pub(crate) pace: Option<f64>,
-    /// Every client of Rollcall sends receipts.
-    pub(crate) receipts: bool,
+    /// Whose clients send receipts.
+    pub(crate) receipts: Option<Receipts>,
     /// Servers whose choice it is save each message.
     pub(crate) save: bool,
     /// How long is measured.
@@ -219,7 +220,11 @@ pub(crate) async fn settle(server: &Server) -> Result<()> {
 /// One run against one server.
 pub(crate) async fn run(kind: Kind, programs: &Programs, plan: Plan) -> Result<Figures> {
     let server = Server::start(kind, programs, plan.save).await?;
-    let receipts = plan.receipts && kind == Kind::Rollcall;
+    let receipts = match plan.receipts {
+        None => false,
+        Some(Receipts::Rollcall) => kind == Kind::Rollcall,
+        Some(Receipts::All) => true,
+    };
     let crowd = server.crowd(plan.rooms, plan.members, receipts).await?;
     let tally = Rc::new(Tally::default());
     let (mut loaded, mut readers) = (Vec::new(), tokio::task::JoinSet::new());
@@ -306,7 +311,7 @@ mod tests {
             members: 1,
             in_flight: 1,
             pace: Some(8.0),
-            receipts: false,
+            receipts: None,
             save: false,
             seconds: 1.0,
         };

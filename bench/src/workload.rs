@@ -1,12 +1,21 @@
 //! The workloads that compare servers: what each is called, and how it is run.
 
 use anyhow::Result;
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 
 use crate::fanout::{self, Plan};
 use crate::figures::Figures;
 use crate::servers::{Kind, Programs};
 use crate::{admin, connects, post};
+
+/// Whose clients send receipts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Receipts {
+    /// Rollcall's.
+    Rollcall,
+    /// Every server's: what reading them costs by itself.
+    All,
+}
 
 /// One of them.
 #[derive(Debug, Clone, Subcommand)]
@@ -19,9 +28,9 @@ pub(crate) enum Workload {
         members: usize,
         #[arg(long, default_value_t = 16)]
         in_flight: usize,
-        /// Every client of Rollcall sends receipts
-        #[arg(long)]
-        receipts: bool,
+        /// Clients send receipts: of Rollcall, or of `all` servers, where the others read them and do nothing
+        #[arg(long, value_name = "WHOSE", num_args = 0..=1, require_equals = true, default_missing_value = "rollcall")]
+        receipts: Option<Receipts>,
     },
     /// A few messages per second: what it costs, and how soon they are there
     Calm {
@@ -31,9 +40,9 @@ pub(crate) enum Workload {
         members: usize,
         #[arg(long, default_value_t = 13.0)]
         per_second: f64,
-        /// Every client of Rollcall sends receipts
-        #[arg(long)]
-        receipts: bool,
+        /// Clients send receipts: of Rollcall, or of `all` servers, where the others read them and do nothing
+        #[arg(long, value_name = "WHOSE", num_args = 0..=1, require_equals = true, default_missing_value = "rollcall")]
+        receipts: Option<Receipts>,
     },
     /// Messages that are saved and sent: Rollcall with synchronous=FULL, Node with NORMAL
     Saved {
@@ -70,27 +79,28 @@ impl Workload {
             in_flight,
             receipts,
         };
+        let receipts = Some(Receipts::Rollcall);
         let (rooms, members) = (10, 20);
         vec![
-            fanout(1, 1000, 1, false),
-            fanout(1, 1000, 16, false),
-            fanout(10, 100, 1, false),
-            fanout(10, 100, 16, false),
-            fanout(1, 1000, 1, true),
-            fanout(1, 1000, 16, true),
-            fanout(10, 100, 1, true),
-            fanout(10, 100, 16, true),
+            fanout(1, 1000, 1, None),
+            fanout(1, 1000, 16, None),
+            fanout(10, 100, 1, None),
+            fanout(10, 100, 16, None),
+            fanout(1, 1000, 1, receipts),
+            fanout(1, 1000, 16, receipts),
+            fanout(10, 100, 1, receipts),
+            fanout(10, 100, 16, receipts),
             Self::Calm {
                 rooms: 10,
                 members: 100,
                 per_second: 13.0,
-                receipts: false,
+                receipts: None,
             },
             Self::Calm {
                 rooms: 10,
                 members: 100,
                 per_second: 13.0,
-                receipts: true,
+                receipts,
             },
             Self::Saved {
                 rooms,
@@ -116,12 +126,10 @@ impl Workload {
 
     /// What stands above its table.
     pub(crate) fn title(&self) -> String {
-        let receipted = |receipts: &bool| {
-            if *receipts {
-                ", every client of Rollcall sends receipts"
-            } else {
-                ""
-            }
+        let receipted = |receipts: &Option<Receipts>| match receipts {
+            None => "",
+            Some(Receipts::Rollcall) => ", every client of Rollcall sends receipts",
+            Some(Receipts::All) => ", every client sends receipts",
         };
         match self {
             Self::Fanout {
@@ -177,7 +185,7 @@ impl Workload {
             members,
             in_flight,
             pace: None,
-            receipts: false,
+            receipts: None,
             save: false,
             seconds,
         };
