@@ -39,12 +39,11 @@ impl Turns {
     /// A room is served; how many others were since it was last. Several messages in a row are one turn.
     fn between(&mut self, room: usize) -> Option<usize> {
         let found = self.latest.iter().position(|other| *other == room);
-        match found {
-            Some(at) => self.latest[..=at].rotate_right(1),
-            None => {
-                self.latest.insert(0, room);
-                self.latest.truncate(TURNS_MAX);
-            }
+        if let Some(at) = found {
+            self.latest[..=at].rotate_right(1);
+        } else {
+            self.latest.insert(0, room);
+            self.latest.truncate(TURNS_MAX);
         }
         found.filter(|at| *at > 0)
     }
