@@ -7,8 +7,9 @@
 
 use std::sync::Arc;
 
+use chat_core::ids::ClientMessageId;
 use chat_core::ports::{Appended, StoreTrouble};
-use chat_core::{Draft, Message};
+use chat_core::{Draft, Message, MessageId};
 use sqlx::{Row as _, SqliteConnection};
 
 use crate::store::sqlite::errors::unavailable;
@@ -51,8 +52,8 @@ pub(in crate::store::sqlite) async fn save(
         .bind(draft.id.as_str())
         .bind(&*draft.content)
         .bind(draft.at.as_millis())
-        .bind(draft.client_message_id.as_ref().map(|id| id.as_str()))
-        .bind(draft.reply_to.as_ref().map(|id| id.as_str()))
+        .bind(draft.client_message_id.as_ref().map(ClientMessageId::as_str))
+        .bind(draft.reply_to.as_ref().map(MessageId::as_str))
         // All of it: the statement commits when it has nothing more to tell.
         .fetch_all(&mut *db)
         .await;
