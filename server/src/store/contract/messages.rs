@@ -306,6 +306,8 @@ pub(super) async fn a_caller_that_goes_away_leaves_all_or_nothing<P: Place>() {
             tokio::task::yield_now().await;
         }
         caller.abort();
+        // Gone only when it has ended: until then it may still be saving on another thread.
+        let _gone = caller.await;
     }
     let last = say(&**place.store(), "a", "alice", "still here").await;
     let page = place
