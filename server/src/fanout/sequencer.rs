@@ -75,6 +75,10 @@ impl Sequencer {
     pub fn next_ready(&mut self) -> Option<Ready> {
         let ready = self.waiting.remove(&self.next)?;
         self.next = self.next.next();
+        if self.waiting.is_empty() {
+            // An empty tree keeps its last node, room for eleven messages: 2 KiB with every conversation that ever had one.
+            self.waiting = BTreeMap::new();
+        }
         Some(ready)
     }
 

@@ -108,6 +108,8 @@ impl Inbox {
         let mut waiting = self.waiting.lock();
         if waiting.events.is_empty() || waiting.closed {
             waiting.running = false;
+            // What it grew to would stay with every socket that ever said something: 640 bytes at least, and more after each burst.
+            waiting.events = VecDeque::new();
         }
         !waiting.running
     }
@@ -134,5 +136,24 @@ impl Inbox {
     /// Is the connection gone?
     pub fn is_closed(&self) -> bool {
         self.waiting.lock().closed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_inbox_that_is_through_keeps_no_room() {
+        let inbox = Inbox::default();
+        let room = || inbox.waiting.lock().events.capacity();
+        {
+            let mut waiting = inbox.waiting.lock();
+            waiting.events.reserve(INBOX_EVENTS_MAX);
+            waiting.running = true;
+        }
+        assert!(room() >= INBOX_EVENTS_MAX);
+        assert!(inbox.stop());
+        assert_eq!(room(), 0);
     }
 }
