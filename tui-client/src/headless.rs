@@ -19,6 +19,7 @@ mod tape;
 pub(crate) mod verify;
 mod whoami;
 
+pub(crate) use asking::cause_beside;
 pub(crate) use finding::called;
 pub(crate) use whoami::{differences, room_name};
 
