@@ -42,12 +42,14 @@ impl InvalidUrl {
         let scheme = match parsed.scheme() {
             "http" | "ws" => "http",
             "https" | "wss" => "https",
-            _ => return Err(invalid("another scheme")),
+            other => return Err(invalid(&format!("{other:?} is no scheme of a chat server"))),
         };
         if !parsed.has_host() {
             return Err(invalid("no host"));
         }
-        parsed.set_scheme(scheme).map_err(|()| invalid("another scheme"))?;
+        parsed
+            .set_scheme(scheme)
+            .map_err(|()| invalid("its scheme cannot be changed"))?;
         parsed.set_query(None);
         parsed.set_fragment(None);
         Ok(parsed)

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{RequestBuilder, StatusCode};
 use rollcall_protocol::chat_core::explain::Explanation;
 use rollcall_protocol::chat_core::{ConversationId, Message, Seq, Timestamp};
@@ -175,9 +176,9 @@ impl Rest {
         if response.status().is_success() {
             return Ok(ServerSentEvents::new(response));
         }
-        let status = response.status();
+        let (status, wait) = (response.status(), wait_asked(response.headers()));
         let body = response.bytes().await.map_err(unreachable)?;
-        Err(read_answer::<Value>(status, &body)
+        Err(read_answer::<Value>(status, wait, &body)
             .err()
             .unwrap_or_else(|| RestError::BadAnswer {
                 status: status.as_u16(),
@@ -233,9 +234,14 @@ pub(crate) fn unreachable(error: reqwest::Error) -> RestError {
 
 async fn answer<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, RestError> {
     let response = request.send().await.map_err(unreachable)?;
-    let status = response.status();
+    let (status, wait) = (response.status(), wait_asked(response.headers()));
     let body = response.bytes().await.map_err(unreachable)?;
-    read_answer(status, &body)
+    read_answer(status, wait, &body)
+}
+
+/// The seconds of `Retry-After`. Proxies refuse what comes too often, too, and say so in no other way.
+pub(crate) fn wait_asked(headers: &HeaderMap) -> Option<u64> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
 }
 
 /// reqwest's own words stop before the cause, which is what a person needs.
@@ -249,14 +255,15 @@ fn in_words(error: &reqwest::Error) -> String {
     words
 }
 
-fn read_answer<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T, RestError> {
+fn read_answer<T: DeserializeOwned>(status: StatusCode, wait: Option<u64>, body: &[u8]) -> Result<T, RestError> {
     let bad = |error: serde_json::Error| RestError::BadAnswer {
         status: status.as_u16(),
         words: String::from_utf8_lossy(body)
             .chars()
             .take(PREVIEW_CHARS_MAX)
             .collect::<String>()
-            + &format!(" ({error})"),
+            + &format!(" ({error})")
+            + &wait.map_or_else(String::new, |seconds| format!("; wait {seconds} s")),
     };
     if status.is_success() {
         return serde_json::from_slice(body).map_err(bad);
@@ -268,7 +275,9 @@ fn read_answer<T: DeserializeOwned>(status: StatusCode, body: &[u8]) -> Result<T
             code: problem.code,
             message: problem.detail.or(problem.title).unwrap_or_default(),
             hint: problem.hint,
-            retry_after_ms: problem.retry_after_ms,
+            retry_after_ms: problem
+                .retry_after_ms
+                .or(wait.map(|seconds| seconds.saturating_mul(1_000))),
         },
     })
 }
@@ -293,11 +302,28 @@ mod tests {
     #[test]
     fn problems_are_refusals_and_pages_of_a_proxy_are_not() {
         let problem = br#"{"title":"No","status":401,"code":"unauthorized","hint":"check it"}"#;
-        let error = read_answer::<Login>(StatusCode::UNAUTHORIZED, problem).unwrap_err();
+        let error = read_answer::<Login>(StatusCode::UNAUTHORIZED, None, problem).unwrap_err();
         assert_eq!(error.to_string(), "unauthorized: No (HTTP 401)");
-        let error = read_answer::<Login>(StatusCode::BAD_GATEWAY, b"<html>").unwrap_err();
+        let error = read_answer::<Login>(StatusCode::BAD_GATEWAY, None, b"<html>").unwrap_err();
         assert!(error.to_string().contains("HTTP 502"), "{error}");
-        assert!(read_answer::<History>(StatusCode::OK, br#"{"messages":[],"more":false}"#).is_ok());
+        assert!(read_answer::<History>(StatusCode::OK, None, br#"{"messages":[],"more":false}"#).is_ok());
+    }
+
+    #[test]
+    fn how_long_to_wait_is_said() {
+        let said = |wait, body: &[u8]| {
+            let answer = read_answer::<Login>(StatusCode::TOO_MANY_REQUESTS, wait, body);
+            answer.unwrap_err().to_string()
+        };
+        let problem = br#"{"detail":"too often","code":"rate_limited","retry_after_ms":41500}"#;
+        assert_eq!(said(None, problem), "rate_limited: too often; wait 42 s (HTTP 429)");
+        let problem = br#"{"detail":"too often","code":"rate_limited"}"#;
+        assert_eq!(said(Some(7), problem), "rate_limited: too often; wait 7 s (HTTP 429)");
+        assert!(said(Some(7), b"<html>").ends_with("; wait 7 s"));
+        let mut headers = HeaderMap::new();
+        assert_eq!(wait_asked(&headers), None);
+        headers.insert(RETRY_AFTER, "12".parse().unwrap());
+        assert_eq!(wait_asked(&headers), Some(12));
     }
 
     #[test]

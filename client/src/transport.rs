@@ -16,6 +16,7 @@ use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_asyn
 
 use crate::error::DownReason;
 use crate::limits::{EARLY_EVENTS_MAX, FRAME_BYTES_MAX};
+use crate::rest::wait_asked;
 use crate::tap::Tap;
 use crate::wire::{self, Decoder, Incoming, Open, preview};
 
@@ -165,12 +166,34 @@ fn not_upgraded(error: SocketError) -> DownReason {
             let body = response.body().as_deref().unwrap_or_default();
             DownReason::Http {
                 status: response.status().as_u16(),
-                message: preview(String::from_utf8_lossy(body).trim()),
+                message: refusal_in_words(body, wait_asked(response.headers())),
             }
         }
         SocketError::Protocol(error) => DownReason::Protocol(error.to_string()),
         // Without "IO error: " before the system's own words.
         SocketError::Io(error) => DownReason::Unreachable(error.to_string()),
         error => DownReason::Unreachable(error.to_string()),
+    }
+}
+
+/// The sentence of a refusal that has one, as Rollcall's and every problem+json do; else the beginning of what came.
+fn refusal_in_words(body: &[u8], wait: Option<u64>) -> String {
+    let told: Option<Value> = serde_json::from_slice(body).ok();
+    let detail = told.as_ref().and_then(|told| told["detail"].as_str());
+    let words = detail.map_or_else(|| String::from_utf8_lossy(body).trim().to_owned(), str::to_owned);
+    let wait = wait.map_or_else(String::new, |seconds| format!("; wait {seconds} s"));
+    format!("{}{wait}", preview(&words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_upgrade_says_why_and_how_long_to_wait() {
+        let told = br#"{"code":4,"message":"Too many connections","detail":"too many connects","hint":"wait"}"#;
+        assert_eq!(refusal_in_words(told, Some(3)), "too many connects; wait 3 s");
+        assert_eq!(refusal_in_words(b"Bad Gateway\n", None), "Bad Gateway");
+        assert_eq!(refusal_in_words(b"[1]", None), "[1]");
     }
 }

@@ -80,7 +80,7 @@ impl fmt::Display for ErrorCode {
 
 /// A refusal, as it stands in acknowledgements, in event `error`, and (as `code` and `hint`) in problem+json.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{code}: {message}")]
+#[error("{code}: {message}{}", wait_in_words(*.retry_after_ms))]
 pub struct WireError {
     /// For programs.
     pub code: ErrorCode,
@@ -118,6 +118,13 @@ impl WireError {
     }
 }
 
+/// `; wait 3 s`, or nothing. Rounded up: who comes back a moment too early is refused again.
+fn wait_in_words(retry_after_ms: Option<u64>) -> String {
+    retry_after_ms.map_or_else(String::new, |millis| {
+        format!("; wait {} s", millis.div_ceil(1_000).max(1))
+    })
+}
+
 impl From<ShapeError> for WireError {
     fn from(error: ShapeError) -> Self {
         let refused = WireError::new(ErrorCode::BadRequest, error.to_string());
@@ -131,6 +138,15 @@ impl From<ShapeError> for WireError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn how_long_to_wait_is_said_in_whole_seconds() {
+        let refused = |millis| WireError::new(ErrorCode::RateLimited, "too often").with_retry_after_ms(millis);
+        assert_eq!(refused(2_001).to_string(), "rate_limited: too often; wait 3 s");
+        assert_eq!(refused(0).to_string(), "rate_limited: too often; wait 1 s");
+        let plain = WireError::new(ErrorCode::NotFound, "no such message");
+        assert_eq!(plain.to_string(), "not_found: no such message");
+    }
 
     #[test]
     fn codes_are_spelled_alike_in_text_and_json() {

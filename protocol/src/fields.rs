@@ -91,6 +91,11 @@ impl Fields {
         self.map.get(field).is_some_and(|value| !value.is_null())
     }
 
+    /// Is the field there, and an array or an object?
+    pub fn holds_structure(&self, field: &str) -> bool {
+        matches!(self.map.get(field), Some(Value::Array(_) | Value::Object(_)))
+    }
+
     /// A field that must not be there, unless it is empty.
     pub fn refuse(&mut self, field: &str, expected: &str, hint: &'static str) -> Result<(), ShapeError> {
         let Some(value) = self.take(field) else { return Ok(()) };

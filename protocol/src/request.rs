@@ -230,7 +230,7 @@ impl Request {
             "sync" => Request::Sync(Sync::read(fields)?),
             "edit_message" => Request::EditMessage(EditMessage {
                 message_id: fields.id("message_id")?,
-                content: fields.text("content")?,
+                content: content(fields)?,
             }),
             "delete_message" => Request::DeleteMessage(fields.id("message_id")?),
             "list_conversations" => Request::ListConversations,
@@ -260,6 +260,16 @@ const ATTACHMENTS: [&str; 4] = ["attachments", "attachment", "files", "file"];
 /// What to do with a file.
 pub const LINK_INSTEAD: &str = "upload the file elsewhere and send a link to it as content";
 
+/// Where the text of a message belongs.
+const TEXT_IN_CONTENT: &str = "the text of a message is its field content";
+
+/// Reads a message's text; what is wrong with it depends on what came in its place.
+pub fn content(fields: &mut Fields) -> Result<String, ShapeError> {
+    let is_file = fields.holds_structure("content");
+    let hint = if is_file { LINK_INSTEAD } else { TEXT_IN_CONTENT };
+    fields.text("content").map_err(|error| error.with_hint(hint))
+}
+
 impl SendMessage {
     /// Reads the payload; also the body of `POST messages`.
     pub fn read(fields: &mut Fields) -> Result<Self, ShapeError> {
@@ -268,7 +278,7 @@ impl SendMessage {
         }
         Ok(Self {
             conversation_id: fields.id("conversation_id")?,
-            content: fields.text("content").map_err(|error| error.with_hint(LINK_INSTEAD))?,
+            content: content(fields)?,
             client_message_id: fields.optional_id("client_message_id")?,
             reply_to: fields.optional_id("reply_to")?,
             sender_id: fields.optional_id("sender_id")?,
@@ -438,6 +448,21 @@ mod tests {
         for empty in [json!([]), json!(null), json!({}), json!(""), json!(false)] {
             let data = json!({"conversation_id": "c", "content": "look", "attachments": empty});
             assert!(Request::decode("send_message", data).is_ok(), "{empty}");
+        }
+    }
+
+    #[test]
+    fn text_in_another_field_is_told_where_it_belongs() {
+        for data in [
+            json!({"conversation_id": "c", "message_id": "m", "text": "hello"}),
+            json!({"conversation_id": "c", "message_id": "m", "content": 5}),
+            json!({"conversation_id": "c", "message_id": "m"}),
+        ] {
+            for event in ["send_message", "edit_message"] {
+                let error = Request::decode(event, data.clone()).unwrap_err();
+                assert!(error.message.starts_with("content: expected a string"), "{error}");
+                assert_eq!(error.hint.as_deref(), Some(TEXT_IN_CONTENT), "{event} {data}");
+            }
         }
     }
 

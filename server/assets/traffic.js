@@ -51,10 +51,13 @@
     return id.length > 20 ? `${id.slice(0, 4)}…${id.slice(-4)}` : id;
   }
 
-  // What stands before the last colon says what it is, and is kept.
-  function room(name) {
-    const colon = name.lastIndexOf(":") + 1;
-    return element("bdi", name.slice(0, colon) + short(name.slice(colon)), name);
+  // What stands before the last colon says what it is, and is kept; what it is called stands before it, where that is known.
+  function room(room, name) {
+    const colon = room.lastIndexOf(":") + 1;
+    const id = element("bdi", room.slice(0, colon) + short(room.slice(colon)), room);
+    if (!name) return [id];
+    id.className = "quiet";
+    return [element("bdi", visible(name), name), " ", id];
   }
 
   function time(at) {
@@ -69,10 +72,11 @@
     cell(row, "Direction", event.direction === "in" ? "→ in" : "← out");
     cell(row, "Event", element("code", visible(event.event)));
     const user = event.user_id || "";
-    cell(row, "User", user ? link(`/admin/users/${encodeURIComponent(user)}`, short(user), user) : "");
+    const name = visible(event.username || short(user));
+    cell(row, "User", user ? link(`/admin/users/${encodeURIComponent(user)}`, name, user) : "");
     const sid = event.sid || "";
     cell(row, "Socket", sid ? link(`/admin/sockets/${encodeURIComponent(sid)}`, short(sid), sid) : "");
-    cell(row, "Room", event.room ? room(visible(event.room)) : "");
+    cell(row, "Room", ...(event.room ? room(visible(event.room), event.room_name) : []));
     cell(row, "Bytes", String(event.bytes)).className = "number";
     const payload = visible(event.preview ?? "");
     cell(row, "Payload", element("code", payload, payload)).className = "prose";

@@ -104,9 +104,12 @@ export class Conversation {
   /** How far one's own message with this seq has come, as far as is known. */
   reach(seq) {
     const people = this.others;
-    const cursors = people.map(({ id }) => this.cursors.get(id)).filter(Boolean);
+    const inside = new Set(people.map(({ id }) => id));
+    const has = [...this.cursors].filter(([id, { received }]) => received >= seq && id !== me().id);
+    const cursors = has.map(([, cursor]) => cursor);
     return {
-      people: people.length,
+      // Whoever has it and has left since has it all the same.
+      people: people.length + has.filter(([id]) => !inside.has(id)).length,
       received: cursors.filter(({ received }) => received >= seq).length,
       read: cursors.filter(({ read }) => read >= seq).length,
     };

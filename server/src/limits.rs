@@ -221,8 +221,8 @@ pub const RECEIPTS_PARTICIPANTS_MAX: usize = 50;
 pub const LEDGER_BYTES_MAX: usize = 32 << 20;
 /// Closed sockets that are remembered per user, for messages of the last minutes.
 pub const CLOSED_SOCKETS_PER_USER_MAX: usize = 16;
-/// Users whose closed sockets are remembered.
-pub const CLOSED_SOCKETS_USERS_MAX: usize = 20_000;
+/// Closed sockets that are remembered in all.
+pub const CLOSED_SOCKETS_MAX: usize = 20_000;
 /// Entries of connection histories and exceptions that wait to be written.
 pub const EVIDENCE_WAITING_MAX: usize = 16_384;
 /// Evidence is written this often.

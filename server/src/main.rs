@@ -30,7 +30,7 @@ async fn main() -> ExitCode {
     match run(cli, |line| println!("{line}"), |line| eprintln!("rollcall: {line}")).await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("rollcall: {error:#}");
+            eprintln!("rollcall: {}", in_words(&error));
             ExitCode::FAILURE
         }
     }
@@ -108,4 +108,17 @@ async fn run(cli: Cli, say: impl Fn(&str), warn: impl Fn(&str)) -> anyhow::Resul
 /// A command says what it has to say on standard output; the log is for what went wrong beside that.
 fn quiet_logs() -> anyhow::Result<()> {
     Ok(logs::init("warn", logs::LogFormat::detected())?)
+}
+
+/// An error with its causes. Many say theirs themselves, and no reason is worth reading twice.
+fn in_words(error: &anyhow::Error) -> String {
+    let mut words = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if words.is_empty() {
+            words = cause;
+        } else if !words.contains(&cause) {
+            words = format!("{words}: {cause}");
+        }
+    }
+    words
 }

@@ -69,6 +69,38 @@ fn a_public_key_that_cannot_be_read_ends_the_start_with_one_line() {
 }
 
 #[test]
+fn a_reason_is_given_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let below = file.join("data");
+    for command in [&["serve"][..], &["migrate"], &["user", "add", "alice"]] {
+        let (code, _, error) = run(rollcall(&below).args(command));
+        assert_eq!((code, error.matches("Not a directory").count()), (1, 1), "{error}");
+    }
+    let (code, _, error) = run(rollcall(dir.path()).args(["user", "add", "x"]));
+    assert_eq!((code, error.matches("a username is").count()), (1, 1), "{error}");
+}
+
+#[test]
+fn who_names_a_server_learns_that_the_data_directory_is_not_used() {
+    let dir = tempfile::tempdir().unwrap();
+    // Something answers there: that is all that is asked before the token is looked for.
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", server.local_addr().unwrap());
+    let answering = std::thread::spawn(move || {
+        let (mut line, _) = server.accept().unwrap();
+        let _ = std::io::Read::read(&mut line, &mut [0; 4096]);
+        let _ = line.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    });
+    let explain = ["explain", "--url", &url, "--message", "m", "--user", "u"];
+    let (code, _, error) = run(rollcall(dir.path()).args(explain));
+    answering.join().unwrap();
+    assert_eq!(code, 2, "{error}");
+    assert!(error.contains("nothing of --data-dir is used"), "{error}");
+}
+
+#[test]
 fn check_tells_by_its_status() {
     let dir = tempfile::tempdir().unwrap();
     let (code, out, _) = run(rollcall(dir.path()).arg("check"));

@@ -201,7 +201,7 @@ test("replies, edits and deletions, at both ends", async (t) => {
 });
 
 test("who has it, who has not, and why", async (t) => {
-  const { one, two, look, first, id } = await pair(t, "whohas");
+  const { one, two, look, first, second, id } = await pair(t, "whohas");
   const away = await stage.caller("frank", "correct horse");
   await first.send(`conversations/${id}/participants`, { user_ids: [away.user.id] });
   const [alice, bob] = [await look(one), await look(two)];
@@ -216,6 +216,10 @@ test("who has it, who has not, and why", async (t) => {
   await alice.keyboard.press("Escape");
   await dialog.waitFor({ state: "hidden" });
   await alice.reload();
+  await fate(alice, "Roll call!", "read by 1 of 2");
+  // Whoever read it and was banned since has read it all the same.
+  await first.send(`conversations/${id}/bans`, { user_id: second.user.id });
+  await alice.getByText("2 people, nobody else online").waitFor();
   await fate(alice, "Roll call!", "read by 1 of 2");
   quiet(alice, bob);
 });

@@ -49,7 +49,7 @@ it("shows what goes in and out, with its socket, user, room and size", async (t)
   const came = found.find((line) => line.direction === "in");
   assert.deepEqual(
     { ...came, at: "", bytes: 0, preview: "" },
-    { at: "", direction: "in", event: "send_message", sid: a.session.sid, user_id: alice.id, namespace: "/", room, bytes: 0, preview: "" },
+    { at: "", direction: "in", event: "send_message", sid: a.session.sid, user_id: alice.id, username: alice.username, namespace: "/", room, room_name: group.title, bytes: 0, preview: "" },
   );
   assert.match(came.at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   assert.equal(came.bytes, JSON.stringify(["send_message", { conversation_id: group.id, content: "hello there" }]).length);

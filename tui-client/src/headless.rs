@@ -19,7 +19,9 @@ mod tape;
 pub(crate) mod verify;
 mod whoami;
 
-pub(crate) use whoami::differences;
+pub(crate) use asking::cause_beside;
+pub(crate) use finding::called;
+pub(crate) use whoami::{differences, room_name};
 
 /// What the exit status says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

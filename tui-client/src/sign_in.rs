@@ -4,8 +4,8 @@ use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
-use rollcall_client::protocol::UserView;
 use rollcall_client::protocol::chat_core::Role;
+use rollcall_client::protocol::{UserView, WireError};
 use rollcall_client::{Auth, Rest, RestError};
 
 use crate::args::{DEFAULT_URL, ServerArgs};
@@ -68,6 +68,49 @@ impl Identity {
             auth: Auth::token(token),
             token: Newest::of(token),
             user: None,
+        }
+    }
+}
+
+/// Why there is no token for a name and a password.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SignInError {
+    /// The server looked at them and said no.
+    #[error("signing in as {name} was refused: {error}")]
+    Refused {
+        /// Whose.
+        name: String,
+        /// Its words.
+        error: WireError,
+    },
+    /// Nothing signs in there, so nobody looked at a password.
+    #[error("signing in as {name}: no sign-in is at this address (HTTP 404)")]
+    NotThere {
+        /// Whose.
+        name: String,
+    },
+    /// Not reached, too often, stopping: another time it may go.
+    #[error("signing in as {name}: {error}")]
+    Trouble {
+        /// Whose.
+        name: String,
+        /// What it was.
+        error: RestError,
+    },
+}
+
+impl SignInError {
+    fn new(name: &str, error: RestError) -> Self {
+        let name = name.to_owned();
+        match error {
+            RestError::Refused { status: 404, .. } | RestError::BadAnswer { status: 404, .. } => {
+                Self::NotThere { name }
+            }
+            RestError::Refused {
+                error,
+                status: 400..404,
+            } => Self::Refused { name, error },
+            error => Self::Trouble { name, error },
         }
     }
 }
@@ -144,13 +187,12 @@ async fn by_password(args: &ServerArgs, name: &str, rest: &Rest, patience: Patie
             user: Some(login.user.clone()),
             ..Identity::with_password(rest.clone(), login.user.username, password, Some(login.token))
         }),
-        Err(RestError::Refused {
-            error,
-            status: 400..=404,
-        }) => bail!("signing in as {name} was refused: {error}"),
-        Err(error) if patience == Patience::None => bail!("signing in as {name}: {error}"),
-        // Not reached, too busy or stopping.
-        Err(_) => Ok(Identity::with_password(rest.clone(), name.to_owned(), password, None)),
+        Err(error) => match SignInError::new(name, error) {
+            SignInError::Trouble { .. } if patience == Patience::Lasting => {
+                Ok(Identity::with_password(rest.clone(), name.to_owned(), password, None))
+            }
+            error => Err(error.into()),
+        },
     }
 }
 
@@ -199,6 +241,26 @@ mod tests {
     fn each_name_has_its_variable() {
         assert_eq!(variable_of("alice"), "ROLLCALL_PASSWORD_ALICE");
         assert_eq!(variable_of("a.b-c"), "ROLLCALL_PASSWORD_A_B_C");
+    }
+
+    #[test]
+    fn only_who_was_looked_at_was_refused() {
+        let of = |status| {
+            let error = WireError::new(rollcall_client::protocol::ErrorCode::Internal, "no");
+            SignInError::new("alice", RestError::Refused { status, error })
+        };
+        for status in [400, 401, 403] {
+            assert!(matches!(of(status), SignInError::Refused { .. }), "{status}");
+        }
+        for status in [429, 500, 503] {
+            assert!(matches!(of(status), SignInError::Trouble { .. }), "{status}");
+        }
+        assert!(matches!(of(404), SignInError::NotThere { .. }));
+        let page = RestError::BadAnswer {
+            status: 404,
+            words: "<html>".into(),
+        };
+        assert!(matches!(SignInError::new("alice", page), SignInError::NotThere { .. }));
     }
 
     #[test]

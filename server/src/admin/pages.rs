@@ -64,6 +64,12 @@ pub(crate) fn explain_now_href(conversation: &chat_core::ConversationId, user: &
     format!("/admin/explain?conversation_id={conversation}&user_id={user}")
 }
 
+/// The cause, where it says more than the word beside it: who is offline is so because they are offline.
+pub(crate) fn cause_beside(word: &str, cause: Option<chat_core::explain::Cause>) -> &'static str {
+    let cause = cause.map(chat_core::explain::Cause::as_str).unwrap_or_default();
+    if cause == word { "" } else { cause }
+}
+
 /// The id or name at the end of an address.
 pub(crate) fn last_segment(path: Result<Path<String>, PathRejection>) -> Result<String, Refusal> {
     path.map(|Path(text)| text)
@@ -89,6 +95,14 @@ mod tests {
 
     /// What an attacker would write wherever a client can write.
     pub(crate) const HOSTILE: &str = "\"><script>alert(1)</script><img src=x onerror=alert(2)>'\u{202e}";
+
+    #[test]
+    fn a_cause_that_is_the_status_is_not_said_twice() {
+        use chat_core::explain::Cause;
+        assert_eq!(cause_beside("offline", Some(Cause::Offline)), "");
+        assert_eq!(cause_beside("missed", Some(Cause::NotInRoom)), "not_in_room");
+        assert_eq!(cause_beside("read", None), "");
+    }
 
     #[test]
     fn any_name_is_one_segment() {

@@ -8,7 +8,7 @@ use axum::{Extension, Json};
 use chat_core::{Message, UserId};
 use http::StatusCode;
 use rollcall_protocol::reply::Delivery;
-use rollcall_protocol::request::{EditMessage, SendMessage};
+use rollcall_protocol::request::{EditMessage, SendMessage, content};
 use serde::Serialize;
 
 use super::ApiMetrics;
@@ -95,7 +95,7 @@ pub(super) async fn edit(
 ) -> Result<Json<Message>, Problem> {
     let edit = EditMessage {
         message_id: path.id("message_id")?,
-        content: fields.text("content")?,
+        content: content(&mut fields)?,
     };
     Ok(Json(chat.edit_message(&identity.into(), edit).await?))
 }

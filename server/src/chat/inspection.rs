@@ -2,6 +2,7 @@
 
 use chat_core::conversation::{ConversationOfUser, ParticipantRole};
 use chat_core::explain::{Cause, Status};
+use chat_core::ids::CONVERSATION_ROOM_PREFIX;
 use chat_core::ports::PageFrom;
 use chat_core::{Conversation, ConversationId, Message, MessageId, Seq, Timestamp, User, UserId};
 use rollcall_protocol::WireError;
@@ -99,6 +100,16 @@ impl Chat {
             });
         }
         Ok(missed)
+    }
+
+    /// What a conversation's room is called: the title, or who is in it. Only of conversations in use, so that nothing is read.
+    pub fn room_name(&self, room: &str) -> Option<String> {
+        let id = ConversationId::parse(room.strip_prefix(CONVERSATION_ROOM_PREFIX)?).ok()?;
+        let conversation = self.directory.cached(&id)?.conversation();
+        Some(conversation.title.clone().unwrap_or_else(|| {
+            let names = conversation.participants.iter().take(3);
+            names.map(|one| one.username.as_str()).collect::<Vec<_>>().join(", ")
+        }))
     }
 
     /// A message for somebody who may see every one.

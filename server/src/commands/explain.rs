@@ -45,6 +45,16 @@ pub enum ExplainError {
     /// No token, no password, and nobody to ask for one.
     #[error("who asks? Set ROLLCALL_TOKEN, or ROLLCALL_USERNAME and ROLLCALL_PASSWORD, of an admin or observer")]
     NoToken,
+    /// The same, of a server that `--url` named.
+    #[error(
+        "who asks? Set ROLLCALL_TOKEN, or ROLLCALL_USERNAME and ROLLCALL_PASSWORD, of an admin or observer of {url}: a server that \
+         --url names may be another machine's, so nothing of --data-dir is used for it (without --url, --port or --bind says \
+         where the server of this machine listens)"
+    )]
+    NoTokenFor {
+        /// Which server.
+        url: String,
+    },
     /// The terminal.
     #[error("the password could not be read: {0}")]
     Prompt(io::Error),
@@ -171,11 +181,19 @@ async fn token(args: &ExplainArgs, address: &Address, rest: &Rest) -> Result<Str
         None if !address.named && is_of_this_machine(args)? => {
             return Ok(token_of(&args.storage, &args.keys, &args.username, OWN_TOKEN).await?);
         }
-        None => asked_password(&args.username)?.ok_or(ExplainError::NoToken)?,
+        None => asked_password(&args.username)?.ok_or_else(|| nobody_asks(address))?,
     };
     let login = rest.login(&args.username, &password).await;
     let url = address.rest.clone();
     Ok(login.map_err(|error| ExplainError::Asked { url, error })?.token)
+}
+
+fn nobody_asks(address: &Address) -> ExplainError {
+    if address.named {
+        let url = address.rest.clone();
+        return ExplainError::NoTokenFor { url };
+    }
+    ExplainError::NoToken
 }
 
 /// Are the database and the key of tokens here, and readable? Then whoever asks could make any token anyway. Nothing is made that

@@ -1,6 +1,6 @@
 //! Sockets that closed lately: what each had been handed, while the messages are still asked about.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use chat_core::{ConversationId, Sid, Timestamp, UserId};
@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use crate::hub::LiveSocket;
 use crate::hub::lane::{Lane, Lanes};
-use crate::limits::{CLOSED_SOCKETS_PER_USER_MAX, CLOSED_SOCKETS_USERS_MAX};
+use crate::limits::{CLOSED_SOCKETS_MAX, CLOSED_SOCKETS_PER_USER_MAX};
 
 /// A socket that is gone.
 #[derive(Debug)]
@@ -55,9 +55,10 @@ impl ClosedSocket {
 
 #[derive(Debug, Default)]
 struct Held {
-    by_user: HashMap<UserId, VecDeque<Arc<ClosedSocket>>>,
-    /// Users in the order of their last closing; one entry per remembered socket.
-    order: VecDeque<UserId>,
+    by_user: HashMap<UserId, VecDeque<(u64, Arc<ClosedSocket>)>>,
+    /// Whose each remembered socket is, by the number of its closing: the first is the oldest.
+    order: BTreeMap<u64, UserId>,
+    closings: u64,
 }
 
 /// The newest closed sockets, some per user.
@@ -70,15 +71,21 @@ impl ClosedSockets {
     /// Remembers a socket; the oldest make room for it.
     pub fn remember(&self, socket: ClosedSocket) {
         let mut held = self.held.lock();
+        let held = &mut *held;
+        held.closings += 1;
         let user = socket.user_id.clone();
-        held.order.push_back(user.clone());
+        held.order.insert(held.closings, user.clone());
         let of_user = held.by_user.entry(user).or_default();
-        of_user.push_back(Arc::new(socket));
-        if of_user.len() > CLOSED_SOCKETS_PER_USER_MAX {
-            of_user.pop_front();
+        of_user.push_back((held.closings, Arc::new(socket)));
+        if of_user.len() > CLOSED_SOCKETS_PER_USER_MAX
+            && let Some((number, _)) = of_user.pop_front()
+        {
+            held.order.remove(&number);
         }
-        while held.order.len() > CLOSED_SOCKETS_USERS_MAX {
-            let Some(oldest) = held.order.pop_front() else { break };
+        while held.order.len() > CLOSED_SOCKETS_MAX {
+            let Some((_, oldest)) = held.order.pop_first() else {
+                break;
+            };
             let Some(of_user) = held.by_user.get_mut(&oldest) else {
                 continue;
             };
@@ -95,7 +102,51 @@ impl ClosedSockets {
             .lock()
             .by_user
             .get(user)
-            .map(|sockets| sockets.iter().cloned().collect())
+            .map(|sockets| sockets.iter().map(|(_, socket)| Arc::clone(socket)).collect())
             .unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn socket(user: &str, number: usize) -> ClosedSocket {
+        ClosedSocket {
+            sid: Sid::parse(format!("s{number}")).unwrap(),
+            user_id: UserId::parse(user).unwrap(),
+            client: None,
+            receipts: true,
+            connected_at: Timestamp::from_millis(0),
+            closed_at: Timestamp::from_millis(1),
+            reason: "client",
+            read_until_the_end: true,
+            lanes: Lanes::default(),
+            former: HashMap::new(),
+        }
+    }
+
+    #[test]
+    fn who_comes_and_goes_all_day_makes_nobody_else_forgotten() {
+        let closed = ClosedSockets::default();
+        let of = |user: &str| closed.of(&UserId::parse(user).unwrap());
+        closed.remember(socket("calm", 0));
+        for number in 1..=CLOSED_SOCKETS_MAX + 1 {
+            closed.remember(socket("busy", number));
+        }
+        assert_eq!(of("calm").len(), 1);
+        let busy: Vec<_> = of("busy").iter().map(|socket| socket.sid.to_string()).collect();
+        assert_eq!(busy.len(), CLOSED_SOCKETS_PER_USER_MAX);
+        assert_eq!(busy.last(), Some(&format!("s{}", CLOSED_SOCKETS_MAX + 1)));
+    }
+
+    #[test]
+    fn the_oldest_of_all_make_room() {
+        let closed = ClosedSockets::default();
+        for number in 0..CLOSED_SOCKETS_MAX + 2 {
+            closed.remember(socket(&format!("u{number}"), number));
+        }
+        let of = |number: usize| closed.of(&UserId::parse(format!("u{number}")).unwrap()).len();
+        assert_eq!([of(0), of(1), of(2), of(CLOSED_SOCKETS_MAX + 1)], [0, 0, 1, 1]);
     }
 }

@@ -48,6 +48,8 @@ pub struct TrafficEvent {
     pub sid: Sid,
     /// Whose socket.
     pub user_id: UserId,
+    /// What they are called.
+    pub username: String,
     /// The socket's namespace.
     pub namespace: &'static str,
     /// The room that it is about, when it is about one.
@@ -66,24 +68,29 @@ pub struct TrafficLine<'a> {
     event: &'a str,
     sid: &'a Sid,
     user_id: &'a UserId,
+    username: &'a str,
     namespace: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     room: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    room_name: Option<String>,
     bytes: usize,
     preview: String,
 }
 
 impl TrafficEvent {
-    /// As one line of text shows it.
-    pub fn line(&self) -> TrafficLine<'_> {
+    /// As one line of text shows it, with what the room is called, where that is known.
+    pub fn line(&self, room_name: Option<String>) -> TrafficLine<'_> {
         TrafficLine {
             at: self.at,
             direction: self.direction,
             event: &self.event,
             sid: &self.sid,
             user_id: &self.user_id,
+            username: &self.username,
             namespace: self.namespace,
             room: self.room.as_deref(),
+            room_name,
             bytes: self.bytes,
             preview: preview(&self.data),
         }
@@ -249,6 +256,7 @@ impl Tap {
                     event: name_shown(event),
                     sid: whose.sid.clone(),
                     user_id: whose.user_id.clone(),
+                    username: whose.username.to_owned(),
                     namespace: CHAT_NAMESPACE,
                     room: room.clone(),
                     bytes,

@@ -14,7 +14,9 @@ The exit status: 0 when the verdict is delivered, read or sent; 1 when it is any
 Whoever asks is an admin or an observer: by ROLLCALL_TOKEN; else by ROLLCALL_USERNAME (admin) and ROLLCALL_PASSWORD; else, \
 where the server's data directory can be read, by a token made here for a minute; else the password is asked for.
 
-A server that does not answer is not asked: then its database is read here, unless --url named the server.")]
+A server that does not answer is not asked: then its database is read here.
+
+--url may name another machine's server: then --data-dir is not used, neither for a token nor to read the database.")]
 pub struct ExplainArgs {
     /// The message, by its id
     #[arg(long, value_name = "ID", conflicts_with_all = ["conversation", "client_message_id"])]

@@ -13,6 +13,7 @@ use crate::text::harmless_line;
 mod causes;
 mod paging;
 
+pub(crate) use causes::cause_beside;
 pub(super) use causes::{delivery, explain};
 
 /// A value of an object as a cell.
@@ -192,12 +193,17 @@ fn traffic_line(out: Out, data: &Value) -> String {
     let at = shown(&data["at"]);
     let at = at.get(11..23).unwrap_or(&at).to_owned();
     let arrow = if data["direction"] == "in" { "→" } else { "←" };
+    // A name where there is one, and the id that it can be filtered by.
+    let named = |name: &str, id: &str| match data[name].as_str() {
+        Some(name) => format!("{name} {}", shown(&data[id])),
+        None => shown(&data[id]),
+    };
     format!(
         "{}  {arrow} {}  {}  {}  {}",
         out.paint(Tone::Faint, &harmless_line(&at)),
         out.paint(Tone::Strong, &harmless_line(&shown(&data["event"]))),
-        harmless_line(&shown(&data["sid"])),
-        harmless_line(&shown(&data["room"])),
+        harmless_line(&named("username", "sid")),
+        harmless_line(&named("room_name", "room")),
         out.paint(Tone::Faint, &harmless_line(&shown(&data["preview"])))
     )
 }

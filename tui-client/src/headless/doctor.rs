@@ -193,12 +193,15 @@ fn address(server: &ServerArgs, args: &DoctorArgs) -> Result<String> {
         .address
         .clone()
         .unwrap_or_else(|| crate::sign_in::url(server, profile.as_ref()));
-    // `chat.example.org` is what people type.
-    let url = if url.contains("://") {
-        url
-    } else {
-        format!("https://{url}")
-    };
     ensure!(url.len() < 2_000, "this address is too long");
-    Ok(url)
+    Ok(with_scheme(url))
+}
+
+/// `chat.example.org` is what people type. `htp:/x` has a scheme, though a wrong one: whoever reads it as a URL says so.
+fn with_scheme(address: String) -> String {
+    if address.contains(":/") {
+        address
+    } else {
+        format!("https://{address}")
+    }
 }

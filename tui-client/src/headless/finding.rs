@@ -55,7 +55,7 @@ pub(super) fn conversation<'a>(session: &'a Session, wanted: &str) -> Result<&'a
 }
 
 /// A group's title; otherwise the other one's username.
-pub(super) fn called(session: &Session, view: &ConversationView) -> String {
+pub(crate) fn called(session: &Session, view: &ConversationView) -> String {
     let others = view.participants.iter().filter(|other| other.id != session.user.id);
     let names: Vec<&str> = others.map(|other| other.username.as_str()).collect();
     view.title.clone().unwrap_or_else(|| names.join(", "))

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result};
 use rollcall_client::Client;
+use rollcall_client::protocol::chat_core::ids::user_room;
 use rollcall_client::protocol::event::Session;
 use rollcall_client::protocol::reply::Whoami;
 use serde_json::json;
@@ -9,6 +10,7 @@ use serde_json::json;
 use super::{Outcome, finding};
 use crate::out::{Cell, Out, Tone};
 use crate::site::Site;
+use crate::text::harmless_line;
 
 pub(super) async fn run(site: &Site, out: Out) -> Result<Outcome> {
     let mut outcome = Outcome::Good;
@@ -49,7 +51,7 @@ pub(crate) fn differences(session: &Session, whoami: &Whoami) -> Vec<String> {
     differ("namespace", &session.namespace, &whoami.namespace);
     differ("user", session.user.id.as_str(), whoami.user.id.as_str());
     for view in &session.conversations {
-        let name = view.title.as_deref().unwrap_or(view.id.as_str());
+        let name = finding::called(session, view);
         match whoami.conversations.iter().find(|other| other.id == view.id) {
             None => found.push(format!("{name}: the client has it, the server does not")),
             Some(other) if !other.in_room => found.push(format!("{name}: this socket is not in {}", view.room)),
@@ -70,6 +72,18 @@ pub(crate) fn differences(session: &Session, whoami: &Whoami) -> Vec<String> {
     found
 }
 
+/// Whose a room is, where the client knows a name for it.
+pub(crate) fn room_name(session: &Session, room: &str) -> Option<String> {
+    if room == session.sid.as_str() {
+        return Some("this socket".into());
+    }
+    if room == user_room(&session.user.id) {
+        return Some(session.user.username.clone());
+    }
+    let view = session.conversations.iter().find(|view| view.room == room)?;
+    Some(finding::called(session, view))
+}
+
 fn print(out: Out, session: &Session, whoami: &Whoami, differences: &[String]) -> Result<()> {
     let (tone, words) = match differences {
         [] => (Tone::Good, "● client and server agree".to_owned()),
@@ -80,10 +94,15 @@ fn print(out: Out, session: &Session, whoami: &Whoami, differences: &[String]) -
     };
     out.line(out.paint(tone, &format!("{words}: {} is {}", session.user.username, whoami.sid)))?;
     out.line(format!(
-        "  user {} ({:?})  namespace {}  node {}  transport {}",
-        whoami.user.id, whoami.user.role, whoami.namespace, whoami.node_id, whoami.transport
+        "  user {} ({:?}, {})  namespace {}  node {}  transport {}",
+        whoami.user.username, whoami.user.role, whoami.user.id, whoami.namespace, whoami.node_id, whoami.transport
     ))?;
-    out.line(format!("  rooms {}", whoami.rooms.join("  ")))?;
+    out.line("  rooms")?;
+    for room in &whoami.rooms {
+        let name = room_name(session, room).map(|name| format!("{}  ", harmless_line(&name)));
+        let id = out.paint(Tone::Faint, &harmless_line(room));
+        out.line(format!("    {}{id}", name.unwrap_or_default()))?;
+    }
     for difference in differences {
         out.line(out.paint(Tone::Failed, &format!("  ■ {difference}")))?;
     }

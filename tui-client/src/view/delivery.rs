@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Paragraph};
 use serde_json::Value;
 
+use crate::headless::cause_beside;
 use crate::model::Model;
 use crate::out::shown;
 use crate::text::{client_name, cut, fit, harmless_line, short_id};
@@ -67,8 +68,7 @@ fn lines(told: &Value, theme: &Theme, cells: usize) -> Vec<Line<'static>> {
             "offline" => ("○", theme.faint),
             _ => ("■", theme.failed),
         };
-        let cause = participant["cause"]
-            .as_str()
+        let cause = cause_beside(&status, &participant["cause"])
             .map(|cause| format!("  {}", harmless_line(cause)))
             .unwrap_or_default();
         lines.push(Line::from(vec![

@@ -8,7 +8,7 @@ use ratatui::widgets::{Block, Paragraph};
 use rollcall_client::protocol::event::Session;
 use rollcall_client::protocol::reply::Whoami;
 
-use crate::headless::differences;
+use crate::headless::{called, differences, room_name};
 use crate::model::Model;
 use crate::text::{fit, harmless_line};
 use crate::theme::Theme;
@@ -68,21 +68,14 @@ fn compared(session: &Session, whoami: &Whoami, theme: &Theme, cells: usize) -> 
     same("user id", session.user.id.as_str(), whoami.user.id.as_str());
     same("transport", "websocket", &whoami.transport);
     lines.push(Line::styled(format!(" rooms: {}", whoami.rooms.len()), theme.strong));
-    lines.extend(
-        whoami
-            .rooms
-            .iter()
-            .map(|room| Line::raw(format!("   {}", harmless_line(room)))),
-    );
+    lines.extend(whoami.rooms.iter().map(|room| room_line(session, room, theme)));
     lines.push(Line::styled(
         format!(" conversations: {}", whoami.conversations.len()),
         theme.strong,
     ));
     for conversation in &whoami.conversations {
         let view = session.conversations.iter().find(|view| view.id == conversation.id);
-        let title = view
-            .and_then(|view| view.title.clone())
-            .unwrap_or_else(|| conversation.id.to_string());
+        let title = view.map_or_else(|| conversation.id.to_string(), |view| called(session, view));
         let (mark, style) = if conversation.in_room {
             ("✓ in room", theme.good)
         } else {
@@ -101,4 +94,16 @@ fn compared(session: &Session, whoami: &Whoami, theme: &Theme, cells: usize) -> 
         ]));
     }
     lines
+}
+
+/// The name first, where there is one: ids are for looking up.
+fn room_line(session: &Session, room: &str, theme: &Theme) -> Line<'static> {
+    let id = harmless_line(room);
+    match room_name(session, room) {
+        Some(name) => Line::from(vec![
+            Span::raw(format!("   {}  ", harmless_line(&name))),
+            Span::styled(id, theme.faint),
+        ]),
+        None => Line::raw(format!("   {id}")),
+    }
 }

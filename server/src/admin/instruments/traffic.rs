@@ -120,8 +120,9 @@ impl Traffic {
                     }
                 }
                 event = self.reader.next() => {
-                    let line = serde_json::to_string(&event?.line());
-                    match line {
+                    let event = event?;
+                    let name = event.room.as_deref().and_then(|room| self.deps.chat.room_name(room));
+                    match serde_json::to_string(&event.line(name)) {
                         Ok(line) => return Some(Event::default().data(line)),
                         Err(error) => tracing::error!(%error, "a line of traffic could not be encoded"),
                     }

@@ -187,10 +187,7 @@ fn rows(report: &DeliveryReport, participant: &ParticipantReport) -> Vec<Row> {
         href: super::user_href(&participant.user_id),
         status: participant.status.into(),
         word: participant.status.as_str(),
-        cause: participant
-            .cause
-            .map(chat_core::explain::Cause::as_str)
-            .unwrap_or_default(),
+        cause: super::cause_beside(participant.status.as_str(), participant.cause),
         explain: super::explain_message_href(&report.message.id, &participant.user_id),
     };
     let key = participant.user_id.as_str();
@@ -248,13 +245,20 @@ fn sentence(report: &DeliveryReport) -> Sentence {
         number(Delivery::Sent),
         number(Delivery::Offline),
     );
+    // A service that sends is nobody's participant.
+    let with_sender = report
+        .participants
+        .iter()
+        .any(|who| who.user_id == report.message.sender_id);
+    let everybody = counted(all, "participant", "participants");
+    let (among, sender) = if with_sender {
+        (", the sender included,", ", the sender included")
+    } else {
+        ("", "")
+    };
     let have_words = match (have, all) {
-        (have, all) if have == all => format!("Everybody has it: {}.", counted(all, "participant", "participants")),
-        _ => format!(
-            "{} of {} confirmed it.",
-            count(have),
-            counted(all, "participant", "participants")
-        ),
+        (have, all) if have == all => format!("Everybody has it: {everybody}{sender}."),
+        _ => format!("{} of {everybody}{among} confirmed it.", count(have)),
     };
     let mut rest = Vec::new();
     if sent > 0 {

@@ -1,6 +1,6 @@
 //! Rejected connections: who was turned away at the door, why, and what would let them in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,6 +8,8 @@ use askama::Template;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use chat_core::UserId;
+use chat_core::ports::Accounts;
 
 use crate::admin::AdminDeps;
 use crate::admin::asked::{Asked, FilterForm, Paged, Pager};
@@ -50,8 +52,19 @@ struct Row {
     address: String,
     origin: String,
     path: String,
-    user: Option<Id>,
+    user: Option<Whom>,
 }
+
+/// Whom the token named, and what they are called, if they have an account.
+#[derive(Debug)]
+struct Whom {
+    name: Option<String>,
+    href: String,
+    id: Id,
+}
+
+/// Usernames, by id.
+type Names = HashMap<UserId, String>;
 
 /// All that are kept, the newest first: the ring is bounded.
 fn all(ring: &RejectedRing) -> Vec<Arc<Rejected>> {
@@ -69,11 +82,7 @@ fn select(mut all: Vec<Arc<Rejected>>, asked: &Asked) -> Result<Vec<Arc<Rejected
     }
     if let Some(text) = asked.filter("q")? {
         all.retain(|rejected| {
-            let user = rejected
-                .user_id
-                .as_ref()
-                .map(chat_core::UserId::as_str)
-                .unwrap_or_default();
+            let user = rejected.user_id.as_ref().map(UserId::as_str).unwrap_or_default();
             let origin = rejected.origin.as_deref().unwrap_or_default();
             let address = address_words(rejected.address);
             let fields = [&*rejected.detail, &*address, origin, &*rejected.path, user];
@@ -83,11 +92,32 @@ fn select(mut all: Vec<Arc<Rejected>>, asked: &Asked) -> Result<Vec<Arc<Rejected
     Ok(all)
 }
 
-fn compose(scene: &Scene, all: Vec<Arc<Rejected>>) -> Result<RejectedPage, Refusal> {
+/// The page of those that were asked for.
+fn asked_for(asked: &Asked, all: &[Arc<Rejected>]) -> Result<Paged<Arc<Rejected>>, Refusal> {
+    Ok(asked.paging()?.cut(select(all.to_vec(), asked)?))
+}
+
+/// What those of one page are called; whoever has no account has no name. Names are a nicety: this page needs no database.
+async fn names(accounts: &dyn Accounts, rows: &[Arc<Rejected>]) -> Names {
+    let mut names = Names::new();
+    for id in rows.iter().filter_map(|rejected| rejected.user_id.as_ref()) {
+        if names.contains_key(id) {
+            continue;
+        }
+        match accounts.user(id).await {
+            Ok(Some(user)) => drop(names.insert(id.clone(), user.username)),
+            Ok(None) => {}
+            Err(_) => break,
+        }
+    }
+    names
+}
+
+fn compose(scene: &Scene, all: &[Arc<Rejected>], paged: &Paged<Arc<Rejected>>, names: &Names) -> RejectedPage {
     let asked = &scene.asked;
     let chosen = asked.get("reason").unwrap_or_default();
-    let by_reason = count_reasons(&all);
-    let sentence = sentence(scene, &all, &by_reason);
+    let by_reason = count_reasons(all);
+    let sentence = sentence(scene, all, &by_reason);
     let reasons = by_reason.iter().map(|(name, number)| Reason {
         name,
         count: count(*number),
@@ -95,16 +125,15 @@ fn compose(scene: &Scene, all: Vec<Arc<Rejected>>) -> Result<RejectedPage, Refus
         href: asked.link(&[("reason", if *name == chosen { "" } else { name }), ("page", "")]),
     });
     let reasons = reasons.collect();
-    let paged = asked.paging()?.cut(select(all, asked)?);
-    Ok(RejectedPage {
+    RejectedPage {
         chrome: scene.chrome(Some(Tab::Rejected), "Rejected connections"),
         sentence,
         reasons,
-        rows: paged.items.iter().map(|rejected| row(scene, rejected)).collect(),
-        pager: Pager::new(asked, &paged),
+        rows: paged.items.iter().map(|rejected| row(scene, rejected, names)).collect(),
+        pager: Pager::new(asked, paged),
         form: FilterForm::new(asked, &["q", "reason"]),
         reason: chosen.to_owned(),
-    })
+    }
 }
 
 fn count_reasons(all: &[Arc<Rejected>]) -> BTreeMap<&'static str, usize> {
@@ -115,7 +144,7 @@ fn count_reasons(all: &[Arc<Rejected>]) -> BTreeMap<&'static str, usize> {
     by_reason
 }
 
-fn row(scene: &Scene, rejected: &Rejected) -> Row {
+fn row(scene: &Scene, rejected: &Rejected, names: &Names) -> Row {
     let text = |text: &str| visible(text).into_owned();
     Row {
         key: format!(
@@ -131,7 +160,11 @@ fn row(scene: &Scene, rejected: &Rejected) -> Row {
         address: address_words(rejected.address),
         origin: text(rejected.origin.as_deref().unwrap_or_default()),
         path: text(&rejected.path),
-        user: rejected.user_id.as_ref().map(Id::new),
+        user: rejected.user_id.as_ref().map(|id| Whom {
+            name: names.get(id).map(|name| visible(name).into_owned()),
+            href: super::user_href(id),
+            id: Id::new(id),
+        }),
     }
 }
 
@@ -161,28 +194,39 @@ fn sentence(scene: &Scene, all: &[Arc<Rejected>], by_reason: &BTreeMap<&'static 
 
 /// `GET /admin/rejected`
 pub(crate) async fn page(State(deps): State<AdminDeps>, scene: Scene) -> Result<Response, Refusal> {
-    html(&compose(&scene, all(&deps.rejected))?)
+    let all = all(&deps.rejected);
+    let paged = asked_for(&scene.asked, &all)?;
+    let names = names(&*deps.accounts, &paged.items).await;
+    html(&compose(&scene, &all, &paged, &names))
 }
 
 /// `GET /admin/api/rejected`
 pub(crate) async fn api(State(deps): State<AdminDeps>, asked: Asked) -> Result<Json<Paged<Arc<Rejected>>>, Refusal> {
-    Ok(Json(asked.paging()?.cut(select(all(&deps.rejected), &asked)?)))
+    Ok(Json(asked_for(&asked, &all(&deps.rejected))?))
 }
 
 #[cfg(test)]
 pub(crate) fn sample(role: chat_core::Role) -> RejectedPage {
-    compose(&Scene::sample("/admin/rejected", role), tests::all()).unwrap()
+    tests::page(&Scene::sample("/admin/rejected", role))
 }
 
 #[cfg(test)]
 mod tests {
-    use chat_core::UserId;
-
     use super::super::tests::HOSTILE;
     use super::*;
     use crate::admin::scene::sample_time;
 
-    pub(super) fn all() -> Vec<Arc<Rejected>> {
+    fn bob() -> UserId {
+        UserId::parse("01a200e0-bob").unwrap()
+    }
+
+    pub(super) fn page(scene: &Scene) -> RejectedPage {
+        let all = all();
+        let names = Names::from([(bob(), "bob".to_owned())]);
+        compose(scene, &all, &asked_for(&scene.asked, &all).unwrap(), &names)
+    }
+
+    fn all() -> Vec<Arc<Rejected>> {
         let rejected = |seconds, reason, detail: &str, remedy: &'static str| Rejected {
             at: sample_time(seconds),
             reason,
@@ -201,7 +245,7 @@ mod tests {
                 "add it to ALLOWED_ORIGINS",
             ),
             Rejected {
-                user_id: Some(UserId::parse("bob").unwrap()),
+                user_id: Some(bob()),
                 ..rejected(80, "token", "the token expired at 03:10", "ask for a fresh token")
             },
             Rejected {
@@ -216,9 +260,13 @@ mod tests {
     #[test]
     fn they_are_counted_and_filtered_by_reason() {
         let scene = Scene::sample("/admin/rejected?reason=token", chat_core::Role::Admin);
-        let page = compose(&scene, all()).unwrap();
+        let page = page(&scene);
         assert_eq!(page.rows.len(), 1);
-        assert_eq!(page.rows[0].user.as_ref().unwrap().whole, "bob");
+        let user = page.rows[0].user.as_ref().unwrap();
+        assert_eq!(
+            (user.id.whole.as_str(), user.name.as_deref()),
+            ("01a200e0-bob", Some("bob"))
+        );
         assert_eq!(page.sentence.rest, "By reason: origin 1, path 1, token 1.");
         assert_eq!(page.sentence.status, Status::Late);
     }

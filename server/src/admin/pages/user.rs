@@ -1,5 +1,6 @@
 //! A user: where they are connected, what they missed and why, and what happened to their connections.
 
+mod lost;
 pub(crate) mod rows;
 
 use std::sync::Arc;
@@ -15,9 +16,10 @@ use chat_core::ids::conversation_room;
 use chat_core::{ConversationId, ConversationKind, Seq, Timestamp, User, UserId};
 use serde::Serialize;
 
+use self::lost::{Lost, history_rows, lost};
 use self::rows::{
-    HistoryRow, LateRow, MissedRow, Named, PlaceRow, RejectedRow, SocketRow, history_row, late_row, missed_row,
-    place_row, rejected_row, socket_row,
+    HistoryRow, LateRow, MissedRow, Named, PlaceRow, RejectedRow, SocketRow, late_row, missed_row, place_row,
+    rejected_row, socket_row,
 };
 use super::users::UserRow;
 use crate::admin::AdminDeps;
@@ -43,6 +45,9 @@ pub(crate) struct UserDetail {
     sockets: Vec<SocketView>,
     conversations: Vec<Place>,
     history: Vec<ConnectionEvent>,
+    /// Connections of the history that ended with the process which held them.
+    #[serde(skip)]
+    lost: Vec<Lost>,
     rejected: Vec<Arc<Rejected>>,
     missed: Vec<Missed>,
     late: Vec<Late>,
@@ -147,10 +152,16 @@ async fn gather(deps: &AdminDeps, text: &str) -> Result<UserDetail, Refusal> {
         .connections(&user.id, Timestamp::from_millis(0), now, HISTORY_SHOWN)
         .await?;
     let late = deps.reads.exceptions_of(&user.id, LATE_SHOWN).await?;
+    let lost = lost(
+        &history,
+        &deps.deliveries.node_losses(Timestamp::from_millis(0)).await?,
+        &deps.inspect.nodes(),
+    );
     Ok(UserDetail {
         missed: deps.chat.missed_by(&user, &seen).await?,
         conversations: seen.iter().map(|seen| place(&user, seen, &sockets)).collect(),
         history,
+        lost,
         rejected: deps.rejected.of_user(&user.id, REJECTED_SHOWN),
         late: late.into_iter().map(Late::from).collect(),
         user: UserRow::new(user, sockets.len()),
@@ -221,11 +232,7 @@ fn compose(scene: &Scene, detail: &UserDetail) -> Result<UserPage, Refusal> {
             .cut()?
             .map(|place| place_row(user, place)),
         late: detail.late.iter().map(|late| late_row(scene, late, &titled)).collect(),
-        history: detail
-            .history
-            .iter()
-            .map(|event| history_row(scene, event, &titled))
-            .collect(),
+        history: history_rows(scene, detail, &titled),
         rejected: detail
             .rejected
             .iter()

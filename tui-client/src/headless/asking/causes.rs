@@ -20,6 +20,11 @@ fn status(word: &str) -> (Tone, &'static str) {
     }
 }
 
+/// The cause, where it says more than the status beside it: who is offline is so because they are offline.
+pub(crate) fn cause_beside<'a>(status: &str, cause: &'a Value) -> Option<&'a str> {
+    cause.as_str().filter(|cause| *cause != status)
+}
+
 /// The sender may ask, and so may an admin.
 async fn delivery_of(site: &Site, message: &str) -> Result<Value> {
     let mut refused = None;
@@ -66,7 +71,8 @@ pub(in super::super) async fn delivery(site: &Site, args: &DeliveryArgs, out: Ou
         let word = shown(&participant["status"]);
         let (tone, shape) = status(&word);
         let status = Cell::new(tone, format!("{shape} {word}"));
-        let mut lead = vec![cell(participant, "username"), status, cell(participant, "cause")];
+        let cause = Cell::plain(cause_beside(&word, &participant["cause"]).unwrap_or("-"));
+        let mut lead = vec![cell(participant, "username"), status, cause];
         let sockets = participant["sockets"].as_array().map(Vec::as_slice).unwrap_or_default();
         for socket in sockets {
             let fields = [
@@ -130,8 +136,7 @@ pub(in super::super) async fn explain(site: &Site, args: &ExplainArgs, out: Out)
         out.json(&answer)?;
         return Ok(outcome);
     }
-    let cause = answer["cause"]
-        .as_str()
+    let cause = cause_beside(verdict, &answer["cause"])
         .map(|cause| format!(" ({cause})"))
         .unwrap_or_default();
     out.line(out.paint(tone, &harmless_line(&format!("{shape} {verdict}{cause}"))))?;
@@ -156,4 +161,18 @@ pub(in super::super) async fn explain(site: &Site, args: &ExplainArgs, out: Out)
     });
     out.table(&["", "step", "at", "detail"], &rows.collect::<Vec<_>>())?;
     Ok(outcome)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_that_is_the_status_is_not_said_twice() {
+        assert_eq!(cause_beside("offline", &json!("offline")), None);
+        assert_eq!(cause_beside("missed", &json!("not_in_room")), Some("not_in_room"));
+        assert_eq!(cause_beside("read", &Value::Null), None);
+    }
 }

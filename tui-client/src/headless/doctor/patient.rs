@@ -56,9 +56,12 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Engine.IO's error code: `{"code":1,"message":"Session ID unknown"}`.
+    /// Engine.IO's error code: `{"code":1,"message":"Session ID unknown"}`. Some servers write the number as a text.
     pub(super) fn engine_code(&self) -> Option<u64> {
-        serde_json::from_str::<Value>(&self.body).ok()?["code"].as_u64()
+        match &serde_json::from_str::<Value>(&self.body).ok()?["code"] {
+            Value::String(code) => code.parse().ok(),
+            code => code.as_u64(),
+        }
     }
 
     pub(super) fn is_web_page(&self) -> bool {
@@ -91,7 +94,7 @@ pub(super) struct Patient {
     pub(super) origin: Option<String>,
     pub(super) token: Option<String>,
     /// Why there is none, though one was asked for.
-    pub(super) no_token: Option<String>,
+    pub(super) no_token: Option<anyhow::Error>,
     pub(super) auth_data: Map<String, Value>,
     pub(super) timeout: Duration,
     pub(super) addresses: Vec<SocketAddr>,
@@ -215,7 +218,7 @@ async fn token(
     server: &ServerArgs,
     rest: &Rest,
     auth: &Map<String, Value>,
-) -> Result<(Option<String>, Option<String>)> {
+) -> Result<(Option<String>, Option<anyhow::Error>)> {
     if let Some(token) = server.token.as_deref().or_else(|| auth.get("token")?.as_str()) {
         return Ok((Some(token.to_owned()), None));
     }
@@ -227,7 +230,7 @@ async fn token(
             identities.first().and_then(|one| Some(one.token.get()?.to_string())),
             None,
         ),
-        Err(error) => (None, Some(format!("{error:#}"))),
+        Err(error) => (None, Some(error)),
     })
 }
 
@@ -259,4 +262,25 @@ pub(super) fn in_words(error: &dyn Error) -> String {
         cause = error.source();
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_code_is_a_number_or_the_text_of_one() {
+        let code = |body: &str| {
+            let answer = Answer {
+                status: 400,
+                headers: HeaderMap::new(),
+                body: body.into(),
+            };
+            answer.engine_code()
+        };
+        assert_eq!(code(r#"{"code":1,"message":"Session ID unknown"}"#), Some(1));
+        assert_eq!(code(r#"{"code":"1","message":"Session ID unknown"}"#), Some(1));
+        assert_eq!(code(r#"{"code":"one"}"#), None);
+        assert_eq!(code("no JSON"), None);
+    }
 }

@@ -57,6 +57,32 @@ async fn a_whole_server_passes_every_check() {
     assert!(others.iter().all(|finding| finding.check == Check::Tls), "{others:#?}");
 }
 
+#[test]
+fn an_address_is_read_as_people_type_it() {
+    assert_eq!(with_scheme("chat.example.org".into()), "https://chat.example.org");
+    assert_eq!(with_scheme("localhost:4600".into()), "https://localhost:4600");
+    assert_eq!(with_scheme("ws://h:1/x".into()), "ws://h:1/x");
+}
+
+#[tokio::test]
+async fn nonsense_is_answered_with_what_an_address_looks_like() {
+    for nonsense in ["htp:/x", "htp://x", "mailto:x", "http://", "http:/:80"] {
+        let line = ["rollcall-tui", "doctor", nonsense];
+        let Args { command, server, .. } = Args::try_parse_from(line).unwrap();
+        let Some(Command::Doctor(doctor)) = command else {
+            panic!()
+        };
+        let Err(error) = Patient::new(&server, &doctor).await else {
+            panic!("{nonsense} was taken")
+        };
+        let said = format!("{error:#}");
+        assert!(
+            said.contains("is not a server's address") && said.contains("(expected http://host:port"),
+            "{nonsense}: {said}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_name_that_nobody_knows() {
     let found = examined("http://no-such-host.invalid", &[]).await;
@@ -165,6 +191,32 @@ async fn token() {
     let found = examined(&broken.url, &["--token", &token]).await;
     assert_eq!(failed(&found), [Check::Token], "{found:#?}");
     assert!(of(&found, Check::Token).found.contains("expired"));
+}
+
+#[tokio::test]
+async fn a_password_that_nobody_looked_at_is_not_called_wrong() {
+    // A whole Socket.IO server, which signs nobody in: HTTP 404, as of a wrong path.
+    let broken = Broken::start(Fault::None).await;
+    let line = [
+        "rollcall-tui",
+        "doctor",
+        &broken.url,
+        "--as",
+        "alice",
+        "--password",
+        "demo",
+    ];
+    let Args { command, server, .. } = Args::try_parse_from(line).unwrap();
+    let Some(Command::Doctor(doctor)) = command else {
+        panic!()
+    };
+    let finding = token::shape(&Patient::new(&server, &doctor).await.unwrap());
+    assert!(finding.found.contains("HTTP 404"), "{finding:?}");
+    let remedy = finding.remedy.unwrap();
+    assert!(
+        remedy.contains("no password was looked at") && remedy.contains("path"),
+        "{remedy}"
+    );
 }
 
 #[tokio::test]

@@ -7,18 +7,23 @@ use super::chat::{Connected, connect};
 use super::check::{Check, Finding};
 use super::patient::Patient;
 use crate::jwt;
+use crate::sign_in::SignInError;
 
 /// Clocks that differ by this much are no clocks that are wrong.
 const LEEWAY_SECONDS: i64 = 5;
 
 pub(super) fn shape(patient: &Patient) -> Finding {
     if let Some(why) = &patient.no_token {
-        let remedy = if why.contains("was refused") {
-            "check the name and the password, or give --token"
-        } else {
-            "no password was looked at: see the checks before this one, wait a moment if it was too often, or give --token"
+        let remedy = match why.downcast_ref::<SignInError>() {
+            Some(SignInError::Refused { .. }) => "check the name and the password, or give --token",
+            Some(SignInError::NotThere { .. }) => {
+                "no password was looked at: mend the URL's path, or give --token where the server is no Rollcall"
+            }
+            _ => {
+                "no password was looked at: see the checks before this one, wait a moment if it was too often, or give --token"
+            }
         };
-        return Finding::failed(Check::Token, format!("there is none: {why}"), remedy);
+        return Finding::failed(Check::Token, format!("there is none: {why:#}"), remedy);
     }
     let Some(token) = &patient.token else {
         return Finding::skipped(Check::Token, "none was given (--token, --as or --auth)");

@@ -4,7 +4,7 @@ use chat_core::explain::{Cause, Explanation};
 use chat_core::{ConversationId, UserId};
 
 use super::super::user::rows::Named;
-use super::super::{explain_message_href, explain_now_href, user};
+use super::super::{cause_beside, explain_message_href, explain_now_href, user};
 use crate::admin::AdminDeps;
 use crate::admin::refusal::Refusal;
 use crate::admin::words::{Sentence, Status, count, counted, visible};
@@ -38,10 +38,6 @@ fn more(all: usize) -> Option<String> {
     (left > 0).then(|| format!("{} more are not judged here: name one of them.", count(left)))
 }
 
-fn cause_word(cause: Option<Cause>) -> &'static str {
-    cause.map(Cause::as_str).unwrap_or_default()
-}
-
 /// Would arrive, in a word.
 fn now(name: String, href: String, explained: &Explanation) -> Choice {
     let (status, word) = match explained.cause {
@@ -54,7 +50,7 @@ fn now(name: String, href: String, explained: &Explanation) -> Choice {
         href,
         status,
         word,
-        cause: cause_word(explained.cause),
+        cause: cause_beside(word, explained.cause),
         summary: visible(&explained.summary).into_owned(),
     }
 }
@@ -81,7 +77,7 @@ pub(crate) fn of_message(report: &DeliveryReport) -> (Sentence, Choices) {
         href: explain_message_href(&report.message.id, &participant.user_id),
         status: participant.status.into(),
         word: participant.status.as_str(),
-        cause: cause_word(participant.cause),
+        cause: cause_beside(participant.status.as_str(), participant.cause),
         summary: counted(participant.sockets.len(), "socket", "sockets"),
     };
     let rows: Vec<Choice> = report.participants.iter().take(CHOICES_MAX).map(row).collect();

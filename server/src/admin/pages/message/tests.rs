@@ -78,12 +78,15 @@ fn the_first_line_says_who_did_not_get_it() {
     );
     assert_eq!(
         line.rest,
-        "1 of 3 participants confirmed it. 1 offline: it comes on return."
+        "1 of 3 participants, the sender included, confirmed it. 1 offline: it comes on return."
     );
     report.totals.insert("unconfirmed", 0);
     report.totals.insert("offline", 0);
     report.participants.truncate(1);
-    assert_eq!(sentence(&report).lead, "Everybody has it: 1 participant.");
+    assert_eq!(
+        sentence(&report).lead,
+        "Everybody has it: 1 participant, the sender included."
+    );
 }
 
 #[test]

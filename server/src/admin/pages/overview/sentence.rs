@@ -75,7 +75,10 @@ fn healthy(figures: &OverviewFigures, confirmed: &str) -> Sentence {
         counted(figures.users_online, "person", "people")
     );
     match (figures.connections, confirmed.is_empty()) {
-        (0, true) => Sentence::new(Status::Offline, "Nobody is connected.").and("Everything is ready for them."),
+        (0, true) => Sentence::new(Status::Offline, "Nobody is connected.").and(
+            "Everything is ready for them: whoever signs in on the chat page, or connects with a Socket.IO client and a token, \
+             is counted here at once, and so is every message and who has confirmed it.",
+        ),
         (0, false) => Sentence::new(Status::Offline, "Nobody is connected.").and(format!("Before that: {confirmed}.")),
         (_, true) => {
             Sentence::new(Status::Healthy, format!("{who} connected.")).and("Nothing was sent yet in this time.")
@@ -151,6 +154,7 @@ mod tests {
             now.samples.truncate(1);
         });
         assert_eq!(nobody.lead, "Nobody is connected.");
+        assert!(nobody.rest.contains("signs in on the chat page"), "{}", nobody.rest);
         let lagging = line(|now| now.figures.lagging = 1);
         assert_eq!(lagging.lead, "1 socket is lagging and fed from the store.");
     }

@@ -1,11 +1,12 @@
 use chat_core::delivery::ConnectionEventKind;
-use chat_core::explain::{Cause, Status as Delivery};
+use chat_core::explain::{Cause, NodeLoss, Status as Delivery};
 use chat_core::{MessageId, NodeId, Sid};
 
 use super::super::sockets::tests::socket;
 use super::super::tests::HOSTILE;
 use super::super::users::tests::user;
 use super::*;
+use crate::admin::inspect::NodeView;
 use crate::admin::scene::sample_time;
 
 fn conversation() -> ConversationId {
@@ -43,6 +44,11 @@ pub(super) fn detail() -> UserDetail {
             event(ConnectionEventKind::Connected, HOSTILE, 722),
             event(ConnectionEventKind::Disconnected, "transport_close", 900),
         ],
+        lost: vec![Lost {
+            sid: Sid::parse("before-8JxAbCdEfGhIjKlM").unwrap(),
+            at: sample_time(800),
+            last_heard: true,
+        }],
         rejected: Vec::new(),
         missed: vec![Missed {
             conversation_id: conversation(),
@@ -100,4 +106,51 @@ fn a_socket_outside_a_room_is_red() {
     let row = place_row(&detail.user, &detail.conversations[0]);
     assert_eq!(row.room, (Status::Failed, "0 of 1 in the room".to_owned()));
     assert_eq!(row.behind.as_deref(), Some("41 behind"));
+}
+
+#[test]
+fn a_connection_whose_server_was_killed_has_an_end() {
+    let event = |kind, sid: &str, node: &str, seconds| ConnectionEvent {
+        user_id: UserId::parse("alice").unwrap(),
+        at: sample_time(seconds),
+        kind,
+        sid: Some(Sid::parse(sid).unwrap()),
+        node_id: NodeId::parse(node).unwrap(),
+        detail: String::new(),
+    };
+    let history = [
+        event(ConnectionEventKind::Connected, "open", "here", 10),
+        event(ConnectionEventKind::Connected, "unknown", "older", 500),
+        event(ConnectionEventKind::Connected, "killed", "before", 700),
+        event(ConnectionEventKind::Disconnected, "closed", "before", 800),
+        event(ConnectionEventKind::Connected, "closed", "before", 900),
+    ];
+    let here = NodeView {
+        node_id: NodeId::parse("here").unwrap(),
+        started_at: sample_time(100),
+        version: String::new(),
+        sockets: 1,
+        rooms: 0,
+        healthy: true,
+    };
+    let losses = [NodeLoss {
+        node_id: NodeId::parse("before").unwrap(),
+        at: sample_time(600),
+    }];
+    let lost: Vec<_> = lost(&history, &losses, &[here])
+        .into_iter()
+        .map(|lost| (lost.sid.to_string(), lost.at, lost.last_heard))
+        .collect();
+    assert_eq!(
+        lost,
+        [
+            ("unknown".to_owned(), sample_time(100), false),
+            ("killed".to_owned(), sample_time(600), true)
+        ]
+    );
+    let rows = history_rows(&Scene::sample("/", chat_core::Role::Admin), &detail(), &|id| {
+        Named::new(id, None, &[])
+    });
+    let what: Vec<_> = rows.iter().map(|row| row.what.1).collect();
+    assert_eq!(what, ["joined", "connected", "ended with the server", "disconnected"]);
 }
