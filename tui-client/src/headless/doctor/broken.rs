@@ -257,7 +257,7 @@ async fn websocket(mut stream: TcpStream, request: &Request, shared: &Shared) {
         interval(period)
     };
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut pinged = false;
+    let (mut pinged, mut ponged) = (false, false);
     loop {
         let text = tokio::select! {
             frame = socket.next() => match frame {
@@ -276,6 +276,11 @@ async fn websocket(mut stream: TcpStream, request: &Request, shared: &Shared) {
                 let _ = socket.close(None).await;
                 return;
             }
+            // Not at once: the first pong may come before the events of the checks that come before the heartbeat.
+            () = sleep(period / 10), if ponged && fault == Fault::ClosesAfterPong => {
+                let _ = socket.close(None).await;
+                return;
+            }
             () = sleep(period / 4), if fault == Fault::Talks => {
                 let _ = socket.send(Frame::text(r#"42["news"]"#)).await;
                 continue;
@@ -284,10 +289,7 @@ async fn websocket(mut stream: TcpStream, request: &Request, shared: &Shared) {
         for reply in replies(&text, fault) {
             let _ = socket.send(Frame::text(reply)).await;
         }
-        if text == "3" && fault == Fault::ClosesAfterPong {
-            let _ = socket.close(None).await;
-            return;
-        }
+        ponged |= text == "3";
     }
 }
 
