@@ -53,6 +53,25 @@ pub struct Draft {
     pub at: Timestamp,
 }
 
+impl Draft {
+    /// The message that it becomes when it is saved as number `seq` of its conversation.
+    pub fn saved_as(&self, seq: Seq, sender_name: Arc<str>) -> Message {
+        Message {
+            id: self.id.clone(),
+            conversation_id: self.conversation_id.clone(),
+            seq,
+            sender_id: self.sender_id.clone(),
+            sender_name,
+            content: self.content.clone(),
+            created_at: self.at,
+            client_message_id: self.client_message_id.clone(),
+            reply_to: self.reply_to.clone(),
+            edited_at: None,
+            deleted_at: None,
+        }
+    }
+}
+
 /// Why a content was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ContentRefused {

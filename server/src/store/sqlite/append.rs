@@ -274,19 +274,7 @@ impl Plan {
         }
         let last_seq = self.last_seqs.entry(conversation).or_insert(stored_seq);
         *last_seq = last_seq.next();
-        let message = Message {
-            id: draft.id.clone(),
-            conversation_id: draft.conversation_id.clone(),
-            seq: *last_seq,
-            sender_id: draft.sender_id.clone(),
-            sender_name,
-            content: draft.content.clone(),
-            created_at: draft.at,
-            client_message_id: draft.client_message_id.clone(),
-            reply_to: draft.reply_to.clone(),
-            edited_at: None,
-            deleted_at: None,
-        };
+        let message = draft.saved_as(*last_seq, sender_name);
         if let Some(key) = client_key {
             self.by_client_id.insert(key, self.messages.len());
         }

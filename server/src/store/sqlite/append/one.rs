@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use chat_core::ids::ClientMessageId;
 use chat_core::ports::{Appended, StoreTrouble};
-use chat_core::{Draft, Message, MessageId};
+use chat_core::{Draft, MessageId};
 use sqlx::{Row as _, SqliteConnection};
 
 use crate::store::sqlite::errors::unavailable;
@@ -64,19 +64,9 @@ pub(in crate::store::sqlite) async fn save(
     let Some(row) = rows.first() else { return Ok(None) };
     let told = || -> Result<_, sqlx::Error> { Ok((row.try_get::<i64, _>(0)?, row.try_get::<&str, _>(1)?)) };
     let (seq, sender_name) = told().map_err(|error| Failed::Job(unavailable(&error)))?;
-    Ok(Some(Appended::New(Message {
-        id: draft.id.clone(),
-        conversation_id: draft.conversation_id.clone(),
-        seq: rows::seq(seq),
-        sender_id: draft.sender_id.clone(),
-        sender_name: Arc::from(sender_name),
-        content: draft.content.clone(),
-        created_at: draft.at,
-        client_message_id: draft.client_message_id.clone(),
-        reply_to: draft.reply_to.clone(),
-        edited_at: None,
-        deleted_at: None,
-    })))
+    Ok(Some(Appended::New(
+        draft.saved_as(rows::seq(seq), Arc::from(sender_name)),
+    )))
 }
 
 /// SQLite has undone the statement. What may be a refusal is for the usual way to tell, and a trouble that lasts it meets too.
