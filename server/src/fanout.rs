@@ -32,7 +32,8 @@ use crate::delivery::RollCall;
 use crate::delivery::ledger::Broadcast;
 use crate::hub::adapter::EncodedEvent;
 use crate::hub::lane::{Offer, Path};
-use crate::hub::{Hub, LiveSocket};
+use crate::hub::{Hub, LiveSocket, Writing};
+use crate::limits::WRITTEN_AT_ONCE_MAX;
 use crate::telemetry::labels::DeliveryOutcome;
 use crate::telemetry::{FanoutMetrics, GatewayMetrics};
 
@@ -52,6 +53,8 @@ struct RoomNow<'a> {
     name: &'a str,
     /// The socket whose turn it is was not in it.
     lacks_it: bool,
+    /// How that socket's connection is written to.
+    writing: Writing,
 }
 
 /// What became of an attempt to put a socket back into its room.
@@ -100,7 +103,13 @@ impl Fanout {
             let mut sequencer = entry.sequencer.lock();
             let told = sequencer.put(message);
             while let Some(ready) = sequencer.next_ready() {
-                let delivery = self.announce(entry, &ready.message);
+                // Others of this conversation that are right behind it are written together with it.
+                let writing = if entry.is_alone() {
+                    Writing::AtOnce
+                } else {
+                    Writing::Together
+                };
+                let delivery = self.announce(entry, &ready.message, writing);
                 ready.tell(delivery);
             }
             (told, sequencer.gap())
@@ -120,7 +129,7 @@ impl Fanout {
 
     /// Hands one message to every socket of every participant. Called with the conversation's sequencer locked: that is
     /// what keeps the order. Nothing here waits.
-    fn announce(&self, entry: &Arc<Entry>, message: &Message) -> Delivery {
+    fn announce(&self, entry: &Arc<Entry>, message: &Message, writing: Writing) -> Delivery {
         let started = Instant::now();
         // First of all: the receipt of a quick client may come while the others are being handed the message, and must not be cut
         // to the one before it; and whoever joins in this moment reads this seq after `conversation` was read without them.
@@ -146,10 +155,17 @@ impl Fanout {
         let lacking = roster.lacking_in(&in_room);
         let mut lacking = lacking.iter().peekable();
         let payload = self.hub.encode(name::NEW_MESSAGE, payload);
+        // The first ones of a large room are left to the tasks of other threads, while this one writes to the last.
+        let written_from = roster.sockets.len().saturating_sub(WRITTEN_AT_ONCE_MAX);
         for (place, socket) in roster.sockets.iter().enumerate() {
             let room_now = RoomNow {
                 name: &room,
                 lacks_it: lacking.next_if_eq(&&place).is_some(),
+                writing: if place >= written_from {
+                    writing
+                } else {
+                    Writing::Together
+                },
             };
             self.hand_over(
                 socket,
@@ -193,7 +209,7 @@ impl Fanout {
             delivery.failed += 1;
             return exception(ExceptionKind::NotJoined);
         }
-        match socket.offer(conversation, message.seq, payload, (path, at)) {
+        match socket.offer(conversation, message.seq, payload, (path, at), room.writing) {
             Offer::HandedOff => {
                 delivery.handed_off += 1;
                 if repaired {

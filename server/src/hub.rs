@@ -40,7 +40,7 @@ use self::happenings::Happenings;
 use self::plain::PlainRooms;
 pub use self::presence::{Moved, PresenceChanges};
 use self::room_counts::RoomCounts;
-pub use self::socket::{Caller, EmitError, Grant, LiveSocket};
+pub use self::socket::{Caller, EmitError, Grant, LiveSocket, Writing};
 use self::tap::Tap;
 use crate::faults::Faults;
 use crate::gateway::listener::Line;

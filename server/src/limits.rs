@@ -13,6 +13,10 @@ pub const SOCKET_BUFFER_PACKETS: usize = 128;
 /// ([`SEND_BUFFER_BYTES`], which it doubles): its answer must come within 20 s, so that a client may be as slow as 40 kB/s.
 pub const SOCKET_BYTES_AHEAD_MAX: u64 = 512 << 10;
 
+/// Sockets of one conversation that a message is written to one after the other by whoever announces it; the others' own tasks write
+/// to them. Each takes some microseconds of the kernel's, so that the conversation's next message waits a millisecond for it at most.
+pub const WRITTEN_AT_ONCE_MAX: usize = 128;
+
 /// What the kernel may hold for one connection. By itself it lets it grow to megabytes, which a slow client takes minutes to read.
 pub const SEND_BUFFER_BYTES: usize = 128 << 10;
 

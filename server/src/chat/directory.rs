@@ -3,9 +3,11 @@
 //! A copy of the store's truth, changed only together with it: every change of participants goes through
 //! [`Directory::change`], one at a time per conversation, and replaces the copy with what the store returned.
 
+mod under_way;
+
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use chat_core::ports::{Conversations, DeliveryLog, StoreError};
 use chat_core::{Conversation, ConversationId, Seq, UserId};
@@ -13,6 +15,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
+pub use self::under_way::UnderWay;
 use super::one_copy::OneCopy;
 use crate::fanout::sequencer::Sequencer;
 use crate::hub::roster::KeptRoster;
@@ -25,6 +28,8 @@ pub struct Entry {
     /// Puts messages in order; locked while one is announced.
     pub sequencer: Mutex<Sequencer>,
     head: AtomicU64,
+    /// Messages that are being saved or announced.
+    under_way: AtomicUsize,
     moved: AtomicBool,
     used: AtomicU64,
     /// Somebody waits to close a gap of the sequencer.
@@ -64,6 +69,7 @@ impl Entry {
         Self {
             sequencer: Mutex::new(Sequencer::new(conversation.last_seq)),
             head: AtomicU64::new(conversation.last_seq.0),
+            under_way: AtomicUsize::new(0),
             moved: AtomicBool::new(false),
             used: AtomicU64::new(used),
             gap_watched: AtomicBool::new(false),
@@ -82,6 +88,11 @@ impl Entry {
             is_unseen: true,
             ..Self::new(conversation, 0)
         }
+    }
+
+    /// Is no more than one message on its way to the store or to its sockets?
+    pub fn is_alone(&self) -> bool {
+        self.under_way.load(Ordering::Relaxed) <= 1
     }
 
     /// Is it the canary's?

@@ -13,7 +13,7 @@ use rollcall_protocol::{ErrorCode, WireError};
 use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::directory::Entry;
+use super::directory::{Entry, UnderWay};
 use super::{Actor, Chat, refusal, to_its_end};
 use crate::telemetry::labels::{Limit, MessageResult, Via};
 use crate::telemetry::traces::{self, Step, Way};
@@ -36,6 +36,7 @@ pub struct Queued {
     began: Instant,
     way: Way,
     appending: Appending,
+    under_way: UnderWay,
     _in_flight: TaskTrackerToken,
 }
 
@@ -151,6 +152,7 @@ impl Chat {
     pub async fn queue(&self, prepared: Prepared) -> Queued {
         let Prepared { entry, draft, via, way } = prepared;
         Queued {
+            under_way: UnderWay::of(&entry),
             entry,
             conversation_id: draft.conversation_id.clone(),
             sender: (draft.sender_id.clone(), draft.client_message_id.clone()),
@@ -172,6 +174,7 @@ impl Chat {
             began,
             mut way,
             appending,
+            under_way,
             _in_flight,
         } = queued;
         let appended = appending.await;
@@ -183,6 +186,7 @@ impl Chat {
                 self.metrics.messages.increment((via, MessageResult::Saved));
                 self.typing_ended(&entry, &message.sender_id);
                 let delivery = self.fanout.publish(&entry, message.clone()).await;
+                drop(under_way);
                 if let Some(trace) = way.trace() {
                     way.announced(&message, delivery);
                     self.roll_call.ledger.traced(&conversation_id, message.seq, trace);

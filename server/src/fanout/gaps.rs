@@ -7,6 +7,7 @@ use chat_core::Seq;
 
 use super::Fanout;
 use crate::chat::directory::Entry;
+use crate::hub::Writing;
 use crate::limits::SEQ_GAP_WAIT;
 
 impl Fanout {
@@ -45,7 +46,7 @@ impl Fanout {
             sequencer.fill(message);
         }
         while let Some(ready) = sequencer.next_ready() {
-            let delivery = self.announce(entry, &ready.message);
+            let delivery = self.announce(entry, &ready.message, Writing::Together);
             ready.tell(delivery);
         }
     }

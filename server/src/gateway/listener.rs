@@ -8,8 +8,10 @@
 //! In: a bound `TcpListener`. Out: streams for `axum::serve`, and a [`ConnInfo`] in the extensions of each request.
 //! Guarantees: no error of `accept` ends the listener; more connections than allowed wait in the kernel's backlog.
 
+mod frames;
 mod heartbeat;
 mod line;
+mod out;
 mod stream;
 
 use std::io;
@@ -25,6 +27,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+pub(crate) use frames::text_frame;
+pub(crate) use line::given;
 pub use line::{Flow, Line};
 pub use stream::LineStream;
 

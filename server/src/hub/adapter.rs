@@ -9,19 +9,21 @@ use std::convert::Infallible;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::value::RawValue;
 use socketioxide::adapter::Emitter;
 use socketioxide::layer::SocketIoLayer;
 use socketioxide::{SocketError, SocketIoBuilder};
 use socketioxide_core::adapter::{BroadcastOptions, CoreAdapter, CoreLocalAdapter, DefinedAdapter, SocketEmitter};
-use socketioxide_core::packet::Packet;
+use socketioxide_core::packet::{Packet, PacketData};
 use socketioxide_core::parser::Parse;
-use socketioxide_core::{Sid, Str};
+use socketioxide_core::{Sid, Str, Value};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::EmitError;
 use super::inspect::CHAT_NAMESPACE;
 use super::plain::event_frame;
+use crate::gateway::listener::text_frame;
 
 /// The library's entry point, over this adapter.
 pub type SocketIo = socketioxide::SocketIo<RoomsAdapter>;
@@ -131,6 +133,7 @@ impl LiveRooms {
             data,
             packet,
             frame: OnceLock::new(),
+            whole: OnceLock::new(),
             rooms: self.clone(),
         }
     }
@@ -144,6 +147,7 @@ pub struct EncodedEvent {
     pub data: Box<RawValue>,
     packet: Option<Packet>,
     frame: OnceLock<Option<Utf8Bytes>>,
+    whole: OnceLock<Option<Bytes>>,
     rooms: LiveRooms,
 }
 
@@ -157,6 +161,16 @@ impl EncodedEvent {
     /// As plain WebSockets are sent it: made for the first of them.
     pub(super) fn frame(&self) -> Option<&Utf8Bytes> {
         let frame = self.frame.get_or_init(|| event_frame(self.event, &self.data));
+        frame.as_ref()
+    }
+
+    /// As it stands on the wire of a WebSocket, its header included (Socket.IO in Engine.IO in a text frame), the same for
+    /// every socket: made for the first of them.
+    pub(super) fn whole_frame(&self) -> Option<&Bytes> {
+        let frame = self.whole.get_or_init(|| match &self.packet.as_ref()?.inner {
+            PacketData::Event(Value::Str(event, None), None) => Some(text_frame(&["42", event]).into()),
+            _ => None,
+        });
         frame.as_ref()
     }
 

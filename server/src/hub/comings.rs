@@ -43,9 +43,10 @@ impl Hub {
     fn admit(&self, outlet: Outlet, caller: Caller, line: Option<Arc<Line>>) -> Option<Arc<LiveSocket>> {
         let sid = Sid::parse(outlet.sid().to_string()).ok()?;
         let mut registry = self.registry.write();
-        let line = registry.early_lines.remove(&sid).or(line);
+        let early = registry.early_lines.remove(&sid);
+        let straight = line.clone().filter(|_| early.is_none());
         let noted = (self.clock.now(), Arc::clone(&self.tap));
-        let socket = LiveSocket::new(outlet, sid.clone(), caller, line, noted);
+        let socket = LiveSocket::new(outlet, sid.clone(), caller, early.or(line), noted).straight(straight);
         let socket = Arc::new(socket.with_faults(self.faults.clone()));
         self.comings_and_goings.fetch_add(1, Ordering::AcqRel);
         registry.sockets.insert(sid, Arc::clone(&socket));

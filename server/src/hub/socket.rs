@@ -28,7 +28,7 @@ use super::lane::{Lane, Lanes};
 use super::outlet::Outlet;
 use super::tap::Tap;
 use crate::faults::Faults;
-use crate::gateway::listener::Line;
+use crate::gateway::listener::{Line, given};
 
 /// What is known of a connection when it is admitted.
 #[derive(Debug)]
@@ -68,6 +68,11 @@ pub struct LiveSocket {
     // Guards order: a message is put into the buffer under this lock. Never held across an await.
     lanes: Mutex<Lanes>,
     outlet: Outlet,
+    /// The WebSocket that it came with, whose frames are counted from the first on: what may be written to at once. One that
+    /// began with long polling has none, as what it was told by then came another way.
+    straight: Option<Arc<Line>>,
+    /// Events that were given to the library.
+    given: AtomicU64,
     ahead: Ahead,
     tap: Arc<Tap>,
     /// Something waits in the outbox: whatever belongs behind it must wait too.
@@ -108,6 +113,8 @@ impl LiveSocket {
         (at, tap): (Timestamp, Arc<Tap>),
     ) -> Self {
         Self {
+            straight: None,
+            given: AtomicU64::new(0),
             tap,
             sid,
             connected_at: at,
@@ -129,6 +136,12 @@ impl LiveSocket {
             closing: Mutex::new(None),
             faults: Faults::default(),
         }
+    }
+
+    /// `line` is the connection of the handshake itself.
+    pub(super) fn straight(self, line: Option<Arc<Line>>) -> Self {
+        let straight = line.filter(|line| matches!(self.outlet, Outlet::SocketIo(_)) && line.claim());
+        Self { straight, ..self }
     }
 
     pub(super) fn with_faults(self, faults: Faults) -> Self {
@@ -264,16 +277,40 @@ impl LiveSocket {
 
     /// Says `event` once; an error is the caller's to deal with.
     pub(crate) fn emit(&self, event: &'static str, data: &RawValue) -> Result<(), EmitError> {
-        self.outlet.emit(event, data)?;
+        given(&self.given, || self.outlet.emit(event, data))?;
         self.went_out(event, data.get());
         Ok(())
     }
 
     /// Says an event that is encoded already, once.
     pub(crate) fn say_once(&self, event: &EncodedEvent) -> Result<(), EmitError> {
-        self.outlet.hand(event)?;
+        given(&self.given, || self.outlet.hand(event))?;
         self.went_out(event.event, event.data.get());
         Ok(())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn given_to_library(&self) -> u64 {
+        self.given.load(Ordering::Acquire)
+    }
+
+    /// Everything that the library was given for it is out, as far as is known.
+    #[cfg(test)]
+    pub(crate) fn nothing_waits(&self) -> bool {
+        let line = self.straight.as_ref();
+        line.is_some_and(|line| line.is_clear(self.given_to_library()))
+    }
+
+    /// Writes an event to the connection at once, if nothing that was said before is still on its way there.
+    fn write_now(&self, event: &EncodedEvent) -> bool {
+        let Some(line) = &self.straight else { return false };
+        let events = self.given.load(Ordering::Acquire);
+        let written =
+            self.outlet.is_connected() && event.whole_frame().is_some_and(|frame| line.write_now(frame, events));
+        if written {
+            self.went_out(event.event, event.data.get());
+        }
+        written
     }
 
     /// It is in the buffer: counts it, and shows it to whoever watches.
@@ -284,15 +321,27 @@ impl LiveSocket {
 
     /// Hands a message over. Full is also a socket that has too many bytes before it still: the heartbeat queues behind them, and a client
     /// that reads slowly but steadily would be closed for not answering it.
-    fn emit_message(&self, message: &EncodedEvent) -> Result<(), EmitError> {
+    fn emit_message(&self, message: &EncodedEvent, how: Writing) -> Result<(), EmitError> {
         if self
             .ahead
             .too_many(|| self.has_own_line().then(|| self.bytes_written()))
         {
             return Err(EmitError::Full);
         }
+        if how == Writing::AtOnce && self.write_now(message) {
+            return Ok(());
+        }
         self.say_once(message)
     }
+}
+
+/// How a message is to come to its socket's connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writing {
+    /// By the library's channel and its task, which writes all that waits there together.
+    Together,
+    /// At once where that keeps the order, else together.
+    AtOnce,
 }
 
 /// What holding a lane found.

@@ -3,13 +3,18 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::Context;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures_util::future::poll_fn;
 use futures_util::task::AtomicWaker;
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::heartbeat::Heartbeat;
+use super::out::{Out, Wrote};
 
 /// One TCP connection, seen and held from outside.
 #[derive(Debug)]
@@ -24,11 +29,19 @@ pub struct Line {
     flow: OnceLock<Arc<Flow>>,
     cut: AtomicBool,
     closed: AtomicBool,
+    /// A socket counts what is said here.
+    claimed: AtomicBool,
+    /// Acknowledgements of namespace `/` that were given to the library for this connection.
+    answers: AtomicU64,
+    // Never held across an await. Locked after a socket's lanes.
+    pub(super) out: Mutex<Out>,
     peer: SocketAddr,
     opened_at: Instant,
     /// Two, since the halves of a WebSocket may live in different tasks.
     reader: AtomicWaker,
     writer: AtomicWaker,
+    /// Whoever waits to write the rest of a frame that was begun at once.
+    finisher: AtomicWaker,
     heartbeat: Heartbeat,
 }
 
@@ -64,6 +77,10 @@ impl Line {
             stalled_at: AtomicU64::new(NOT_STALLED),
             cut: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            claimed: AtomicBool::new(false),
+            answers: AtomicU64::new(0),
+            out: Mutex::default(),
+            finisher: AtomicWaker::new(),
             reader: AtomicWaker::new(),
             writer: AtomicWaker::new(),
             flow: OnceLock::new(),
@@ -110,6 +127,7 @@ impl Line {
         if !self.cut.swap(true, Ordering::SeqCst) {
             self.reader.wake();
             self.writer.wake();
+            self.finisher.wake();
         }
     }
 
@@ -169,5 +187,107 @@ impl Line {
     pub(super) fn close(&self) {
         self.stalled_at.store(NOT_STALLED, Ordering::Relaxed);
         self.closed.store(true, Ordering::Release);
+        self.out.lock().close();
+        self.finisher.wake();
     }
+
+    // === writing beside the library ===
+
+    /// True for the first socket of namespace `/` on this connection. A client may leave the namespace and enter it again, and what
+    /// was said in its first life is none of the second's, but was written here.
+    pub(crate) fn claim(&self) -> bool {
+        !self.claimed.swap(true, Ordering::AcqRel)
+    }
+
+    /// Counts an acknowledgement of namespace `/` that `answer` gives to the library.
+    pub(crate) fn answers<E>(&self, answer: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
+        given(&self.answers, answer)
+    }
+
+    /// Writes a whole text frame at once, where the library was given so many `events` of namespace `/` so far. False: nothing was written, and it must go by way of the library. That is so whenever
+    /// anything that the library was given before is not out yet, so that whichever way a socket's events go, they come in order.
+    pub(crate) fn write_now(self: &Arc<Self>, frame: &Bytes, events: u64) -> bool {
+        if self.is_cut() {
+            return false;
+        }
+        let handed = events + self.answers.load(Ordering::Acquire);
+        // Who writes there right now has something to write.
+        let Some(mut out) = self.out.try_lock() else {
+            return false;
+        };
+        match out.write_now(frame, handed) {
+            Wrote::All => self.took(frame.len()),
+            Wrote::Part { bytes, unattended } => {
+                self.took(bytes);
+                drop(out);
+                if unattended {
+                    self.finish_later();
+                }
+            }
+            Wrote::Nothing => return false,
+        }
+        true
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_clear(&self, events: u64) -> bool {
+        self.out.lock().is_clear(events + self.answers.load(Ordering::Acquire))
+    }
+
+    /// The library may have nothing to write for a long time, and then nobody else looks whether there is room again.
+    fn finish_later(self: &Arc<Self>) {
+        let line = Arc::clone(self);
+        match Handle::try_current() {
+            // It ends with the rest, or with the connection.
+            Ok(runtime) => drop(runtime.spawn(poll_fn(move |context| line.poll_rest(context)))),
+            // A frame that is never ended would take the next one for its own.
+            Err(_) => self.cut(),
+        }
+    }
+
+    fn poll_rest(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.finisher.register(context.waker());
+        if self.is_cut() || self.is_closed() {
+            return Poll::Ready(());
+        }
+        let mut out = self.out.lock();
+        let Poll::Ready(outcome) = out.poll_rest(context, |bytes| self.took(bytes)) else {
+            self.took_nothing();
+            return Poll::Pending;
+        };
+        out.finished();
+        drop(out);
+        if outcome.is_err() {
+            // The library finds the connection ended, as with any other error.
+            self.cut();
+        }
+        // There is one place for who waits for room, and this may have taken it from the library.
+        self.writer.wake();
+        Poll::Ready(())
+    }
+
+    /// For the library's own writes: what was begun goes before them.
+    pub(super) fn poll_ahead(&self, out: &mut Out, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        if !out.has_rest() {
+            return Poll::Ready(Ok(()));
+        }
+        let outcome = out.poll_rest(context, |bytes| self.took(bytes));
+        match outcome {
+            // Its place for who waits for room was taken by this.
+            Poll::Ready(_) => self.finisher.wake(),
+            Poll::Pending => self.took_nothing(),
+        }
+        outcome
+    }
+}
+
+/// Counts what `give` gives to the library: before it can be written, so that what is counted is never less than what waits. What was
+/// not taken is not counted.
+pub(crate) fn given<E>(count: &AtomicU64, give: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
+    count.fetch_add(1, Ordering::AcqRel);
+    let outcome = give();
+    if outcome.is_err() {
+        count.fetch_sub(1, Ordering::AcqRel);
+    }
+    outcome
 }

@@ -1,5 +1,7 @@
 //! Over real sockets.
 
+mod at_once;
+
 use std::process::Command;
 
 use axum::Router;
@@ -170,7 +172,7 @@ async fn writes_of_many_pieces_pass_as_one() {
 
 #[tokio::test]
 async fn small_writes_do_not_wait() {
-    assert!(pair().await.0.tcp.nodelay().unwrap());
+    assert!(pair().await.0.reads.as_ref().nodelay().unwrap());
 }
 
 #[tokio::test]

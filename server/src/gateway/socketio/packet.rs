@@ -14,7 +14,9 @@ use socketioxide::socket::Socket;
 use socketioxide::{SendError, SocketError};
 use tokio::time::Instant;
 
+use super::line_of;
 use crate::hub::adapter::RoomsAdapter;
+use crate::hub::inspect::CHAT_NAMESPACE;
 use crate::hub::plain::PlainLink;
 use crate::hub::{CloseReason, EmitError};
 
@@ -233,13 +235,20 @@ impl Answer {
         match &self.0 {
             Route::Ack { socket, ack_id } => {
                 let Ok(ack) = AckSender::from_message_parts(socket, &mut Raw::Bytes(bytes::Bytes::new()), ack_id);
-                ack.send(data).map_err(|error| match error {
-                    SendError::Socket(SocketError::InternalChannelFull) => EmitError::Full,
-                    error => {
-                        tracing::debug!(sid = %socket.id, %error, "an answer could not be sent");
-                        EmitError::Closed
-                    }
-                })
+                let say = || {
+                    ack.send(data).map_err(|error| match error {
+                        SendError::Socket(SocketError::InternalChannelFull) => EmitError::Full,
+                        error => {
+                            tracing::debug!(sid = %socket.id, %error, "an answer could not be sent");
+                            EmitError::Closed
+                        }
+                    })
+                };
+                // What nobody asked for is not written, and must not be waited for; an admin's namespace is not counted.
+                match line_of(socket.req_parts()).filter(|_| ack_id.is_some() && socket.ns() == CHAT_NAMESPACE) {
+                    Some(line) => line.answers(say),
+                    None => say(),
+                }
             }
             Route::Reply { link, id: Some(id) } => link.answer(id, data),
             Route::Reply { id: None, .. } => Ok(()),

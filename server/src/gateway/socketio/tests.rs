@@ -30,6 +30,7 @@ use crate::telemetry::Metrics;
 use crate::telemetry::labels::Via;
 use crate::telemetry::traces::{Tracer, Way};
 
+mod at_once;
 mod banned;
 mod comings;
 mod gated;

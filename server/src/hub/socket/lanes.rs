@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use chat_core::{ConversationId, Seq, Timestamp};
 
-use super::{EmitError, HeldLane, LiveSocket};
+use super::{EmitError, HeldLane, LiveSocket, Writing};
 use crate::hub::adapter::EncodedEvent;
 use crate::hub::lane::{Lane, Lanes, Mode, Offer, Outstanding, Path, Turn};
 use crate::limits::FORMER_LANES_MAX;
@@ -18,6 +18,7 @@ impl LiveSocket {
         seq: Seq,
         message: &EncodedEvent,
         how: (Path, Timestamp),
+        writing: Writing,
     ) -> Offer {
         let mut lanes = self.lanes.lock();
         let lane = match lanes.get_mut(conversation) {
@@ -40,7 +41,7 @@ impl LiveSocket {
                 self.lags(how.1);
                 Offer::Lagging
             }
-            Turn::Now => match self.first_emit(message) {
+            Turn::Now => match self.first_emit(message, writing) {
                 Ok(()) => {
                     lane.handed_over(seq);
                     if self.receipts {
@@ -58,11 +59,11 @@ impl LiveSocket {
         }
     }
 
-    fn first_emit(&self, message: &EncodedEvent) -> Result<(), EmitError> {
+    fn first_emit(&self, message: &EncodedEvent, writing: Writing) -> Result<(), EmitError> {
         if self.faults.drops_handover() {
             return Ok(());
         }
-        self.emit_message(message)
+        self.emit_message(message, writing)
     }
 
     /// Opens a lane that begins after `handed`, while messages up to `head` exist; a lane that is there only learns of the head. True when the
@@ -116,7 +117,7 @@ impl LiveSocket {
         if seq != lane.handed.next() {
             return None;
         }
-        let outcome = self.emit_message(message);
+        let outcome = self.emit_message(message, Writing::Together);
         match outcome {
             Ok(()) => {
                 lane.fed(seq);
@@ -275,7 +276,7 @@ impl LiveSocket {
         let mut lanes = self.lanes.lock();
         let lane = lanes.get_mut(conversation)?;
         let waits = lane.outstanding.iter_mut().find(|waits| waits.seq == seq)?;
-        let outcome = self.emit_message(message);
+        let outcome = self.emit_message(message, Writing::Together);
         if outcome.is_ok() {
             waits.attempts = waits.attempts.saturating_add(1);
         }

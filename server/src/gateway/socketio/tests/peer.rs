@@ -116,6 +116,21 @@ impl Peer {
         self.write(format!("42{}{}", self.next_ack, json!([event, data]))).await;
     }
 
+    /// Leaves the namespace and enters it again, over the same connection.
+    pub(super) async fn enters_again(&mut self, token: &str) {
+        self.write("41".to_owned()).await;
+        self.sid.clear();
+        self.write(format!("40{}", json!({"token": token}))).await;
+        while self.sid.is_empty() {
+            self.read_one().await;
+        }
+    }
+
+    /// Emits and asks for nothing.
+    pub(super) async fn tell(&mut self, event: &str, data: &Value) {
+        self.write(format!("42{}", json!([event, data]))).await;
+    }
+
     pub(super) async fn answer(&mut self) -> Value {
         while self.acknowledged.is_empty() {
             self.read_one().await;

@@ -1,0 +1,83 @@
+//! Which way a message takes to a socket's connection. The order is the same either way; this is about what it costs.
+
+use super::*;
+
+/// Until everything that was said to it is out.
+async fn quiet(socket: &LiveSocket) {
+    eventually("all that was said is out", || socket.nothing_waits()).await;
+}
+
+#[tokio::test]
+async fn a_message_that_comes_alone_is_written_at_once_whatever_was_said_before() {
+    let here = Here::open().await;
+    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
+    let group = here.group(&alice, &[&bob]).await;
+    let mut peer = here.connected(&bob).await;
+    let socket = here.live(&peer);
+    quiet(&socket).await;
+    let given = socket.given_to_library();
+    here.say(&alice, &group).await;
+    assert_eq!(socket.given_to_library(), given, "at once");
+    assert_eq!(peer.seqs(1).await, [1]);
+
+    // Answered, not answered, refused; said to it without having asked.
+    peer.emit("whoami", &json!({})).await;
+    peer.answer().await;
+    peer.tell("receipt", &json!({"conversation_id": group, "received": 1}))
+        .await;
+    peer.tell("no_such_event", &json!({})).await;
+    peer.emit("get_messages", &json!({"conversation_id": "none"})).await;
+    assert_eq!(peer.answer().await["ok"], json!(false));
+    let carol = here.somebody("carol").await;
+    here.add(&alice, &group, &carol).await;
+    peer.hears("conversation_updated").await;
+    quiet(&socket).await;
+    let given = socket.given_to_library();
+    here.say(&alice, &group).await;
+    assert_eq!(socket.given_to_library(), given, "at once again");
+    assert_eq!(peer.seqs(1).await, [2]);
+}
+
+#[tokio::test]
+async fn messages_on_each_others_heels_are_written_together() {
+    const MESSAGES: usize = 40;
+    let here = Here::open().await;
+    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
+    let group = here.group(&alice, &[&bob]).await;
+    let mut peer = here.connected(&bob).await;
+    let socket = here.live(&peer);
+    quiet(&socket).await;
+    let given = socket.given_to_library();
+    let mut queued = Vec::new();
+    for _ in 0..MESSAGES {
+        let send = saying(&group, "x");
+        let prepared = here.chat.prepare(&alice.actor, send, Way::default()).await.unwrap();
+        queued.push(here.chat.queue(prepared).await);
+    }
+    for queued in queued {
+        here.chat.settle(queued).await.unwrap();
+    }
+    let together = socket.given_to_library() - given;
+    assert!(together >= MESSAGES as u64 - 1, "{together} of {MESSAGES}");
+    let seqs: Vec<u64> = (1..=MESSAGES as u64).collect();
+    assert_eq!(peer.seqs(MESSAGES).await, seqs);
+}
+
+/// What was said in the first life of a connection is counted there, and must not be taken for what the second was told.
+#[tokio::test]
+async fn whoever_enters_again_is_told_everything_in_order() {
+    let here = Here::open().await;
+    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
+    let group = here.group(&alice, &[&bob]).await;
+    let mut peer = here.connected(&bob).await;
+    quiet(&here.live(&peer)).await;
+    peer.enters_again(&bob.token).await;
+    peer.hears("session").await;
+    let socket = here.live(&peer);
+    for seq in 1..=20 {
+        let given = socket.given_to_library();
+        here.say(&alice, &group).await;
+        assert_eq!(socket.given_to_library(), given + 1, "message {seq} by the library");
+    }
+    assert_eq!(peer.seqs(20).await, (1..=20).collect::<Vec<u64>>());
+}
