@@ -23,6 +23,9 @@ use crate::workload::Receipts;
 const SLOTS: usize = 1024;
 /// A client's receipts: the first at once, then at most one per interval, as the Rust client sends them.
 const RECEIPT_INTERVAL: Duration = Duration::from_millis(200);
+/// The same in a conversation of more than so many, of whose receipts nobody else is told.
+const CROWD_ABOVE: usize = 50;
+const CROWD_RECEIPT_INTERVAL: Duration = Duration::from_secs(1);
 /// Before the measuring begins: connections warm, histories past their first allocations.
 const WARM_UP: Duration = Duration::from_millis(700);
 /// How long stragglers are waited for at the end.
@@ -157,6 +160,11 @@ impl Loaded {
 /// One member reads, and sends receipts if that is asked for.
 async fn listen(connection: Rc<Connection>, room: Rc<Loaded>, receipts: bool) -> Result<()> {
     let (mut newest, due, mut quiet_until) = (0, Cell::new(None), Instant::now());
+    let interval = if room.members > CROWD_ABOVE {
+        CROWD_RECEIPT_INTERVAL
+    } else {
+        RECEIPT_INTERVAL
+    };
     loop {
         let (mut now, waiting) = (None, due.get());
         let reading = connection.read_some(|packet| match packet {
@@ -185,7 +193,7 @@ async fn listen(connection: Rc<Connection>, room: Rc<Loaded>, receipts: bool) ->
                 if Instant::now() >= quiet_until {
                     let data = format!("{{\"conversation_id\":\"{}\",\"received\":{seq}}}", room.id);
                     connection.say("receipt", &data)?;
-                    quiet_until = Instant::now() + RECEIPT_INTERVAL;
+                    quiet_until = Instant::now() + interval;
                     due.set(due.get().filter(|due| *due > seq));
                 }
             }

@@ -34,6 +34,13 @@ pub(crate) const SILENCE_MAX: Duration = Duration::from_mins(10);
 /// Receipts of one conversation are sent at most this often, the first of a burst at once: the server tells the others no more often.
 pub(crate) const RECEIPT_INTERVAL: Duration = Duration::from_millis(200);
 
+/// Of a conversation of more than so many nobody else is told who has received what (`receipts` in docs/protocol.md).
+pub(crate) const CROWD_ABOVE: usize = 50;
+
+/// Receipts of such a conversation are sent at most this often, the first of a burst at once. Nobody waits for them but the roll
+/// call, which gives them five seconds, and a thousand people who confirm five times a second cost the server more than their messages.
+pub(crate) const CROWD_RECEIPT_INTERVAL: Duration = Duration::from_secs(1);
+
 /// `heads` may overtake a message that is on its way; only what is still missing after this is a gap.
 pub(crate) const HEADS_GRACE: Duration = Duration::from_secs(1);
 

@@ -1,12 +1,13 @@
 //! Receipts that the client sends by itself: cumulative, the first at once, then at most once per interval, for every
-//! conversation in which something is due.
+//! conversation in which something is due. In a crowd the interval is longer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rollcall_protocol::chat_core::{ConversationId, Seq};
+use rollcall_protocol::event::{ConversationView, Session};
 use tokio::time::Instant;
 
-use crate::limits::RECEIPT_INTERVAL;
+use crate::limits::{CROWD_ABOVE, CROWD_RECEIPT_INTERVAL, RECEIPT_INTERVAL};
 
 /// What the client promised about receipts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -26,9 +27,33 @@ pub(crate) struct Receipts {
     due: BTreeMap<ConversationId, Seq>,
     /// Until then nothing is sent.
     quiet_until: Option<Instant>,
+    /// Conversations of many, and until when nothing is sent of each.
+    crowds: HashMap<ConversationId, Option<Instant>>,
 }
 
 impl Receipts {
+    /// The session is what it knows from here on.
+    pub(crate) fn begins(&mut self, session: &Session) {
+        self.crowds.clear();
+        for view in &session.conversations {
+            self.knows(view);
+        }
+    }
+
+    /// The conversation is as this says.
+    pub(crate) fn knows(&mut self, view: &ConversationView) {
+        if view.participants.len() > CROWD_ABOVE {
+            self.crowds.entry(view.id.clone()).or_default();
+        } else {
+            self.crowds.remove(&view.id);
+        }
+    }
+
+    /// The conversation is none of this user's any more.
+    pub(crate) fn forgets(&mut self, conversation: &ConversationId) {
+        self.crowds.remove(conversation);
+    }
+
     /// The consumer has it.
     pub(crate) fn note(&mut self, conversation: &ConversationId, seq: Seq) {
         match self.due.get_mut(conversation) {
@@ -41,7 +66,13 @@ impl Receipts {
 
     /// When [`Self::take`] gives something.
     pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
-        (!self.due.is_empty()).then(|| self.quiet_until.unwrap_or(now))
+        let ripe = self.due.keys().map(|id| self.ripe_at(id).unwrap_or(now)).min()?;
+        Some(ripe.max(self.quiet_until.unwrap_or(now)))
+    }
+
+    /// Until when nothing is sent of this conversation.
+    fn ripe_at(&self, conversation: &ConversationId) -> Option<Instant> {
+        self.crowds.get(conversation).copied().flatten()
     }
 
     /// What is to be sent now.
@@ -49,8 +80,20 @@ impl Receipts {
         if self.due.is_empty() || self.quiet_until.is_some_and(|until| now < until) {
             return BTreeMap::new();
         }
-        self.quiet_until = Some(now + RECEIPT_INTERVAL);
-        std::mem::take(&mut self.due)
+        let (ripe, waiting) = std::mem::take(&mut self.due)
+            .into_iter()
+            .partition(|(id, _)| self.ripe_at(id).is_none_or(|at| at <= now));
+        self.due = waiting;
+        let ripe: BTreeMap<ConversationId, Seq> = ripe;
+        if !ripe.is_empty() {
+            self.quiet_until = Some(now + RECEIPT_INTERVAL);
+        }
+        for id in ripe.keys() {
+            if let Some(quiet_until) = self.crowds.get_mut(id) {
+                *quiet_until = Some(now + CROWD_RECEIPT_INTERVAL);
+            }
+        }
+        ripe
     }
 }
 
@@ -74,5 +117,54 @@ mod tests {
         assert_eq!(due, start + RECEIPT_INTERVAL);
         assert_eq!(receipts.take(due).get(&conversation), Some(&Seq(4)));
         assert_eq!(receipts.deadline(due), None);
+    }
+
+    fn view(id: &str, participants: usize) -> ConversationView {
+        let of =
+            |n: usize| serde_json::json!({"id": format!("u{n}"), "username": "u", "display_name": "u", "online": true});
+        serde_json::from_value(serde_json::json!({
+            "id": id, "kind": "group", "title": null, "room": format!("conversation:{id}"),
+            "participants": (0..participants).map(of).collect::<Vec<_>>(),
+            "last_seq": 0, "received_seq": 0, "read_seq": 0, "unread": 0,
+        }))
+        .unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_crowd_is_told_less_often_and_holds_up_nobody_else() {
+        let (crowd, few) = (
+            ConversationId::parse("crowd").unwrap(),
+            ConversationId::parse("few").unwrap(),
+        );
+        let mut receipts = Receipts::default();
+        receipts.knows(&view("crowd", CROWD_ABOVE + 1));
+        receipts.knows(&view("few", CROWD_ABOVE));
+        let start = Instant::now();
+        receipts.note(&crowd, Seq(1));
+        assert_eq!(receipts.take(start).len(), 1, "the first at once");
+        receipts.note(&crowd, Seq(2));
+        assert_eq!(receipts.deadline(start), Some(start + CROWD_RECEIPT_INTERVAL));
+        receipts.note(&few, Seq(7));
+        let next = start + RECEIPT_INTERVAL;
+        assert_eq!(receipts.deadline(start), Some(next));
+        assert_eq!(
+            receipts.take(next).into_iter().collect::<Vec<_>>(),
+            [(few.clone(), Seq(7))]
+        );
+        assert!(receipts.take(next + RECEIPT_INTERVAL).is_empty());
+        let ripe = receipts.deadline(next).unwrap();
+        assert_eq!(ripe, start + CROWD_RECEIPT_INTERVAL);
+        assert_eq!(receipts.take(ripe).get(&crowd), Some(&Seq(2)));
+
+        receipts.note(&crowd, Seq(3));
+        receipts.knows(&view("crowd", CROWD_ABOVE));
+        assert_eq!(
+            receipts.deadline(ripe),
+            Some(ripe + RECEIPT_INTERVAL),
+            "a crowd no more"
+        );
+        receipts.knows(&view("crowd", CROWD_ABOVE + 1));
+        receipts.forgets(&crowd);
+        assert_eq!(receipts.crowds.len(), 0);
     }
 }

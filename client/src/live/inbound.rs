@@ -46,12 +46,19 @@ impl Live<'_> {
                 Verdict::Deliver => {}
                 verdict => return self.not_delivered(message.conversation_id.clone(), message.seq, verdict),
             },
-            ServerEvent::Session(session) => gaps = self.link.positions.session(session),
+            ServerEvent::Session(session) => {
+                self.link.receipts.begins(session);
+                gaps = self.link.positions.session(session);
+            }
             ServerEvent::Heads(heads) => {
                 self.link.positions.heads(heads, Instant::now());
             }
-            ServerEvent::ConversationUpdated(view) => self.link.positions.appeared(view),
+            ServerEvent::ConversationUpdated(view) => {
+                self.link.receipts.knows(view);
+                self.link.positions.appeared(view);
+            }
             ServerEvent::ConversationRemoved(removed) => {
+                self.link.receipts.forgets(&removed.conversation_id);
                 self.link.positions.removed(&removed.conversation_id);
                 self.fills.remove(&removed.conversation_id);
             }
