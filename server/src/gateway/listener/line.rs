@@ -204,18 +204,19 @@ impl Line {
         given(&self.answers, answer)
     }
 
-    /// Writes a whole text frame at once, where the library was given so many `events` of namespace `/` so far. False: nothing was written, and it must go by way of the library. That is so whenever
-    /// anything that the library was given before is not out yet, so that whichever way a socket's events go, they come in order.
-    pub(crate) fn write_now(self: &Arc<Self>, frame: &Bytes, events: u64) -> bool {
+    /// Writes a whole text frame at once; `events` counts what the library was given in namespace `/`. False: nothing was written,
+    /// and it must go by way of the library. That is so whenever anything that the library was given before is not out
+    /// yet, so that whichever way a socket's events go, they come in order.
+    pub(crate) fn write_now(self: &Arc<Self>, frame: &Bytes, events: &AtomicU64) -> bool {
         if self.is_cut() {
             return false;
         }
-        let handed = events + self.answers.load(Ordering::Acquire);
         // Who writes there right now has something to write.
         let Some(mut out) = self.out.try_lock() else {
             return false;
         };
-        match out.write_now(frame, handed) {
+        // Looked at while nobody writes: what is out was counted before, so that it is never more than this.
+        match out.write_now(frame, self.handed(events)) {
             Wrote::All => self.took(frame.len()),
             Wrote::Part { bytes, unattended } => {
                 self.took(bytes);
@@ -230,8 +231,13 @@ impl Line {
     }
 
     #[cfg(test)]
-    pub(crate) fn is_clear(&self, events: u64) -> bool {
-        self.out.lock().is_clear(events + self.answers.load(Ordering::Acquire))
+    pub(crate) fn is_clear(&self, events: &AtomicU64) -> bool {
+        let mut out = self.out.lock();
+        out.is_clear(self.handed(events))
+    }
+
+    fn handed(&self, events: &AtomicU64) -> u64 {
+        events.load(Ordering::Acquire) + self.answers.load(Ordering::Acquire)
     }
 
     /// The library may have nothing to write for a long time, and then nobody else looks whether there is room again.

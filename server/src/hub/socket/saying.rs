@@ -1,7 +1,5 @@
 //! The only ways to say something to a socket, and which way it takes to the connection.
 
-use std::sync::atomic::Ordering;
-
 use serde_json::value::RawValue;
 
 use super::{EmitError, LiveSocket};
@@ -34,22 +32,23 @@ impl LiveSocket {
 
     #[cfg(test)]
     pub(crate) fn given_to_library(&self) -> u64 {
-        self.given.load(Ordering::Acquire)
+        self.given.load(std::sync::atomic::Ordering::Acquire)
     }
 
     /// Everything that the library was given for it is out, as far as is known.
     #[cfg(test)]
     pub(crate) fn nothing_waits(&self) -> bool {
         let line = self.straight.as_ref();
-        line.is_some_and(|line| line.is_clear(self.given_to_library()))
+        line.is_some_and(|line| line.is_clear(&self.given))
     }
 
     /// Writes an event to the connection at once, if nothing that was said before is still on its way there.
     fn write_now(&self, event: &EncodedEvent) -> bool {
         let Some(line) = &self.straight else { return false };
-        let events = self.given.load(Ordering::Acquire);
-        let written =
-            self.outlet.is_connected() && event.whole_frame().is_some_and(|frame| line.write_now(frame, events));
+        let written = self.outlet.is_connected()
+            && event
+                .whole_frame()
+                .is_some_and(|frame| line.write_now(frame, &self.given));
         if written {
             self.went_out(event.event, event.data.get());
         }

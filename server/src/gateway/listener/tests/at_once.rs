@@ -1,5 +1,7 @@
 //! Frames that are written beside the library.
 
+use std::sync::atomic::AtomicU64;
+
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
@@ -18,6 +20,11 @@ async fn websocket() -> (LineStream, TcpStream) {
     stream.write_all(HEAD).await.unwrap();
     peer.read_exact(&mut [0; HEAD.len()]).await.unwrap();
     (stream, peer)
+}
+
+/// Whether it was written at once, when the library was given so many events.
+fn written(line: &Arc<Line>, frame: &Bytes, events: u64) -> bool {
+    line.write_now(frame, &AtomicU64::new(events))
 }
 
 /// The numbers of so many events, as they come.
@@ -42,7 +49,7 @@ async fn read_events(peer: &mut TcpStream, count: usize) -> Vec<u32> {
 /// Writes at once until something of it waits for room; how many frames that were.
 fn fill(line: &Arc<Line>) -> u32 {
     for number in 0..100 {
-        assert!(line.write_now(&event(number, LARGE), 0), "it was begun");
+        assert!(written(line, &event(number, LARGE), 0), "it was begun");
         if line.out.lock().has_rest() {
             return number + 1;
         }
@@ -54,20 +61,20 @@ fn fill(line: &Arc<Line>) -> u32 {
 async fn only_behind_all_that_was_said() {
     let (mut stream, mut peer) = websocket().await;
     let line = Arc::clone(stream.line());
-    assert!(line.write_now(&event(0, 10), 0));
-    assert!(!line.write_now(&event(9, 10), 1), "an event waits in the library");
+    assert!(written(&line, &event(0, 10), 0));
+    assert!(!written(&line, &event(9, 10), 1), "an event waits in the library");
     let first = event(1, 200);
     stream.write_all(&first[..50]).await.unwrap();
-    assert!(!line.write_now(&event(9, 10), 1), "in the middle of a frame");
+    assert!(!written(&line, &event(9, 10), 1), "in the middle of a frame");
     stream.write_all(&first[50..]).await.unwrap();
-    assert!(line.write_now(&event(2, 10), 1));
+    assert!(written(&line, &event(2, 10), 1));
 
     line.answers(|| Err(())).unwrap_err();
-    assert!(line.write_now(&event(3, 10), 1), "what was not taken is not waited for");
+    assert!(written(&line, &event(3, 10), 1), "what was not taken is not waited for");
     line.answers(|| Ok::<(), ()>(())).unwrap();
-    assert!(!line.write_now(&event(9, 10), 1), "an acknowledgement waits");
+    assert!(!written(&line, &event(9, 10), 1), "an acknowledgement waits");
     stream.write_all(&text_frame(&["431[000004]"])).await.unwrap();
-    assert!(line.write_now(&event(5, 10), 1));
+    assert!(written(&line, &event(5, 10), 1));
     let written = line.written();
     assert_eq!(read_events(&mut peer, 4).await, [0, 1, 2, 3]);
     peer.read_exact(&mut [0; 13]).await.unwrap();
@@ -84,21 +91,21 @@ async fn only_behind_all_that_was_said() {
 async fn nothing_to_what_is_no_open_websocket() {
     let (mut stream, _peer) = pair().await;
     let line = Arc::clone(stream.line());
-    assert!(!line.write_now(&event(0, 10), 0), "nothing was answered yet");
+    assert!(!written(&line, &event(0, 10), 0), "nothing was answered yet");
     stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
-    assert!(!line.write_now(&event(0, 10), 0), "long polling");
+    assert!(!written(&line, &event(0, 10), 0), "long polling");
 
     let (mut stream, _peer) = websocket().await;
     let line = Arc::clone(stream.line());
     stream.write_all(&[0x88, 0]).await.unwrap();
-    assert!(!line.write_now(&event(0, 10), 0), "it was closed");
+    assert!(!written(&line, &event(0, 10), 0), "it was closed");
 
     let (stream, _peer) = websocket().await;
     let line = Arc::clone(stream.line());
     line.cut();
-    assert!(!line.write_now(&event(0, 10), 0), "it was cut");
+    assert!(!written(&line, &event(0, 10), 0), "it was cut");
     drop(stream);
-    assert!(!line.write_now(&event(0, 10), 0), "it is gone");
+    assert!(!written(&line, &event(0, 10), 0), "it is gone");
 }
 
 #[tokio::test]
@@ -106,7 +113,7 @@ async fn what_was_begun_is_ended_without_the_library() {
     let (stream, mut peer) = websocket().await;
     let line = Arc::clone(stream.line());
     let frames = fill(&line);
-    assert!(!line.write_now(&event(999, 10), 0), "behind it");
+    assert!(!written(&line, &event(999, 10), 0), "behind it");
     eventually("it is seen that the peer reads nothing", || {
         line.stalled_for().is_some()
     })
@@ -114,7 +121,7 @@ async fn what_was_begun_is_ended_without_the_library() {
     let numbers = read_events(&mut peer, frames as usize).await;
     assert_eq!(numbers, (0..frames).collect::<Vec<_>>());
     assert_eq!(line.stalled_for(), None);
-    assert!(line.write_now(&event(7, 10), 0));
+    assert!(written(&line, &event(7, 10), 0));
     assert_eq!(read_events(&mut peer, 1).await, [7]);
     drop(stream);
 }
@@ -166,7 +173,7 @@ async fn both_ways_together_keep_the_order() {
         for number in 0..EVENTS {
             let frame = event(number, (number as usize * 7_919) % 3_000);
             // Some are always meant for the library.
-            if number % 5 != 0 && line.write_now(&frame, given) {
+            if number % 5 != 0 && written(&line, &frame, given) {
                 at_once += 1;
             } else {
                 given += 1;

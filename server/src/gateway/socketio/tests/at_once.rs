@@ -7,12 +7,18 @@ async fn quiet(socket: &LiveSocket) {
     eventually("all that was said is out", || socket.nothing_waits()).await;
 }
 
-#[tokio::test]
-async fn a_message_that_comes_alone_is_written_at_once_whatever_was_said_before() {
+/// Two in a group, of whom Bob is connected.
+async fn alice_and_bob() -> (Here, Somebody, Somebody, ConversationId, Peer) {
     let here = Here::open().await;
     let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
     let group = here.group(&alice, &[&bob]).await;
-    let mut peer = here.connected(&bob).await;
+    let peer = here.connected(&bob).await;
+    (here, alice, bob, group, peer)
+}
+
+#[tokio::test]
+async fn a_message_that_comes_alone_is_written_at_once_whatever_was_said_before() {
+    let (here, alice, _bob, group, mut peer) = alice_and_bob().await;
     let socket = here.live(&peer);
     quiet(&socket).await;
     let given = socket.given_to_library();
@@ -41,10 +47,7 @@ async fn a_message_that_comes_alone_is_written_at_once_whatever_was_said_before(
 #[tokio::test]
 async fn messages_on_each_others_heels_are_written_together() {
     const MESSAGES: usize = 40;
-    let here = Here::open().await;
-    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
-    let group = here.group(&alice, &[&bob]).await;
-    let mut peer = here.connected(&bob).await;
+    let (here, alice, _bob, group, mut peer) = alice_and_bob().await;
     let socket = here.live(&peer);
     quiet(&socket).await;
     let given = socket.given_to_library();
@@ -66,10 +69,7 @@ async fn messages_on_each_others_heels_are_written_together() {
 /// What was said in the first life of a connection is counted there, and must not be taken for what the second was told.
 #[tokio::test]
 async fn whoever_enters_again_is_told_everything_in_order() {
-    let here = Here::open().await;
-    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
-    let group = here.group(&alice, &[&bob]).await;
-    let mut peer = here.connected(&bob).await;
+    let (here, alice, bob, group, mut peer) = alice_and_bob().await;
     quiet(&here.live(&peer)).await;
     peer.enters_again(&bob.token).await;
     peer.hears("session").await;
