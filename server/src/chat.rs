@@ -238,6 +238,11 @@ impl Chat {
         self.fanout.totals()
     }
 
+    #[cfg(test)]
+    pub(crate) fn entry_in_use(&self, conversation: &chat_core::ConversationId) -> Option<Arc<Entry>> {
+        self.directory.cached(conversation)
+    }
+
     /// The live sockets and rooms.
     pub fn hub(&self) -> &Arc<Hub> {
         &self.hub

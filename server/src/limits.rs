@@ -15,7 +15,15 @@ pub const SOCKET_BYTES_AHEAD_MAX: u64 = 512 << 10;
 
 /// Sockets of one conversation that a message is written to one after the other by whoever announces it; the others' own tasks write
 /// to them. Each takes some microseconds of the kernel's, so that the conversation's next message waits a millisecond for it at most.
+/// Messages that are written together take hardly more than one, and share it: so many sockets for each of them.
 pub const WRITTEN_AT_ONCE_MAX: usize = 128;
+
+/// Messages of one conversation that are announced together: as many as one client may have under way.
+pub const RUN_MESSAGES_MAX: usize = SENDS_IN_FLIGHT_MAX;
+
+/// Bytes of messages that are announced together, but for the last one, which may go beyond it: half of what the kernel holds for
+/// a connection ([`SEND_BUFFER_BYTES`]), so that one whose client reads takes all of them in one go.
+pub const RUN_BYTES_MAX: usize = 64 << 10;
 
 /// What the kernel may hold for one connection. By itself it lets it grow to megabytes, which a slow client takes minutes to read.
 pub const SEND_BUFFER_BYTES: usize = 128 << 10;

@@ -7,12 +7,18 @@ use chat_core::Seq;
 
 use super::Fanout;
 use crate::chat::directory::Entry;
-use crate::hub::Writing;
 use crate::limits::SEQ_GAP_WAIT;
 
 impl Fanout {
+    /// Sees to it that messages which wait for one before them do not wait for ever.
+    pub(super) fn watch_for_gaps(self: &Arc<Self>, entry: &Arc<Entry>) {
+        if entry.sequencer.lock().gap().is_some() && !entry.gap_watched.swap(true, Ordering::AcqRel) {
+            self.close_gaps_later(Arc::clone(entry));
+        }
+    }
+
     /// Reads what is missing from the store if nobody has brought it after a moment. One task per conversation.
-    pub(super) fn close_gaps_later(self: &Arc<Self>, entry: Arc<Entry>) {
+    fn close_gaps_later(self: &Arc<Self>, entry: Arc<Entry>) {
         let fanout = Arc::clone(self);
         tokio::spawn(async move {
             let mut missing = entry.sequencer.lock().gap();
@@ -26,9 +32,7 @@ impl Fanout {
             }
             entry.gap_watched.store(false, Ordering::Release);
             // One may have opened between the last look and the mark.
-            if entry.sequencer.lock().gap().is_some() && !entry.gap_watched.swap(true, Ordering::AcqRel) {
-                fanout.close_gaps_later(entry);
-            }
+            fanout.watch_for_gaps(&entry);
         });
     }
 
@@ -45,9 +49,6 @@ impl Fanout {
         for message in page {
             sequencer.fill(message);
         }
-        while let Some(ready) = sequencer.next_ready() {
-            let delivery = self.announce(entry, &ready.message, Writing::Together);
-            ready.tell(delivery);
-        }
+        self.announce_all(entry, &mut sequencer);
     }
 }

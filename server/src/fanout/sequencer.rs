@@ -32,6 +32,8 @@ impl Ready {
 pub struct Sequencer {
     next: Seq,
     waiting: BTreeMap<Seq, Ready>,
+    /// Somebody is about to announce all that comes.
+    pub(super) is_gathering: bool,
 }
 
 impl Sequencer {
@@ -40,6 +42,7 @@ impl Sequencer {
         Self {
             next: head.next(),
             waiting: BTreeMap::new(),
+            is_gathering: false,
         }
     }
 

@@ -45,6 +45,11 @@ impl Faults {
         }
     }
 
+    /// Are any hand-overs to be lost?
+    pub fn may_drop_handovers(&self) -> bool {
+        self.0.as_ref().is_some_and(|asked| asked.drop_handover > 0.0)
+    }
+
     /// Is this hand-over to be lost?
     pub fn drops_handover(&self) -> bool {
         self.0

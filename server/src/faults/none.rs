@@ -22,6 +22,11 @@ impl Faults {
     /// A message was committed.
     pub fn after_commit(&self) {}
 
+    /// Are any hand-overs to be lost?
+    pub fn may_drop_handovers(&self) -> bool {
+        false
+    }
+
     /// Is this hand-over to be lost?
     pub fn drops_handover(&self) -> bool {
         false

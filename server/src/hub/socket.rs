@@ -22,7 +22,6 @@ pub(crate) use self::opening::Beginning;
 use self::opening::Outbox;
 pub use self::opening::Wait;
 use self::rooms::Joined;
-pub use self::saying::Writing;
 use self::tally::Tally;
 use super::lane::{Lane, Lanes};
 use super::outlet::Outlet;

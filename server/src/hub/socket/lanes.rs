@@ -5,9 +5,10 @@ use std::sync::atomic::Ordering;
 
 use chat_core::{ConversationId, Seq, Timestamp};
 
-use super::{EmitError, HeldLane, LiveSocket, Writing};
+use super::{EmitError, HeldLane, LiveSocket};
 use crate::hub::adapter::EncodedEvent;
 use crate::hub::lane::{Lane, Lanes, Mode, Offer, Outstanding, Path, Turn};
+use crate::hub::run::Run;
 use crate::limits::FORMER_LANES_MAX;
 
 impl LiveSocket {
@@ -18,7 +19,6 @@ impl LiveSocket {
         seq: Seq,
         message: &EncodedEvent,
         how: (Path, Timestamp),
-        writing: Writing,
     ) -> Offer {
         let mut lanes = self.lanes.lock();
         let lane = match lanes.get_mut(conversation) {
@@ -41,7 +41,7 @@ impl LiveSocket {
                 self.lags(how.1);
                 Offer::Lagging
             }
-            Turn::Now => match self.first_emit(message, writing) {
+            Turn::Now => match self.first_emit(message) {
                 Ok(()) => {
                     lane.handed_over(seq);
                     if self.receipts {
@@ -59,11 +59,35 @@ impl LiveSocket {
         }
     }
 
-    fn first_emit(&self, message: &EncodedEvent, writing: Writing) -> Result<(), EmitError> {
+    /// Hands messages over by writing them to the connection at once: all of them, where the lane is live and has room, and nothing
+    /// that was said before is still on its way. False: nothing was done, and each must be offered.
+    pub(crate) fn takes_at_once(&self, conversation: &ConversationId, run: &Run, at: Timestamp) -> bool {
+        let mut lanes = self.lanes.lock();
+        let Some(lane) = lanes.get_mut(conversation) else {
+            return false;
+        };
+        let its_turn = lane.mode == Mode::Live && run.first() == lane.handed.next();
+        if !its_turn || self.waits.load(Ordering::Acquire) || self.faults.may_drop_handovers() || self.is_full() {
+            return false;
+        }
+        if !self.write_now(run) {
+            return false;
+        }
+        lane.head = lane.head.max(run.last());
+        for (seq, _) in run.iter() {
+            lane.handed_over(seq);
+            if self.receipts {
+                lane.awaits(seq, Path::Room, at);
+            }
+        }
+        true
+    }
+
+    fn first_emit(&self, message: &EncodedEvent) -> Result<(), EmitError> {
         if self.faults.drops_handover() {
             return Ok(());
         }
-        self.emit_message(message, writing)
+        self.emit_message(message)
     }
 
     /// Opens a lane that begins after `handed`, while messages up to `head` exist; a lane that is there only learns of the head. True when the
@@ -117,7 +141,7 @@ impl LiveSocket {
         if seq != lane.handed.next() {
             return None;
         }
-        let outcome = self.emit_message(message, Writing::Together);
+        let outcome = self.emit_message(message);
         match outcome {
             Ok(()) => {
                 lane.fed(seq);
@@ -276,7 +300,7 @@ impl LiveSocket {
         let mut lanes = self.lanes.lock();
         let lane = lanes.get_mut(conversation)?;
         let waits = lane.outstanding.iter_mut().find(|waits| waits.seq == seq)?;
-        let outcome = self.emit_message(message, Writing::Together);
+        let outcome = self.emit_message(message);
         if outcome.is_ok() {
             waits.attempts = waits.attempts.saturating_add(1);
         }

@@ -5,15 +5,7 @@ use serde_json::value::RawValue;
 use super::{EmitError, LiveSocket};
 use crate::gateway::listener::given;
 use crate::hub::adapter::EncodedEvent;
-
-/// How a message is to come to its socket's connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Writing {
-    /// By the library's channel and its task, which writes all that waits there together.
-    Together,
-    /// At once where that keeps the order, else together.
-    AtOnce,
-}
+use crate::hub::run::Run;
 
 impl LiveSocket {
     /// Says `event` once; an error is the caller's to deal with.
@@ -42,17 +34,24 @@ impl LiveSocket {
         line.is_some_and(|line| line.is_clear(&self.given))
     }
 
-    /// Writes an event to the connection at once, if nothing that was said before is still on its way there.
-    fn write_now(&self, event: &EncodedEvent) -> bool {
+    /// Writes messages to the connection at once, if nothing that was said before is still on its way there. All of them or none.
+    pub(super) fn write_now(&self, run: &Run) -> bool {
         let Some(line) = &self.straight else { return false };
-        let written = self.outlet.is_connected()
-            && event
-                .whole_frame()
-                .is_some_and(|frame| line.write_now(frame, &self.given));
+        let written =
+            self.outlet.is_connected() && run.frames().is_some_and(|frames| line.write_now(frames, &self.given));
         if written {
-            self.went_out(event.event, event.data.get());
+            for (_, message) in run.iter() {
+                self.went_out(message.event, message.data.get());
+            }
         }
         written
+    }
+
+    /// Its buffer has no room for a message. Full is also a socket that has too many bytes before it still: the heartbeat queues behind
+    /// them, and a client that reads slowly but steadily would be closed for not answering it.
+    pub(super) fn is_full(&self) -> bool {
+        self.ahead
+            .too_many(|| self.has_own_line().then(|| self.bytes_written()))
     }
 
     /// It is in the buffer: counts it, and shows it to whoever watches.
@@ -61,17 +60,10 @@ impl LiveSocket {
         self.tap.went_out(self, event, data);
     }
 
-    /// Hands a message over. Full is also a socket that has too many bytes before it still: the heartbeat queues behind them, and a client
-    /// that reads slowly but steadily would be closed for not answering it.
-    pub(super) fn emit_message(&self, message: &EncodedEvent, how: Writing) -> Result<(), EmitError> {
-        if self
-            .ahead
-            .too_many(|| self.has_own_line().then(|| self.bytes_written()))
-        {
+    /// Puts a message into the socket's buffer.
+    pub(super) fn emit_message(&self, message: &EncodedEvent) -> Result<(), EmitError> {
+        if self.is_full() {
             return Err(EmitError::Full);
-        }
-        if how == Writing::AtOnce && self.write_now(message) {
-            return Ok(());
         }
         self.say_once(message)
     }

@@ -1,6 +1,11 @@
 //! Which way a message takes to a socket's connection. The order is the same either way; this is about what it costs.
 
+use futures_util::future::join_all;
+use futures_util::poll;
+use tokio::task::yield_now;
+
 use super::*;
+use crate::limits::RUN_BYTES_MAX;
 
 /// Until everything that was said to it is out.
 async fn quiet(socket: &LiveSocket) {
@@ -44,26 +49,66 @@ async fn a_message_that_comes_alone_is_written_at_once_whatever_was_said_before(
     assert_eq!(peer.seqs(1).await, [2]);
 }
 
+/// Messages that were queued next to each other, saved and announced.
+async fn say_together(here: &Here, who: &Somebody, group: &ConversationId, contents: &[&str]) {
+    let mut queued = Vec::new();
+    for content in contents {
+        let send = saying(group, content);
+        let prepared = here.chat.prepare(&who.actor, send, Way::default()).await.unwrap();
+        queued.push(here.chat.queue(prepared).await);
+    }
+    let settled = join_all(queued.into_iter().map(|queued| here.chat.settle(queued))).await;
+    for sent in settled {
+        assert_eq!(sent.unwrap().delivery.handed_off, 1);
+    }
+}
+
 #[tokio::test]
-async fn messages_on_each_others_heels_are_written_together() {
+async fn messages_on_each_others_heels_are_written_at_once_too() {
     const MESSAGES: usize = 40;
     let (here, alice, _bob, group, mut peer) = alice_and_bob().await;
     let socket = here.live(&peer);
     quiet(&socket).await;
     let given = socket.given_to_library();
-    let mut queued = Vec::new();
-    for _ in 0..MESSAGES {
-        let send = saying(&group, "x");
-        let prepared = here.chat.prepare(&alice.actor, send, Way::default()).await.unwrap();
-        queued.push(here.chat.queue(prepared).await);
-    }
-    for queued in queued {
-        here.chat.settle(queued).await.unwrap();
-    }
-    let together = socket.given_to_library() - given;
-    assert!(together >= MESSAGES as u64 - 1, "{together} of {MESSAGES}");
+    say_together(&here, &alice, &group, &["x"; MESSAGES]).await;
+    assert_eq!(socket.given_to_library(), given);
     let seqs: Vec<u64> = (1..=MESSAGES as u64).collect();
     assert_eq!(peer.seqs(MESSAGES).await, seqs);
+}
+
+#[tokio::test]
+async fn however_much_it_is_they_come_in_order() {
+    let (here, alice, _bob, group, mut peer) = alice_and_bob().await;
+    let large = "x".repeat(RUN_BYTES_MAX / 5);
+    let contents: Vec<&str> = std::iter::repeat_n(["a", &large, "b", &large], 8).flatten().collect();
+    say_together(&here, &alice, &group, &contents).await;
+    let seqs: Vec<u64> = (1..=contents.len() as u64).collect();
+    assert_eq!(peer.seqs(contents.len()).await, seqs);
+}
+
+/// Whoever waits a moment for the messages that were saved with its own may be gone by then.
+#[tokio::test]
+async fn a_message_whose_sender_is_gone_is_announced_all_the_same() {
+    let (here, alice, _bob, group, mut peer) = alice_and_bob().await;
+    let mut queued = Vec::new();
+    for content in ["first", "second"] {
+        let prepared = here.chat.prepare(&alice.actor, saying(&group, content), Way::default());
+        queued.push(here.chat.queue(prepared.await.unwrap()).await);
+    }
+    let (second, first) = (queued.pop().unwrap(), queued.pop().unwrap());
+    let entry = here.chat.entry_in_use(&group).unwrap();
+    let mut settling = Box::pin(here.chat.settle(first));
+    in_time("it waits for others", async {
+        while entry.sequencer.lock().gap().is_none() {
+            assert!(poll!(&mut settling).is_pending());
+            yield_now().await;
+        }
+    })
+    .await;
+    drop(settling);
+    assert_eq!(peer.seqs(1).await, [1]);
+    here.chat.settle(second).await.unwrap();
+    assert_eq!(peer.seqs(1).await, [2]);
 }
 
 /// What was said in the first life of a connection is counted there, and must not be taken for what the second was told.
