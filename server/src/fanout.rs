@@ -21,10 +21,8 @@ use chat_core::{Conversation, Message, Seq};
 use rollcall_protocol::reply::Delivery;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
-use tokio::task::yield_now;
 
 use self::feeder::Feeder;
-use self::gathering::Gathering;
 use self::tally::{Tally, Totals};
 use crate::chat::directory::Entry;
 use crate::delivery::RollCall;
@@ -74,17 +72,17 @@ impl Fanout {
     /// order their senders' tasks come in; a seq that does not come is read from the store.
     pub async fn publish(self: &Arc<Self>, entry: &Arc<Entry>, message: Message) -> Delivery {
         let seq = message.seq;
-        let (told, gathering) = {
+        let (told, gap) = {
             let mut sequencer = entry.sequencer.lock();
             let told = sequencer.put(message);
-            (told, Gathering::begin(self, entry, &mut sequencer))
-        };
-        if let Some(gathering) = gathering {
-            if !entry.is_alone() {
-                // Those that were saved with it come in this very moment.
-                yield_now().await;
+            if entry.is_alone() {
+                self.announce_all(entry, &mut sequencer);
+            } else {
+                self.announce_gathered(entry, &mut sequencer);
             }
-            drop(gathering);
+            (told, !sequencer.is_gathering && sequencer.gap().is_some())
+        };
+        if gap {
             self.watch_for_gaps(entry);
         }
         match told {

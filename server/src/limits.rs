@@ -15,8 +15,12 @@ pub const SOCKET_BYTES_AHEAD_MAX: u64 = 512 << 10;
 
 /// Sockets of one conversation that a message is written to one after the other by whoever announces it; the others' own tasks write
 /// to them. Each takes some microseconds of the kernel's, so that the conversation's next message waits a millisecond for it at most.
-/// Messages that are written together take hardly more than one, and share it: so many sockets for each of them.
+/// Messages that are written together take hardly more than one, and share it: so many sockets for each of them, up to
+/// [`RUN_WRITES_MAX`].
 pub const WRITTEN_AT_ONCE_MAX: usize = 128;
+
+/// Messages that are announced together and count for [`WRITTEN_AT_ONCE_MAX`]: 1,024 sockets in one go.
+pub const RUN_WRITES_MAX: usize = 8;
 
 /// Messages of one conversation that are announced together: as many as one client may have under way.
 pub const RUN_MESSAGES_MAX: usize = SENDS_IN_FLIGHT_MAX;

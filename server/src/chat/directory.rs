@@ -183,9 +183,17 @@ impl Change<'_> {
         effects(&self.replace(changed), sequencer.head());
     }
 
-    /// The same after an import up to message `upto`, which is announced to nobody. `effects` hears from where to where the head moved.
-    pub fn take_over_history(&self, changed: Conversation, upto: Seq, effects: impl FnOnce(&Conversation, (Seq, Seq))) {
+    /// The same after an import up to message `upto`, which is announced to nobody. What came before it is announced first, by
+    /// `announce`; `effects` hears from where to where the head moved.
+    pub fn take_over_history(
+        &self,
+        changed: Conversation,
+        upto: Seq,
+        announce: impl FnOnce(&mut Sequencer),
+        effects: impl FnOnce(&Conversation, (Seq, Seq)),
+    ) {
         let mut sequencer = self.entry.sequencer.lock();
+        announce(&mut sequencer);
         let before = sequencer.head();
         sequencer.skip_to(upto);
         if sequencer.head() > before {

@@ -8,6 +8,7 @@ use chat_core::UserId;
 use chat_core::ports::{Arrival, StoreError};
 
 use super::Chat;
+use crate::fanout::sequencer::Sequencer;
 use crate::hub::CloseReason;
 use crate::limits::TOKENS_KEPT_AFTER_END;
 
@@ -109,7 +110,8 @@ impl Chat {
         let Some(whole) = self.ports.conversations.conversation(id).await? else {
             return Ok(());
         };
-        change.take_over_history(whole, arrival.upto, |whole, history| {
+        let announce = |sequencer: &mut Sequencer| self.fanout.announce_all(&entry, sequencer);
+        change.take_over_history(whole, arrival.upto, announce, |whole, history| {
             let everybody: Vec<UserId> = whole.participants.iter().map(|p| p.user_id.clone()).collect();
             for socket in self.hub.sockets_of_all(everybody.iter()).iter().flatten() {
                 socket.passes_over(&whole.id, history);

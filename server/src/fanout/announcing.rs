@@ -17,7 +17,7 @@ use crate::hub::LiveSocket;
 use crate::hub::adapter::EncodedEvent;
 use crate::hub::lane::{Offer, Path};
 use crate::hub::run::Run;
-use crate::limits::{RUN_BYTES_MAX, RUN_MESSAGES_MAX, WRITTEN_AT_ONCE_MAX};
+use crate::limits::{RUN_BYTES_MAX, RUN_MESSAGES_MAX, RUN_WRITES_MAX, WRITTEN_AT_ONCE_MAX};
 use crate::telemetry::labels::DeliveryOutcome;
 
 /// A conversation's room as it was looked at before the first hand-over.
@@ -40,13 +40,20 @@ enum Repair {
 impl Fanout {
     /// Announces everything whose turn it is. Called with the conversation's sequencer locked: that is what keeps the order. Nothing
     /// here waits.
-    pub(super) fn announce_all(&self, entry: &Arc<Entry>, sequencer: &mut Sequencer) {
-        while let Some((run, ready)) = self.next_run(entry, sequencer) {
-            let deliveries = self.announce(entry, &run, &ready);
-            for (ready, delivery) in ready.into_iter().zip(deliveries) {
-                ready.tell(delivery);
-            }
+    pub(crate) fn announce_all(&self, entry: &Arc<Entry>, sequencer: &mut Sequencer) {
+        while self.announce_next(entry, sequencer) {}
+    }
+
+    /// Announces the next run of those, and tells whoever brought them; false when there is none.
+    pub(super) fn announce_next(&self, entry: &Arc<Entry>, sequencer: &mut Sequencer) -> bool {
+        let Some((run, ready)) = self.next_run(entry, sequencer) else {
+            return false;
+        };
+        let deliveries = self.announce(entry, &run, &ready);
+        for (ready, delivery) in ready.into_iter().zip(deliveries) {
+            ready.tell(delivery);
         }
+        true
     }
 
     /// The next messages whose turn it is, encoded: what one connection is written in one go.
@@ -253,5 +260,5 @@ impl Fanout {
 /// The place in a roster from which on sockets are written to by whoever announces. The first ones of a large room are left to the tasks
 /// of other threads, while this one writes to the last.
 fn written_at_once_from(run: &Run, sockets: usize) -> usize {
-    sockets.saturating_sub(WRITTEN_AT_ONCE_MAX * run.messages())
+    sockets.saturating_sub(WRITTEN_AT_ONCE_MAX * run.messages().min(RUN_WRITES_MAX))
 }

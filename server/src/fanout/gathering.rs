@@ -1,41 +1,46 @@
 //! Messages that were saved together are announced together.
 //!
 //! A group commit answers many senders in one moment, and each one's task brings its message to the sequencer when its turn comes. The
-//! first of a conversation to come waits until the others had theirs, and announces all of them: a socket that is written
-//! ten messages in one call of the kernel costs little more than one that is written one.
+//! first of a conversation to come has a task begun that lets the others come and announces all of them: a socket that is written
+//! ten messages in one call of the kernel costs little more than one that is written one. It is a task of its own since a
+//! sender's may be held up by something else, or gone, by then.
 
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
+use tokio::task::yield_now;
 
 use super::Fanout;
 use super::sequencer::Sequencer;
 use crate::chat::directory::Entry;
 
-/// Announces what has come to a conversation's sequencer when it is dropped, so that even a caller that goes away in between leaves
-/// nothing behind that nobody announces.
-#[derive(Debug)]
-pub(super) struct Gathering<'a> {
-    fanout: &'a Fanout,
-    entry: &'a Arc<Entry>,
-}
+/// Lets the next one begin to gather, however this one ends.
+struct Gathering(Arc<Entry>);
 
-impl<'a> Gathering<'a> {
-    /// For the first to come; `None` while somebody gathers already, who will announce what the caller has brought.
-    pub(super) fn begin(fanout: &'a Fanout, entry: &'a Arc<Entry>, sequencer: &mut Sequencer) -> Option<Self> {
-        let is_first = !std::mem::replace(&mut sequencer.is_gathering, true);
-        // Lazily: one that is made is dropped, and announces.
-        is_first.then(|| Self { fanout, entry })
+impl Drop for Gathering {
+    fn drop(&mut self) {
+        self.0.sequencer.lock().is_gathering = false;
     }
 }
 
-impl Drop for Gathering<'_> {
-    fn drop(&mut self) {
-        let mut sequencer = self.entry.sequencer.lock();
-        sequencer.is_gathering = false;
-        // Where the server ends with everything in it there is nobody left to announce to, nor anything to do it with.
-        if Handle::try_current().is_ok() {
-            self.fanout.announce_all(self.entry, &mut sequencer);
+impl Fanout {
+    /// Announces what has come to the sequencer and what comes in this very moment, soon. Whoever gathers already does it.
+    pub(super) fn announce_gathered(self: &Arc<Self>, entry: &Arc<Entry>, sequencer: &mut Sequencer) {
+        if std::mem::replace(&mut sequencer.is_gathering, true) {
+            return;
         }
+        let (fanout, gathering) = (Arc::clone(self), Gathering(Arc::clone(entry)));
+        tokio::spawn(async move {
+            let entry = &gathering.0;
+            loop {
+                // Others come to their turn meanwhile, with messages that belong to these, or to say something else.
+                yield_now().await;
+                let mut sequencer = entry.sequencer.lock();
+                if !fanout.announce_next(entry, &mut sequencer) {
+                    sequencer.is_gathering = false;
+                    break;
+                }
+            }
+            fanout.watch_for_gaps(entry);
+        });
     }
 }

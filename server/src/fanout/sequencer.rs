@@ -32,7 +32,7 @@ impl Ready {
 pub struct Sequencer {
     next: Seq,
     waiting: BTreeMap<Seq, Ready>,
-    /// Somebody is about to announce all that comes.
+    /// A task is there that announces what comes.
     pub(super) is_gathering: bool,
 }
 

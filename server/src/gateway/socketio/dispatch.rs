@@ -16,7 +16,7 @@ use rollcall_protocol::reply::{Done, Left, Nothing, Refreshed, Refused, Sent};
 use rollcall_protocol::request::SendMessage;
 use rollcall_protocol::{ErrorCode, Request, WireError};
 use serde::Serialize;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
@@ -31,7 +31,25 @@ use crate::telemetry::labels::Limit;
 use crate::telemetry::traces::Step;
 
 /// Messages that are queued with the store and not answered yet.
-type InFlight = FuturesUnordered<BoxFuture<'static, ()>>;
+#[derive(Default)]
+struct InFlight {
+    flights: FuturesUnordered<BoxFuture<'static, ()>>,
+    /// Ends when the newest of them was answered.
+    newest: Option<oneshot::Receiver<()>>,
+}
+
+impl InFlight {
+    /// What the next one waits for before it is answered, and what it drops when it was.
+    fn line_up(&mut self) -> (Option<oneshot::Receiver<()>>, oneshot::Sender<()>) {
+        let (answered, is_answered) = oneshot::channel();
+        (self.newest.replace(is_answered), answered)
+    }
+
+    /// Waits for one of them; `None` when there is none.
+    async fn next(&mut self) -> Option<()> {
+        self.flights.next().await
+    }
+}
 
 /// What is to be done about an event that came.
 pub(in crate::gateway) enum Received {
@@ -163,12 +181,12 @@ impl Gateway {
 
     /// Carries out what waits in the inbox until nothing does.
     pub(in crate::gateway) async fn run_inbox(self: &Arc<Self>, inbox: &Inbox) {
-        let mut in_flight = InFlight::new();
+        let mut in_flight = InFlight::default();
         loop {
             if let Some((socket, event)) = inbox.take() {
                 let sid = socket.sid.clone();
                 survive("an event", &sid, self.carry_out(socket, event, &mut in_flight)).await;
-            } else if in_flight.is_empty() {
+            } else if in_flight.flights.is_empty() {
                 if inbox.stop() {
                     return;
                 }
@@ -223,7 +241,7 @@ impl Gateway {
         arrived: Option<Instant>,
         in_flight: &mut InFlight,
     ) {
-        while in_flight.len() >= SENDS_IN_FLIGHT_MAX {
+        while in_flight.flights.len() >= SENDS_IN_FLIGHT_MAX {
             in_flight.next().await;
         }
         let mut way = self.tracer.message(arrived);
@@ -240,12 +258,18 @@ impl Gateway {
         // Waited for here: its place in the queue is behind the one before it.
         let queued = self.chat.queue(prepared).instrument(span.clone()).await;
         let (gateway, sid) = (Arc::clone(self), turn.socket.sid.clone());
+        let (before, answered) = in_flight.line_up();
         let flight = async move {
             let sent = gateway.chat.settle(queued).await;
+            // Of two conversations the second may be through first, and a refusal before anything that is announced.
+            if let Some(before) = before {
+                let _answered = before.await;
+            }
             gateway.answer::<Sent>(&turn, sent).await;
+            drop(answered);
         };
         let flight = async move { survive("settling a message", &sid, flight).await };
-        in_flight.push(flight.instrument(span).boxed());
+        in_flight.flights.push(flight.instrument(span).boxed());
     }
 
     async fn act(self: &Arc<Self>, turn: &Turn, request: Request) {

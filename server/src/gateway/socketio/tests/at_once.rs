@@ -5,6 +5,7 @@ use futures_util::poll;
 use tokio::task::yield_now;
 
 use super::*;
+use crate::chat::send::Queued;
 use crate::limits::RUN_BYTES_MAX;
 
 /// Until everything that was said to it is out.
@@ -86,29 +87,84 @@ async fn however_much_it_is_they_come_in_order() {
     assert_eq!(peer.seqs(contents.len()).await, seqs);
 }
 
-/// Whoever waits a moment for the messages that were saved with its own may be gone by then.
-#[tokio::test]
-async fn a_message_whose_sender_is_gone_is_announced_all_the_same() {
-    let (here, alice, _bob, group, mut peer) = alice_and_bob().await;
+/// Queues messages with the store, to be settled by hand.
+async fn queue(here: &Here, who: &Somebody, group: &ConversationId, count: usize) -> Vec<Queued> {
     let mut queued = Vec::new();
-    for content in ["first", "second"] {
-        let prepared = here.chat.prepare(&alice.actor, saying(&group, content), Way::default());
+    for _ in 0..count {
+        let prepared = here.chat.prepare(&who.actor, saying(group, "x"), Way::default());
         queued.push(here.chat.queue(prepared.await.unwrap()).await);
     }
-    let (second, first) = (queued.pop().unwrap(), queued.pop().unwrap());
-    let entry = here.chat.entry_in_use(&group).unwrap();
-    let mut settling = Box::pin(here.chat.settle(first));
+    queued
+}
+
+/// Until a message is in its conversation's sequencer, where it waits for others.
+async fn until_it_waits(here: &Here, group: &ConversationId, mut settling: impl Future + Unpin) {
+    let entry = here.chat.entry_in_use(group).unwrap();
     in_time("it waits for others", async {
         while entry.sequencer.lock().gap().is_none() {
             assert!(poll!(&mut settling).is_pending());
-            yield_now().await;
+            if entry.sequencer.lock().gap().is_none() {
+                yield_now().await;
+            }
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_message_whose_sender_is_gone_is_announced_all_the_same() {
+    let (here, alice, _bob, group, mut peer) = alice_and_bob().await;
+    let [first, second] = queue(&here, &alice, &group, 2).await.try_into().ok().unwrap();
+    let mut settling = Box::pin(here.chat.settle(first));
+    until_it_waits(&here, &group, &mut settling).await;
     drop(settling);
     assert_eq!(peer.seqs(1).await, [1]);
     here.chat.settle(second).await.unwrap();
     assert_eq!(peer.seqs(1).await, [2]);
+}
+
+/// Its sender's task may be busy with that client's next event.
+#[tokio::test]
+async fn a_message_whose_sender_does_not_go_on_holds_up_nobody() {
+    let (here, alice, _bob, group, mut peer) = alice_and_bob().await;
+    let [first, second] = queue(&here, &alice, &group, 2).await.try_into().ok().unwrap();
+    let mut settling = Box::pin(here.chat.settle(first));
+    until_it_waits(&here, &group, &mut settling).await;
+    in_time("the second", here.chat.settle(second)).await.unwrap();
+    assert_eq!(peer.seqs(2).await, [1, 2]);
+}
+
+#[tokio::test]
+async fn those_that_wait_for_one_that_never_comes_are_announced_in_the_end() {
+    let (here, alice, _bob, group, mut peer) = alice_and_bob().await;
+    let [first, second, third] = queue(&here, &alice, &group, 3).await.try_into().ok().unwrap();
+    let first = Box::pin(here.chat.settle(first));
+    let mut settling = Box::pin(here.chat.settle(second));
+    until_it_waits(&here, &group, &mut settling).await;
+    drop(settling);
+    // Saved, and its task gone before it was brought.
+    drop(first);
+    in_time("the third", here.chat.settle(third)).await.unwrap();
+    assert_eq!(peer.seqs(3).await, [1, 2, 3]);
+}
+
+/// Messages of one client to two conversations, one of which is announced with others and the other by itself.
+#[tokio::test]
+async fn answers_come_in_the_order_of_what_was_sent() {
+    const MESSAGES: usize = 60;
+    let here = Here::open().await;
+    let alice = here.somebody("alice").await;
+    let groups = [here.group(&alice, &[]).await, here.group(&alice, &[]).await];
+    let mut peer = here.connected(&alice).await;
+    here.stored.gates.uneven.store(true, Ordering::SeqCst);
+    for number in 0..MESSAGES {
+        let to = &groups[usize::from(number % 3 == 2)];
+        let say = json!({"conversation_id": to, "content": number.to_string()});
+        peer.emit("send_message", &say).await;
+    }
+    for number in 0..MESSAGES {
+        assert_eq!(peer.answer().await["message"]["content"], number.to_string());
+    }
 }
 
 /// What was said in the first life of a connection is counted there, and must not be taken for what the second was told.
