@@ -194,6 +194,13 @@ impl Hub {
         self.registry.read().sockets.values().cloned().collect()
     }
 
+    /// The live sockets of which this is true.
+    pub fn sockets_where(&self, holds: impl Fn(&LiveSocket) -> bool) -> Vec<Arc<LiveSocket>> {
+        let registry = self.registry.read();
+        let all = registry.sockets.values();
+        all.filter(|socket| holds(socket)).cloned().collect()
+    }
+
     /// A user's live sockets.
     pub fn sockets_of(&self, user: &UserId) -> Vec<Arc<LiveSocket>> {
         self.registry.read().users.get(user).cloned().unwrap_or_default()

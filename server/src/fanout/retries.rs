@@ -29,19 +29,24 @@ enum Due {
 
 /// The schedule: what is due for a message that still waits for its receipt.
 fn due(waits: &Outstanding, now: Timestamp) -> Due {
-    let age = Duration::from_millis(now.millis_since(waits.first_at));
     if waits.given_up {
         return Due::Nothing;
     }
+    let age = Duration::from_millis(now.millis_since(waits.first_at));
     if age >= UNCONFIRMED_AFTER {
         return Due::GiveUp;
     }
-    let next = RETRY_AFTER.get(usize::from(waits.attempts.saturating_sub(1)));
-    if next.is_some_and(|after| age >= *after) {
+    if age >= next_after(waits) {
         Due::Again
     } else {
         Due::Nothing
     }
+}
+
+/// How long after the first hand-over something is due for it.
+fn next_after(waits: &Outstanding) -> Duration {
+    let retry = RETRY_AFTER.get(usize::from(waits.attempts.saturating_sub(1)));
+    retry.copied().unwrap_or(UNCONFIRMED_AFTER)
 }
 
 impl Fanout {
@@ -51,24 +56,30 @@ impl Fanout {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let mut unconfirmed = 0;
-            for socket in self.hub.sockets() {
-                // One that is being fed gets everything in its turn anyway.
-                if socket.caller().receipts && !socket.is_lagging() {
-                    unconfirmed += self.look_at(&socket, clock.now()).await;
-                }
-            }
-            self.roll_call.unconfirmed_now(unconfirmed);
+            self.retry_what_is_due(clock.now()).await;
         }
+    }
+
+    /// Looks once.
+    pub(crate) async fn retry_what_is_due(&self, now: Timestamp) {
+        let mut unconfirmed = 0;
+        for socket in self.hub.sockets_where(|socket| socket.wants_retries(now)) {
+            unconfirmed += self.look_at(&socket, now).await;
+        }
+        self.roll_call.unconfirmed_now(unconfirmed);
     }
 
     /// Deals with what is due at one socket; returns how many messages it has given up.
     async fn look_at(&self, socket: &Arc<LiveSocket>, now: Timestamp) -> usize {
         let (mut again, mut given_up, mut total) = (Vec::new(), Vec::new(), 0);
+        // Nothing that is handed over from now on is due sooner, whatever moment it was said to be.
+        let mut next = now.plus(RETRY_AFTER[0].saturating_sub(RETRY_LOOK_INTERVAL));
         socket.with_waiting_lanes(|conversation, lane| {
             for waits in &mut lane.outstanding {
                 match due(waits, now) {
-                    Due::Nothing => {}
+                    // Counted at each look, as a receipt may take it back.
+                    Due::Nothing if waits.given_up => next = now,
+                    Due::Nothing => next = next.min(waits.first_at.plus(next_after(waits))),
                     Due::Again => again.push((conversation.clone(), waits.seq)),
                     Due::GiveUp => {
                         waits.given_up = true;
@@ -78,6 +89,9 @@ impl Fanout {
                 total += usize::from(waits.given_up);
             }
         });
+        if again.is_empty() && given_up.is_empty() {
+            socket.wants_retries_from(next);
+        }
         for (conversation, seq) in given_up {
             self.metrics.deliveries.increment(DeliveryOutcome::Unconfirmed);
             self.metrics.retries.increment(RetryResult::Unconfirmed);

@@ -28,6 +28,7 @@ use super::outlet::Outlet;
 use super::tap::Tap;
 use crate::faults::Faults;
 use crate::gateway::listener::Line;
+use crate::limits::RETRY_AFTER;
 
 /// What is known of a connection when it is admitted.
 #[derive(Debug)]
@@ -78,6 +79,8 @@ pub struct LiveSocket {
     waits: AtomicBool,
     /// It promised receipts.
     receipts: bool,
+    /// When something that it was handed may have to be handed to it again, at the earliest: milliseconds since the epoch.
+    retries_from: AtomicI64,
     faults: Faults,
     /// Its id.
     pub sid: Sid,
@@ -120,6 +123,7 @@ impl LiveSocket {
             receipts: caller.receipts,
             caller,
             outlet,
+            retries_from: AtomicI64::new(0),
             saw: AtomicU64::new(0),
             opening: AtomicBool::new(true),
             feeding: AtomicBool::new(false),
@@ -171,6 +175,19 @@ impl LiveSocket {
     pub fn lagging_since(&self) -> Option<Timestamp> {
         let since = self.lagging_since.load(Ordering::Relaxed);
         (since != 0).then(|| Timestamp::from_millis(since))
+    }
+
+    /// May something that it was handed have to be handed to it again now? One that is being fed gets everything in its turn anyway.
+    pub(crate) fn wants_retries(&self, now: Timestamp) -> bool {
+        let from = Timestamp::from_millis(self.retries_from.load(Ordering::Relaxed));
+        // Further away than it can ever be: the clock was set back.
+        let is_wrong = from > now.plus(RETRY_AFTER[0]);
+        self.receipts && (now >= from || is_wrong) && !self.is_lagging()
+    }
+
+    /// Nothing needs to be handed to it again before `from`.
+    pub(crate) fn wants_retries_from(&self, from: Timestamp) {
+        self.retries_from.store(from.as_millis(), Ordering::Relaxed);
     }
 
     fn lags(&self, at: Timestamp) {

@@ -20,6 +20,7 @@ use crate::chat::assembly::{Assembled, assemble};
 use crate::chat::{Actor, Ports};
 use crate::clock::UuidSource;
 use crate::delivery::RollCall;
+use crate::fanout::Fanout;
 use crate::gateway::listener::LineListener;
 use crate::identity::RateLimits;
 use crate::identity::fake::{HandClock, OPEN, authority};
@@ -39,6 +40,7 @@ mod history;
 mod moments;
 mod peer;
 mod presence;
+mod retries;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -63,6 +65,8 @@ struct Here {
     authority: Arc<Authority>,
     stored: Arc<Gated>,
     roll_call: Arc<RollCall>,
+    fanout: Arc<Fanout>,
+    clock: Arc<HandClock>,
 }
 
 /// Somebody with an account.
@@ -79,15 +83,15 @@ impl Somebody {
 
 impl Here {
     async fn open() -> Self {
-        let clock = HandClock::at(1_800_000_000);
+        let hand = HandClock::at(1_800_000_000);
         let metrics = Metrics::new().unwrap();
         let stored = Arc::new(Gated {
             store: Arc::new(MemoryStore::new()),
             gates: gated::Gates::default(),
         });
-        let authority = Arc::new(authority(&stored.store, &clock, OPEN));
+        let authority = Arc::new(authority(&stored.store, &hand, OPEN));
         let (layer, io) = crate::hub::adapter::layer(|builder| builder);
-        let clock: Arc<dyn Clock> = clock;
+        let clock: Arc<dyn Clock> = Arc::clone(&hand) as _;
         let node = NodeId::parse("node").unwrap();
         let hub = Arc::new(Hub::new(node, Arc::clone(&clock), io.clone(), metrics.hub.clone()));
         let ports = Ports {
@@ -101,7 +105,11 @@ impl Here {
             ids: Arc::new(UuidSource),
         };
         let rates = Arc::new(RateLimits::new(&Rates::OFF));
-        let Assembled { chat, roll_call, .. } = assemble(ports, Arc::clone(&hub), rates, 1 << 20, &metrics);
+        let Assembled {
+            chat,
+            roll_call,
+            fanout,
+        } = assemble(ports, Arc::clone(&hub), rates, 1 << 20, &metrics);
         let gateway = Gateway::new(Parts {
             chat: Arc::clone(&chat),
             authority: Arc::clone(&authority),
@@ -125,6 +133,8 @@ impl Here {
             authority,
             stored,
             roll_call,
+            fanout,
+            clock: hand,
         }
     }
 

@@ -144,4 +144,11 @@ impl Peer {
         self.answer().await;
         self.read.drain(..).collect()
     }
+
+    /// The seqs of the messages among it.
+    pub(super) async fn seqs_so_far(&mut self) -> Vec<u64> {
+        let said = self.all_so_far().await;
+        let messages = said.iter().filter(|(name, _)| name == "new_message");
+        messages.map(|(_, data)| data["seq"].as_u64().unwrap()).collect()
+    }
 }
