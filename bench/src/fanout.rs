@@ -23,9 +23,10 @@ use crate::workload::Receipts;
 const SLOTS: usize = 1024;
 /// A client's receipts: the first at once, then at most one per interval, as the Rust client sends them.
 const RECEIPT_INTERVAL: Duration = Duration::from_millis(200);
-/// The same in a conversation of more than so many, of whose receipts nobody else is told.
+/// In a conversation of more than so many, of whose receipts nobody else is told, after so long instead, unless it was quiet.
 const CROWD_ABOVE: usize = 50;
-const CROWD_RECEIPT_INTERVAL: Duration = Duration::from_secs(1);
+const CROWD_RECEIPT_DELAY: Duration = Duration::from_secs(2);
+const CROWD_QUIET: Duration = Duration::from_secs(10);
 /// Before the measuring begins: connections warm, histories past their first allocations.
 const WARM_UP: Duration = Duration::from_millis(700);
 /// How long stragglers are waited for at the end.
@@ -160,11 +161,7 @@ impl Loaded {
 /// One member reads, and sends receipts if that is asked for.
 async fn listen(connection: Rc<Connection>, room: Rc<Loaded>, receipts: bool) -> Result<()> {
     let (mut newest, due, mut quiet_until) = (0, Cell::new(None), Instant::now());
-    let interval = if room.members > CROWD_ABOVE {
-        CROWD_RECEIPT_INTERVAL
-    } else {
-        RECEIPT_INTERVAL
-    };
+    let (is_crowd, mut busy_at) = (room.members > CROWD_ABOVE, None::<Instant>);
     loop {
         let (mut now, waiting) = (None, due.get());
         let reading = connection.read_some(|packet| match packet {
@@ -185,7 +182,13 @@ async fn listen(connection: Rc<Connection>, room: Rc<Loaded>, receipts: bool) ->
             _ => {}
         });
         match waiting.filter(|_| receipts) {
-            None => reading.await?,
+            None => {
+                reading.await?;
+                let was_busy = busy_at.is_some_and(|at| at + CROWD_QUIET > Instant::now());
+                if is_crowd && due.get().is_some() && was_busy {
+                    quiet_until = Instant::now() + CROWD_RECEIPT_DELAY;
+                }
+            }
             Some(seq) => {
                 if let Ok(read) = timeout_at(quiet_until, reading).await {
                     read?;
@@ -193,11 +196,12 @@ async fn listen(connection: Rc<Connection>, room: Rc<Loaded>, receipts: bool) ->
                 if Instant::now() >= quiet_until {
                     let data = format!("{{\"conversation_id\":\"{}\",\"received\":{seq}}}", room.id);
                     connection.say("receipt", &data)?;
-                    quiet_until = Instant::now() + interval;
+                    quiet_until = Instant::now() + RECEIPT_INTERVAL;
                     due.set(due.get().filter(|due| *due > seq));
                 }
             }
         }
+        busy_at = now.or(busy_at);
     }
 }
 

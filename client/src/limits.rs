@@ -37,9 +37,13 @@ pub(crate) const RECEIPT_INTERVAL: Duration = Duration::from_millis(200);
 /// Of a conversation of more than so many nobody else is told who has received what (`receipts` in docs/protocol.md).
 pub(crate) const CROWD_ABOVE: usize = 50;
 
-/// Receipts of such a conversation are sent at most this often, the first of a burst at once. Nobody waits for them but the roll
-/// call, which gives them five seconds, and a thousand people who confirm five times a second cost the server more than their messages.
-pub(crate) const CROWD_RECEIPT_INTERVAL: Duration = Duration::from_secs(1);
+/// What comes to such a conversation is confirmed after so long, together with all that came meanwhile. Nobody waits for it but the roll
+/// call, which gives it five seconds; and a thousand people who confirm each message cost the server more than the messages do.
+pub(crate) const CROWD_RECEIPT_DELAY: Duration = Duration::from_secs(2);
+
+/// What comes after such a conversation was quiet for so long is confirmed at once: it costs little, and then the roll call knows how
+/// fast it was.
+pub(crate) const CROWD_QUIET: Duration = Duration::from_secs(10);
 
 /// `heads` may overtake a message that is on its way; only what is still missing after this is a gap.
 pub(crate) const HEADS_GRACE: Duration = Duration::from_secs(1);

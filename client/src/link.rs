@@ -259,8 +259,9 @@ impl Link {
 
     /// What reached the consumer becomes receipts.
     pub(crate) fn note_given(&mut self) {
+        let now = Instant::now();
         for (conversation, seq) in self.outbox.take_given() {
-            self.receipts.note(&conversation, seq);
+            self.receipts.note(&conversation, seq, now);
         }
     }
 }

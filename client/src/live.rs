@@ -109,6 +109,7 @@ impl<'a> Live<'a> {
             }
         }
         if reason == DownReason::Closed {
+            self.confirm_the_rest();
             self.say_goodbye().await;
         }
         Ended(reason)
@@ -174,6 +175,16 @@ impl<'a> Live<'a> {
         }
         for gap in self.link.positions.due(now) {
             self.report_gap(gap);
+        }
+    }
+
+    /// What the consumer was given and nobody would confirm any more.
+    fn confirm_the_rest(&mut self) {
+        self.link.note_given();
+        if self.link.confirming {
+            for (conversation, seq) in self.link.receipts.take_all() {
+                self.emit("receipt", vec![received(&conversation, seq)], None);
+            }
         }
     }
 

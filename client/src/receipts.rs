@@ -1,5 +1,5 @@
 //! Receipts that the client sends by itself: cumulative, the first at once, then at most once per interval, for every
-//! conversation in which something is due. In a crowd the interval is longer.
+//! conversation in which something is due. In a crowd they wait longer, unless it was quiet.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,7 +7,7 @@ use rollcall_protocol::chat_core::{ConversationId, Seq};
 use rollcall_protocol::event::{ConversationView, Session};
 use tokio::time::Instant;
 
-use crate::limits::{CROWD_ABOVE, CROWD_RECEIPT_INTERVAL, RECEIPT_INTERVAL};
+use crate::limits::{CROWD_ABOVE, CROWD_QUIET, CROWD_RECEIPT_DELAY, RECEIPT_INTERVAL};
 
 /// What the client promised about receipts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,8 +27,16 @@ pub(crate) struct Receipts {
     due: BTreeMap<ConversationId, Seq>,
     /// Until then nothing is sent.
     quiet_until: Option<Instant>,
-    /// Conversations of many, and until when nothing is sent of each.
-    crowds: HashMap<ConversationId, Option<Instant>>,
+    /// Conversations of many.
+    crowds: HashMap<ConversationId, Crowd>,
+}
+
+#[derive(Debug, Default)]
+struct Crowd {
+    /// When the newest message came.
+    busy_at: Option<Instant>,
+    /// When what is due there is to be sent.
+    ripe_at: Option<Instant>,
 }
 
 impl Receipts {
@@ -55,13 +63,18 @@ impl Receipts {
     }
 
     /// The consumer has it.
-    pub(crate) fn note(&mut self, conversation: &ConversationId, seq: Seq) {
-        match self.due.get_mut(conversation) {
-            Some(due) => *due = seq.max(*due),
-            None => {
-                self.due.insert(conversation.clone(), seq);
-            }
+    pub(crate) fn note(&mut self, conversation: &ConversationId, seq: Seq, now: Instant) {
+        let is_first = !self.due.contains_key(conversation);
+        let due = self.due.entry(conversation.clone()).or_insert(seq);
+        *due = seq.max(*due);
+        let Some(crowd) = self.crowds.get_mut(conversation) else {
+            return;
+        };
+        let was_busy = crowd.busy_at.is_some_and(|at| now < at + CROWD_QUIET);
+        if is_first {
+            crowd.ripe_at = was_busy.then(|| now + CROWD_RECEIPT_DELAY);
         }
+        crowd.busy_at = Some(now);
     }
 
     /// When [`Self::take`] gives something.
@@ -70,9 +83,9 @@ impl Receipts {
         Some(ripe.max(self.quiet_until.unwrap_or(now)))
     }
 
-    /// Until when nothing is sent of this conversation.
+    /// When what is due in this conversation is to be sent, if that is not at once.
     fn ripe_at(&self, conversation: &ConversationId) -> Option<Instant> {
-        self.crowds.get(conversation).copied().flatten()
+        self.crowds.get(conversation)?.ripe_at
     }
 
     /// What is to be sent now.
@@ -88,12 +101,12 @@ impl Receipts {
         if !ripe.is_empty() {
             self.quiet_until = Some(now + RECEIPT_INTERVAL);
         }
-        for id in ripe.keys() {
-            if let Some(quiet_until) = self.crowds.get_mut(id) {
-                *quiet_until = Some(now + CROWD_RECEIPT_INTERVAL);
-            }
-        }
         ripe
+    }
+
+    /// Everything that is due, ripe or not: there is no later.
+    pub(crate) fn take_all(&mut self) -> BTreeMap<ConversationId, Seq> {
+        std::mem::take(&mut self.due)
     }
 }
 
@@ -107,10 +120,10 @@ mod tests {
         let mut receipts = Receipts::default();
         let start = Instant::now();
         assert_eq!(receipts.deadline(start), None);
-        receipts.note(&conversation, Seq(1));
+        receipts.note(&conversation, Seq(1), start);
         assert_eq!(receipts.take(start).get(&conversation), Some(&Seq(1)));
         for seq in [2, 4, 3] {
-            receipts.note(&conversation, Seq(seq));
+            receipts.note(&conversation, Seq(seq), start);
         }
         assert!(receipts.take(start).is_empty());
         let due = receipts.deadline(start).unwrap();
@@ -140,31 +153,41 @@ mod tests {
         receipts.knows(&view("crowd", CROWD_ABOVE + 1));
         receipts.knows(&view("few", CROWD_ABOVE));
         let start = Instant::now();
-        receipts.note(&crowd, Seq(1));
-        assert_eq!(receipts.take(start).len(), 1, "the first at once");
-        receipts.note(&crowd, Seq(2));
-        assert_eq!(receipts.deadline(start), Some(start + CROWD_RECEIPT_INTERVAL));
-        receipts.note(&few, Seq(7));
+        receipts.note(&crowd, Seq(1), start);
+        assert_eq!(receipts.take(start).len(), 1, "nothing was said for long: at once");
+        let second = start + RECEIPT_INTERVAL / 2;
+        receipts.note(&crowd, Seq(2), second);
+        let ripe = second + CROWD_RECEIPT_DELAY;
+        assert_eq!(receipts.deadline(second), Some(ripe));
         let next = start + RECEIPT_INTERVAL;
-        assert_eq!(receipts.deadline(start), Some(next));
+        receipts.note(&few, Seq(7), next);
+        assert_eq!(receipts.deadline(next), Some(next), "the others need not wait");
         assert_eq!(
             receipts.take(next).into_iter().collect::<Vec<_>>(),
             [(few.clone(), Seq(7))]
         );
-        assert!(receipts.take(next + RECEIPT_INTERVAL).is_empty());
-        let ripe = receipts.deadline(next).unwrap();
-        assert_eq!(ripe, start + CROWD_RECEIPT_INTERVAL);
-        assert_eq!(receipts.take(ripe).get(&crowd), Some(&Seq(2)));
+        receipts.note(&crowd, Seq(3), ripe - RECEIPT_INTERVAL);
+        assert!(receipts.take(ripe - RECEIPT_INTERVAL).is_empty());
+        assert_eq!(
+            receipts.deadline(next),
+            Some(ripe),
+            "a second one puts it off no further"
+        );
+        assert_eq!(receipts.take(ripe).get(&crowd), Some(&Seq(3)));
 
-        receipts.note(&crowd, Seq(3));
+        let later = ripe - RECEIPT_INTERVAL + CROWD_QUIET;
+        receipts.note(&crowd, Seq(4), later);
+        assert_eq!(receipts.take(later).get(&crowd), Some(&Seq(4)), "quiet again");
+        receipts.note(&crowd, Seq(5), later);
         receipts.knows(&view("crowd", CROWD_ABOVE));
         assert_eq!(
-            receipts.deadline(ripe),
-            Some(ripe + RECEIPT_INTERVAL),
+            receipts.deadline(later),
+            Some(later + RECEIPT_INTERVAL),
             "a crowd no more"
         );
         receipts.knows(&view("crowd", CROWD_ABOVE + 1));
         receipts.forgets(&crowd);
         assert_eq!(receipts.crowds.len(), 0);
+        assert_eq!(receipts.take_all().get(&crowd), Some(&Seq(5)));
     }
 }

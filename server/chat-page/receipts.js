@@ -4,18 +4,44 @@ import { emit } from "./bus.js";
 import * as link from "./link.js";
 
 const BURST_MS = 120;
+/** Of a conversation of more than so many nobody else is told who has received what (docs/protocol.md). */
+const CROWD_ABOVE = 50;
+/** So that what is received there is said together, unless nothing came for a while. */
+const CROWD_BURST_MS = 2000;
+const CROWD_QUIET_MS = 10_000;
 
 /** conversation -> {received, read} that the server has not confirmed to know. */
 const due = new Map();
+/** conversation -> {timer, at}: when it will be told. */
 const timers = new Map();
+/** crowd -> when something was received there last. */
+const busyAt = new Map();
 
-function plan(id, change) {
+function plan(id, change, wait) {
   const held = due.get(id) ?? { received: 0, read: 0 };
   due.set(id, {
     received: Math.max(held.received, change.received ?? 0, change.read ?? 0),
     read: Math.max(held.read, change.read ?? 0),
   });
-  if (!timers.has(id)) timers.set(id, setTimeout(() => send(id), BURST_MS));
+  sendIn(id, wait);
+}
+
+/** Says it after `wait`, or sooner if that was planned already. */
+function sendIn(id, wait) {
+  const planned = timers.get(id);
+  const at = performance.now() + wait;
+  if (planned && planned.at <= at) return;
+  clearTimeout(planned?.timer);
+  timers.set(id, { timer: setTimeout(() => send(id), wait), at });
+}
+
+/** How long what is received may wait for more. */
+function patience({ id, participants }) {
+  if (participants.length <= CROWD_ABOVE) return BURST_MS;
+  const now = performance.now();
+  const wasBusy = now < (busyAt.get(id) ?? -Infinity) + CROWD_QUIET_MS;
+  busyAt.set(id, now);
+  return wasBusy ? CROWD_BURST_MS : BURST_MS;
 }
 
 async function send(id) {
@@ -38,18 +64,19 @@ export function received(conversation) {
   const { head } = conversation.timeline;
   if (head <= conversation.receivedSeq) return;
   conversation.receivedSeq = head;
-  plan(conversation.id, { received: head });
+  plan(conversation.id, { received: head }, patience(conversation));
 }
 
 /** Somebody has looked at everything up to here. */
 export function read(conversation, seq) {
   if (seq <= conversation.readSeq) return;
   conversation.readUpTo(seq);
-  plan(conversation.id, { received: conversation.timeline.head, read: seq });
+  // Their other devices wait for it, however many are in it.
+  plan(conversation.id, { received: conversation.timeline.head, read: seq }, BURST_MS);
   emit("list");
 }
 
 /** Says what could not be said while the line was down. */
 export function flush() {
-  for (const id of due.keys()) if (!timers.has(id)) timers.set(id, setTimeout(() => send(id), 0));
+  for (const id of due.keys()) sendIn(id, 0);
 }
