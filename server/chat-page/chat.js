@@ -49,6 +49,7 @@ function onSession(session) {
   const returning = epoch !== null;
   const sameDatabase = epoch === session.epoch;
   epoch = session.epoch;
+  if (!sameDatabase) receipts.forget();
   const present = new Set(session.conversations.map(({ id }) => id));
   for (const id of [...conversations.keys()]) if (!present.has(id)) forget(id);
   for (const wire of session.conversations) {

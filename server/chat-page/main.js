@@ -14,6 +14,7 @@ import * as log from "./log.js";
 import * as outbox from "./outbox.js";
 import * as people from "./people.js";
 import * as reading from "./reading.js";
+import * as receipts from "./receipts.js";
 import * as room from "./room.js";
 import * as session from "./session.js";
 import { ADMIN_HERE } from "./settings.js";
@@ -66,6 +67,7 @@ async function signOut() {
     const words = `${count(waiting, "message has", "messages have")} not been sent and would be lost.`;
     if (!(await confirm("Sign out?", words, "Sign out and discard", "Stay"))) return;
   }
+  receipts.farewell();
   try {
     await session.signOut();
   } catch (error) {

@@ -55,7 +55,7 @@ async function send(id) {
     if (due.get(id) === receipt) due.delete(id);
   } catch (error) {
     // It is said again with the next one, or on the next connection; one that can never be taken is dropped.
-    if (!error.passing) due.delete(id);
+    if (!error.passing && due.get(id) === receipt) due.delete(id);
   }
 }
 
@@ -80,3 +80,21 @@ export function read(conversation, seq) {
 export function flush() {
   for (const id of due.keys()) sendIn(id, 0);
 }
+
+/** Says all that is due at once: there is no later for this page. */
+export function farewell() {
+  for (const id of due.keys()) {
+    clearTimeout(timers.get(id)?.timer);
+    send(id);
+  }
+}
+
+/** The numbers are another database's: they would confirm, and mark as read, what nobody has seen. */
+export function forget() {
+  for (const { timer } of timers.values()) clearTimeout(timer);
+  timers.clear();
+  due.clear();
+  busyAt.clear();
+}
+
+addEventListener("pagehide", farewell);
