@@ -120,7 +120,12 @@ pub fn add(
             disconnected,
             ..
         } = &life.connection;
-        let was_there = *connected_at <= created_at && disconnected.is_some_and(|end| end.at > created_at);
+        let outlived = |end: &End| match end.reason {
+            // When its process was last heard of, and that may be the very moment of the message.
+            EndReason::NodeLost => end.at >= created_at,
+            _ => end.at > created_at,
+        };
+        let was_there = *connected_at <= created_at && disconnected.as_ref().is_some_and(outlived);
         if was_there && !sockets.iter().any(|socket| socket.sid == *sid) {
             sockets.push(regular(life, seq, announced));
         }
@@ -351,6 +356,11 @@ mod tests {
             end(&[loss("other", 3_000)], 1_000),
             Some(9_000),
             "by the time that this one started"
+        );
+        assert_eq!(
+            end(&[loss("before", 2_000)], 1_000),
+            Some(2_000),
+            "in the moment of the message: its announcement was the last that was heard"
         );
         assert_eq!(
             end(&[loss("before", 1_500)], 1_000),
