@@ -50,14 +50,19 @@ async fn a_message_that_comes_alone_is_written_at_once_whatever_was_said_before(
     assert_eq!(peer.seqs(1).await, [2]);
 }
 
-/// Messages that were queued next to each other, saved and announced.
-async fn say_together(here: &Here, who: &Somebody, group: &ConversationId, contents: &[&str]) {
+/// Queues messages with the store, next to each other.
+async fn queue(here: &Here, who: &Somebody, group: &ConversationId, contents: &[&str]) -> Vec<Queued> {
     let mut queued = Vec::new();
     for content in contents {
-        let send = saying(group, content);
-        let prepared = here.chat.prepare(&who.actor, send, Way::default()).await.unwrap();
-        queued.push(here.chat.queue(prepared).await);
+        let prepared = here.chat.prepare(&who.actor, saying(group, content), Way::default());
+        queued.push(here.chat.queue(prepared.await.unwrap()).await);
     }
+    queued
+}
+
+/// The same, saved and announced.
+async fn say_together(here: &Here, who: &Somebody, group: &ConversationId, contents: &[&str]) {
+    let queued = queue(here, who, group, contents).await;
     let settled = join_all(queued.into_iter().map(|queued| here.chat.settle(queued))).await;
     for sent in settled {
         assert_eq!(sent.unwrap().delivery.handed_off, 1);
@@ -87,16 +92,6 @@ async fn however_much_it_is_they_come_in_order() {
     assert_eq!(peer.seqs(contents.len()).await, seqs);
 }
 
-/// Queues messages with the store, to be settled by hand.
-async fn queue(here: &Here, who: &Somebody, group: &ConversationId, count: usize) -> Vec<Queued> {
-    let mut queued = Vec::new();
-    for _ in 0..count {
-        let prepared = here.chat.prepare(&who.actor, saying(group, "x"), Way::default());
-        queued.push(here.chat.queue(prepared.await.unwrap()).await);
-    }
-    queued
-}
-
 /// Until a message is in its conversation's sequencer, where it waits for others.
 async fn until_it_waits(here: &Here, group: &ConversationId, mut settling: impl Future + Unpin) {
     let entry = here.chat.entry_in_use(group).unwrap();
@@ -114,7 +109,7 @@ async fn until_it_waits(here: &Here, group: &ConversationId, mut settling: impl 
 #[tokio::test]
 async fn a_message_whose_sender_is_gone_is_announced_all_the_same() {
     let (here, alice, _bob, group, mut peer) = alice_and_bob().await;
-    let [first, second] = queue(&here, &alice, &group, 2).await.try_into().ok().unwrap();
+    let [first, second] = queue(&here, &alice, &group, &["x"; 2]).await.try_into().ok().unwrap();
     let mut settling = Box::pin(here.chat.settle(first));
     until_it_waits(&here, &group, &mut settling).await;
     drop(settling);
@@ -127,7 +122,7 @@ async fn a_message_whose_sender_is_gone_is_announced_all_the_same() {
 #[tokio::test]
 async fn a_message_whose_sender_does_not_go_on_holds_up_nobody() {
     let (here, alice, _bob, group, mut peer) = alice_and_bob().await;
-    let [first, second] = queue(&here, &alice, &group, 2).await.try_into().ok().unwrap();
+    let [first, second] = queue(&here, &alice, &group, &["x"; 2]).await.try_into().ok().unwrap();
     let mut settling = Box::pin(here.chat.settle(first));
     until_it_waits(&here, &group, &mut settling).await;
     in_time("the second", here.chat.settle(second)).await.unwrap();
@@ -137,7 +132,7 @@ async fn a_message_whose_sender_does_not_go_on_holds_up_nobody() {
 #[tokio::test]
 async fn those_that_wait_for_one_that_never_comes_are_announced_in_the_end() {
     let (here, alice, _bob, group, mut peer) = alice_and_bob().await;
-    let [first, second, third] = queue(&here, &alice, &group, 3).await.try_into().ok().unwrap();
+    let [first, second, third] = queue(&here, &alice, &group, &["x"; 3]).await.try_into().ok().unwrap();
     let first = Box::pin(here.chat.settle(first));
     let mut settling = Box::pin(here.chat.settle(second));
     until_it_waits(&here, &group, &mut settling).await;

@@ -10,8 +10,8 @@ async fn pass(here: &Here, seconds: usize) {
     }
 }
 
-#[tokio::test]
-async fn each_message_is_handed_over_again_in_its_time() {
+/// Alice, and Bob's connection that promised receipts, in a group.
+async fn alice_and_one_who_promised() -> (Here, Somebody, ConversationId, Peer) {
     let here = Here::open().await;
     let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
     let group = here.group(&alice, &[&bob]).await;
@@ -19,6 +19,12 @@ async fn each_message_is_handed_over_again_in_its_time() {
     let mut peer = Peer::introduced(here.address, &promise).await;
     peer.hears("session").await;
     peer.all_so_far().await;
+    (here, alice, group, peer)
+}
+
+#[tokio::test]
+async fn each_message_is_handed_over_again_in_its_time() {
+    let (here, alice, group, mut peer) = alice_and_one_who_promised().await;
 
     // Looked at while nothing waits: the next look is some seconds away.
     pass(&here, 1).await;
@@ -61,12 +67,7 @@ async fn each_message_is_handed_over_again_in_its_time() {
 
 #[tokio::test]
 async fn a_clock_that_is_set_back_puts_nothing_off() {
-    let here = Here::open().await;
-    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
-    let group = here.group(&alice, &[&bob]).await;
-    let promise = json!({"token": bob.token, "receipts": true});
-    let mut peer = Peer::introduced(here.address, &promise).await;
-    peer.hears("session").await;
+    let (here, alice, group, mut peer) = alice_and_one_who_promised().await;
     pass(&here, 1).await;
     here.clock.advance_secs(-3_600);
     here.say(&alice, &group).await;
