@@ -62,6 +62,10 @@ impl LiveSocket {
     /// Hands messages over by writing them to the connection at once: all of them, where the lane is live and has room, and nothing
     /// that was said before is still on its way. False: nothing was done, and each must be offered.
     pub(crate) fn takes_at_once(&self, conversation: &ConversationId, run: &Run, at: Timestamp) -> bool {
+        // Whoever has no line that can be written to is offered everything: a second look for its lane would be for nothing.
+        if self.straight.is_none() {
+            return false;
+        }
         let mut lanes = self.lanes.lock();
         let Some(lane) = lanes.get_mut(conversation) else {
             return false;
