@@ -28,6 +28,7 @@ mod search;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod trip;
 mod vitals;
 mod writer;
 

@@ -8,6 +8,7 @@ use sqlx::SqliteConnection;
 
 use super::errors::Stop;
 use super::rows;
+use super::trip::carry_out;
 use super::writer::Change;
 
 /// Moves marks.
@@ -31,8 +32,10 @@ impl Change for Announce {
     type Done = ();
     type Refused = StoreError;
 
+    const ONE_STATEMENT: bool = true;
+
     async fn apply(&self, db: &mut SqliteConnection) -> Result<(), Stop<StoreError>> {
-        sqlx::query(ANNOUNCE).bind(self.0.as_str()).execute(db).await?;
+        carry_out(db, sqlx::query(ANNOUNCE).bind(self.0.as_str()), 1).await?;
         Ok(())
     }
 }

@@ -19,6 +19,7 @@ use super::errors::unavailable;
 use super::mentions;
 use super::messages;
 use super::rows;
+use super::trip::carry_out;
 use super::writer::{AppendAnswer, Failed, Job, command};
 
 /// Drafts that queued next to each other.
@@ -189,13 +190,12 @@ async fn look_up(db: &mut SqliteConnection, drafts: &[Draft], extent: Extent) ->
         .iter()
         .map(|d| (&d.conversation_id, &d.sender_id, &d.client_message_id, &d.reply_to))
         .collect();
-    let statement = match extent {
-        Extent::Within => LOOK_UP,
-        Extent::Whole => BEGIN_AND_LOOK_UP,
+    let (statement, statements) = match extent {
+        Extent::Within => (LOOK_UP, 1),
+        Extent::Whole => (BEGIN_AND_LOOK_UP, 2),
     };
-    let rows = sqlx::query(statement)
-        .bind(rows::to_json(&asked)?)
-        .fetch_all(db)
+    let looked_up = sqlx::query(statement).bind(rows::to_json(&asked)?);
+    let rows = carry_out(db, looked_up, statements)
         .await
         .map_err(|error| unavailable(&error))?;
     let mut found = vec![Found::default(); drafts.len()];
@@ -293,11 +293,12 @@ impl Plan {
         let (rows, contents) = self.as_parameters()?;
         let heads: Vec<_> = self.last_seqs.iter().collect();
         // The statements' parameters are numbered through: they are carried out one after the other, with one set of values.
-        sqlx::query(if commits { WRITE_AND_COMMIT } else { WRITE })
+        let (statement, statements) = if commits { (WRITE_AND_COMMIT, 3) } else { (WRITE, 2) };
+        let written = sqlx::query(statement)
             .bind(rows)
             .bind(contents)
-            .bind(rows::to_json(&heads)?)
-            .execute(&mut *db)
+            .bind(rows::to_json(&heads)?);
+        carry_out(db, written, statements)
             .await
             .map_err(|error| unavailable(&error))?;
         Ok(())

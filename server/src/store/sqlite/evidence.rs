@@ -8,6 +8,7 @@ use sqlx::SqliteConnection;
 
 use super::errors::Stop;
 use super::rows::{self, Texts};
+use super::trip::carry_out;
 use super::writer::Change;
 
 /// What is forgotten of each table at a time: some milliseconds of the writer's time, which messages wait for.
@@ -47,8 +48,10 @@ impl Change for Advance {
     type Done = ();
     type Refused = StoreError;
 
+    const ONE_STATEMENT: bool = true;
+
     async fn apply(&self, db: &mut SqliteConnection) -> Result<(), Stop<StoreError>> {
-        sqlx::query(ADVANCE).bind(self.0.as_str()).execute(db).await?;
+        carry_out(db, sqlx::query(ADVANCE).bind(self.0.as_str()), 1).await?;
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ use super::SqliteStore;
 use super::errors::{Stop, unavailable};
 use super::messages;
 use super::rows::{self, message_columns};
+use super::trip::carry_out;
 use super::writer::{Change, closed};
 
 /// Messages indexed in one transaction: some milliseconds of the writer's time, which messages wait for.
@@ -22,48 +23,65 @@ const BITE: i64 = 500;
 /// Bites that a search waits for at most: after a migration of a large database it finds what is indexed so far.
 const BITES_PER_SEARCH: usize = 20;
 
-pub(super) const TO_INDEX: &str = "
-    SELECT conversation_key, indexed_seq, last_seq FROM conversations INDEXED BY conversations_to_index
-    WHERE indexed_seq < last_seq LIMIT ?1 + 0";
+macro_rules! to_index {
+    () => {
+        "
+    WITH unindexed AS (
+        SELECT conversation_key, indexed_seq, last_seq FROM conversations INDEXED BY conversations_to_index
+        WHERE indexed_seq < last_seq ORDER BY conversation_key LIMIT ?1 + 0
+    ), counted AS (
+        SELECT *, sum(last_seq - indexed_seq) OVER (ORDER BY conversation_key) - (last_seq - indexed_seq) AS before
+        FROM unindexed
+    ), bite AS (
+        SELECT conversation_key, indexed_seq AS from_seq, min(last_seq, indexed_seq + ?1 - before) AS upto_seq
+        FROM counted WHERE before < ?1
+    )"
+    };
+}
 
-pub(super) const INDEX: &str = "
+macro_rules! index {
+    () => {
+        concat!(
+            to_index!(),
+            "
     INSERT INTO message_words (rowid, content)
-    SELECT (conversation_key << 32) | seq, content FROM messages
-    WHERE conversation_key = ?1 AND seq > ?2 AND seq <= ?3 AND deleted_at IS NULL";
+    SELECT (bite.conversation_key << 32) | m.seq, m.content
+    FROM bite CROSS JOIN messages AS m
+        ON m.conversation_key = bite.conversation_key AND m.seq > bite.from_seq AND m.seq <= bite.upto_seq
+    WHERE m.deleted_at IS NULL"
+        )
+    };
+}
 
-pub(super) const INDEXED: &str = "UPDATE conversations SET indexed_seq = ?2 WHERE conversation_key = ?1";
+macro_rules! indexed {
+    () => {
+        concat!(
+            to_index!(),
+            "
+    UPDATE conversations SET indexed_seq = bite.upto_seq
+    FROM bite WHERE conversations.conversation_key = bite.conversation_key"
+        )
+    };
+}
 
-/// Indexes some of what is not; true when there is more.
+#[cfg(test)]
+pub(super) const INDEX: &str = index!();
+#[cfg(test)]
+pub(super) const INDEXED: &str = indexed!();
+const INDEX_AND_NOTE: &str = concat!(index!(), ";", indexed!());
+
+/// Indexes the first messages that are not: as many as are a bite. Both statements look for themselves at which these are, and see the
+/// same.
 struct Index;
 
 #[async_trait]
 impl Change for Index {
-    type Done = bool;
+    type Done = ();
     type Refused = StoreError;
 
-    async fn apply(&self, db: &mut SqliteConnection) -> Result<bool, Stop<StoreError>> {
-        let found = sqlx::query(TO_INDEX).bind(BITE).fetch_all(&mut *db).await?;
-        let mut room = BITE;
-        for row in &found {
-            if room <= 0 {
-                return Ok(true);
-            }
-            let (conversation, from, last): (i64, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-            let upto = last.min(from + room);
-            sqlx::query(INDEX)
-                .bind(conversation)
-                .bind(from)
-                .bind(upto)
-                .execute(&mut *db)
-                .await?;
-            sqlx::query(INDEXED)
-                .bind(conversation)
-                .bind(upto)
-                .execute(&mut *db)
-                .await?;
-            room -= upto - from;
-        }
-        Ok(room <= 0)
+    async fn apply(&self, db: &mut SqliteConnection) -> Result<(), Stop<StoreError>> {
+        carry_out(db, sqlx::query(INDEX_AND_NOTE).bind(BITE), 2).await?;
+        Ok(())
     }
 }
 
@@ -85,21 +103,23 @@ pub(super) async fn index_again(db: &mut SqliteConnection, id: &MessageId) -> Re
     Ok(())
 }
 
-pub(super) const ANY_TO_INDEX: &str = "
-    SELECT EXISTS (SELECT 1 FROM conversations INDEXED BY conversations_to_index WHERE indexed_seq < last_seq)";
+/// How many messages are not indexed, as far as one look at so many conversations tells.
+pub(super) const TO_INDEX: &str = "
+    SELECT coalesce(sum(last_seq - indexed_seq), 0) FROM (
+        SELECT indexed_seq, last_seq FROM conversations INDEXED BY conversations_to_index
+        WHERE indexed_seq < last_seq LIMIT ?1 + 0)";
 
 /// Indexes a bite if there is anything to index; true when there is more. An idle server writes nothing.
 pub(super) async fn index_some(store: &SqliteStore) -> Result<bool, StoreError> {
-    let any: bool = {
+    let to_index: i64 = {
         let mut db = store.reader().await?;
-        let any = sqlx::query_scalar(ANY_TO_INDEX).fetch_one(&mut *db).await;
-        any.map_err(|error| unavailable(&error))?
+        let asked = sqlx::query_scalar(TO_INDEX).bind(BITE + 1);
+        asked.fetch_one(&mut *db).await.map_err(|error| unavailable(&error))?
     };
-    if any {
-        store.writer.change(Index).await
-    } else {
-        Ok(false)
+    if to_index > 0 {
+        store.writer.change(Index).await?;
     }
+    Ok(to_index > BITE)
 }
 
 /// The conversations of a user (or the one of them that is asked for) with the time of their newest message, the newest first.

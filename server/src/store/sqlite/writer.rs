@@ -43,6 +43,9 @@ pub(super) trait Change: Send + Sync + 'static {
     /// What its port calls a failure.
     type Refused: From<StoreError> + Send + 'static;
 
+    /// It is a single statement, and so a transaction even where none is begun.
+    const ONE_STATEMENT: bool = false;
+
     /// Carries it out inside the writer's transaction. May be called again after a rollback.
     async fn apply(&self, db: &mut SqliteConnection) -> Result<Self::Done, Stop<Self::Refused>>;
 }

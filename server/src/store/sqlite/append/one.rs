@@ -14,6 +14,7 @@ use sqlx::{Row as _, SqliteConnection};
 
 use crate::store::sqlite::errors::unavailable;
 use crate::store::sqlite::rows;
+use crate::store::sqlite::trip::carry_out;
 use crate::store::sqlite::writer::Failed;
 
 /// What lets one statement write a message and move its conversation's head: a view of the writer's connection alone, and what an
@@ -53,11 +54,9 @@ pub(in crate::store::sqlite) async fn save(
         .bind(&*draft.content)
         .bind(draft.at.as_millis())
         .bind(draft.client_message_id.as_ref().map(ClientMessageId::as_str))
-        .bind(draft.reply_to.as_ref().map(MessageId::as_str))
-        // All of it: the statement commits when it has nothing more to tell.
-        .fetch_all(&mut *db)
-        .await;
-    let rows = match saved {
+        .bind(draft.reply_to.as_ref().map(MessageId::as_str));
+    // To its end, and not its row alone: that is when it commits.
+    let rows = match carry_out(db, saved, 1).await {
         Ok(rows) => rows,
         Err(error) => return not_saved(&error),
     };

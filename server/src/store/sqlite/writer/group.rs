@@ -1,12 +1,13 @@
 //! One transaction for a group of operations.
 
 use async_trait::async_trait;
-use chat_core::ports::StoreError;
+use chat_core::ports::{StoreError, StoreTrouble};
 use sqlx::SqliteConnection;
 use tokio::sync::oneshot;
 
 use super::Change;
 use crate::store::sqlite::errors::{Stop, unavailable};
+use crate::store::sqlite::trip::carry_out;
 
 /// One or more operations that are carried out together, and those who wait for them.
 #[async_trait]
@@ -20,9 +21,7 @@ pub(in crate::store::sqlite) trait Job: Send {
 
     /// Carries them out in a transaction of their own. On failure the caller rolls back.
     async fn transact(&mut self, db: &mut SqliteConnection) -> Result<(), Failed> {
-        command(db, BEGIN).await?;
-        self.run(db).await.map_err(Failed::Job)?;
-        command(db, COMMIT).await
+        within_transaction(self, db).await
     }
 
     /// The same operations, one job each.
@@ -30,6 +29,12 @@ pub(in crate::store::sqlite) trait Job: Send {
 
     /// Tells everybody: what their operation came to when the group is committed, else why it is not.
     fn answer(self: Box<Self>, committed: Result<(), &StoreError>);
+}
+
+async fn within_transaction<J: Job + ?Sized>(job: &mut J, db: &mut SqliteConnection) -> Result<(), Failed> {
+    command(db, BEGIN).await?;
+    job.run(db).await.map_err(Failed::Job)?;
+    command(db, COMMIT).await
 }
 
 /// One change and who waits for it.
@@ -65,6 +70,22 @@ impl<C: Change> Job for Waiting<C> {
             }
         }
         Ok(())
+    }
+
+    async fn transact(&mut self, db: &mut SqliteConnection) -> Result<(), Failed> {
+        if C::ONE_STATEMENT {
+            match self.run(db).await {
+                Ok(()) => return Ok(()),
+                Err(error) => match error.trouble() {
+                    // It was waited for already.
+                    StoreTrouble::Busy => return Err(Failed::Group(error)),
+                    StoreTrouble::Connection => return Err(Failed::Job(error)),
+                    // SQLite has undone the statement. What lasts the usual way meets too, which knows how to go on from there.
+                    StoreTrouble::Full | StoreTrouble::ReadOnly | StoreTrouble::Constraint | StoreTrouble::Other => {}
+                },
+            }
+        }
+        within_transaction(self, db).await
     }
 
     fn apart(self: Box<Self>) -> Vec<Box<dyn Job>> {
@@ -145,7 +166,7 @@ async fn within_savepoint(db: &mut SqliteConnection, job: &mut dyn Job) -> Resul
 }
 
 pub(in crate::store::sqlite) async fn command(db: &mut SqliteConnection, sql: &'static str) -> Result<(), Failed> {
-    match sqlx::query(sql).execute(db).await {
+    match carry_out(db, sqlx::query(sql), 1).await {
         Ok(_) => Ok(()),
         Err(error) => Err(Failed::Group(unavailable(&error))),
     }
