@@ -9,7 +9,7 @@ use chat_core::ports::Clock;
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use super::inspect::{Inspect, OverviewFigures};
+use super::inspect::{Inspect, Tallies};
 
 /// The span of the charts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,18 +62,19 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    pub(crate) fn of(figures: &OverviewFigures, at: Timestamp) -> Self {
+    pub(crate) fn of(tallies: impl Into<Tallies>, at: Timestamp) -> Self {
+        let tallies = tallies.into();
         Self {
             at,
-            connections: figures.connections as u64,
-            messages: figures.messages_total,
-            handed_over: figures.handed_over_total,
-            receipts_due: figures.receipts_due_total,
-            confirmed: figures.confirmed_total,
-            failed: figures.failed_total,
-            empty: figures.broadcasts_empty_total,
-            rejected: figures.rejected_total,
-            p99_ms: figures.confirm_p99_ms,
+            connections: tallies.connections as u64,
+            messages: tallies.messages,
+            handed_over: tallies.handed_over,
+            receipts_due: tallies.receipts_due,
+            confirmed: tallies.confirmed,
+            failed: tallies.failed,
+            empty: tallies.empty,
+            rejected: tallies.rejected,
+            p99_ms: tallies.confirm_p99_ms,
         }
     }
 }
@@ -123,7 +124,7 @@ impl History {
         let mut ticks = tokio::time::interval(HISTORY_STEP);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-            self.push(Sample::of(&inspect.overview(), clock.now()));
+            self.push(Sample::of(inspect.tallies(), clock.now()));
         }
     }
 }

@@ -68,6 +68,9 @@ pub trait Inspect: Send + Sync {
     /// Ticks when sockets or rooms changed. Its closing ends the live streams.
     fn changes(&self) -> watch::Receiver<u64>;
 
+    /// What the charts are drawn from, read every few seconds.
+    fn tallies(&self) -> Tallies;
+
     /// The figures of the Overview.
     fn overview(&self) -> OverviewFigures;
 }
@@ -116,6 +119,45 @@ pub struct NotReached {
     pub messages: u64,
     /// Since when, if that is known.
     pub since: Option<Timestamp>,
+}
+
+/// What the charts are drawn from, as in [`OverviewFigures`]: read without a look at any socket.
+#[derive(Debug, Clone, Copy)]
+pub struct Tallies {
+    /// Live sockets in chat.
+    pub connections: usize,
+    /// Messages saved.
+    pub messages: u64,
+    /// Hand-overs to sockets.
+    pub handed_over: u64,
+    /// Those that must be confirmed and whose fate is known.
+    pub receipts_due: u64,
+    /// Those of them that a receipt covers.
+    pub confirmed: u64,
+    /// Hand-overs that failed.
+    pub failed: u64,
+    /// Messages that reached nobody though somebody was online.
+    pub empty: u64,
+    /// Connections that were turned away.
+    pub rejected: u64,
+    /// From hand-over to receipt, the slowest hundredth, in milliseconds.
+    pub confirm_p99_ms: Option<f64>,
+}
+
+impl From<&OverviewFigures> for Tallies {
+    fn from(figures: &OverviewFigures) -> Self {
+        Self {
+            connections: figures.connections,
+            messages: figures.messages_total,
+            handed_over: figures.handed_over_total,
+            receipts_due: figures.receipts_due_total,
+            confirmed: figures.confirmed_total,
+            failed: figures.failed_total,
+            empty: figures.broadcasts_empty_total,
+            rejected: figures.rejected_total,
+            confirm_p99_ms: figures.confirm_p99_ms,
+        }
+    }
 }
 
 /// The figures of the Overview. Totals count from this process's start; the rest is now.

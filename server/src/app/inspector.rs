@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use self::unreached::unreached;
 use super::Parts;
-use crate::admin::inspect::{Inspect, NodeView, OverviewFigures, Vital};
+use crate::admin::inspect::{Inspect, NodeView, OverviewFigures, Tallies, Vital};
 use crate::canary::Health;
 use crate::hub::admins::ADMIN_NAMESPACE;
 use crate::hub::glance::Glance;
@@ -244,6 +244,22 @@ impl Inspect for Inspector {
         self.parts.hub.changes()
     }
 
+    fn tallies(&self) -> Tallies {
+        let totals = self.parts.chat.totals();
+        let figures = self.parts.roll_call.figures();
+        Tallies {
+            connections: self.parts.hub.sockets_count(),
+            messages: totals.messages,
+            handed_over: totals.handed_over,
+            receipts_due: figures.confirmed + figures.unconfirmed as u64,
+            confirmed: figures.confirmed,
+            failed: totals.failed,
+            empty: totals.empty,
+            rejected: self.parts.rejected.total(),
+            confirm_p99_ms: figures.latencies.map(|(_, p99)| p99),
+        }
+    }
+
     fn overview(&self) -> OverviewFigures {
         let mut read = self.read.lock();
         if let Some((at, figures)) = &*read
@@ -260,6 +276,7 @@ impl Inspect for Inspector {
 impl Inspector {
     fn figures(&self) -> OverviewFigures {
         let (not_reached, not_reached_total) = unreached(&self.parts.hub, self.parts.clock.now());
+        let tallies = self.tallies();
         let totals = self.parts.chat.totals();
         let figures = self.parts.roll_call.figures();
         let sockets = self.parts.hub.sockets();
@@ -268,19 +285,19 @@ impl Inspector {
             connections: sockets.len(),
             users_online: self.parts.hub.users_online(),
             rooms: self.parts.hub.conversation_rooms(),
-            messages_total: totals.messages,
-            handed_over_total: totals.handed_over,
-            receipts_due_total: figures.confirmed + figures.unconfirmed as u64,
-            confirmed_total: figures.confirmed,
-            failed_total: totals.failed,
+            messages_total: tallies.messages,
+            handed_over_total: tallies.handed_over,
+            receipts_due_total: tallies.receipts_due,
+            confirmed_total: tallies.confirmed,
+            failed_total: tallies.failed,
             repaired_total: totals.repaired,
             retried_total: totals.retried,
-            broadcasts_empty_total: totals.empty,
-            rejected_total: self.parts.rejected.total(),
+            broadcasts_empty_total: tallies.empty,
+            rejected_total: tallies.rejected,
             unconfirmed: figures.unconfirmed,
             lagging: sockets.iter().filter(|socket| socket.is_lagging()).count(),
             confirm_p50_ms: figures.latencies.map(|(p50, _)| p50),
-            confirm_p99_ms: figures.latencies.map(|(_, p99)| p99),
+            confirm_p99_ms: tallies.confirm_p99_ms,
             canary,
             canary_ms,
             store: if self.store_up.load(Ordering::Relaxed) {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use chat_core::ports::{Clock, StoreError, StoreTrouble};
 use chat_core::{ConversationId, NodeId, Role, Seq, Sid, Timestamp, User, UserId};
-use rollcall_server::admin::inspect::{Inspect, NodeView, NotReached, OverviewFigures, Vital};
+use rollcall_server::admin::inspect::{Inspect, NodeView, NotReached, OverviewFigures, Tallies, Vital};
 use rollcall_server::clock::SystemClock;
 use rollcall_server::hub::glance::Glance;
 use rollcall_server::hub::inspect::kind_of;
@@ -312,6 +312,10 @@ impl Inspect for FakeServer {
 
     fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
+    }
+
+    fn tallies(&self) -> Tallies {
+        (&self.overview()).into()
     }
 
     fn overview(&self) -> OverviewFigures {
