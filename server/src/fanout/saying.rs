@@ -69,6 +69,12 @@ impl Fanout {
         self.events.sent(event, heard as u64);
     }
 
+    /// The same to one socket with an event that is encoded already, written to its connection at once where that is possible.
+    pub fn say_at_once_if_room(&self, socket: &LiveSocket, event: &EncodedEvent) {
+        let heard = socket.say_at_once(event).is_ok();
+        self.events.sent(event.event, u64::from(heard));
+    }
+
     /// Says an event if there is room for it now; false when there is none.
     pub fn try_say<T: Serialize>(&self, socket: &LiveSocket, event: &'static str, data: &T) -> bool {
         let Some(payload) = encode(data) else { return false };

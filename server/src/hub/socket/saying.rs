@@ -22,6 +22,19 @@ impl LiveSocket {
         Ok(())
     }
 
+    /// The same, past everybody that would have to be woken for it where nothing that was said before is still on its way.
+    pub(crate) fn say_at_once(&self, event: &EncodedEvent) -> Result<(), EmitError> {
+        let line = self.straight.as_ref().filter(|_| self.outlet.is_connected());
+        let written = line
+            .zip(event.whole_frame())
+            .is_some_and(|(line, frame)| line.write_now(frame, &self.given));
+        if !written {
+            return self.say_once(event);
+        }
+        self.went_out(event.event, event.data.get());
+        Ok(())
+    }
+
     #[cfg(test)]
     pub(crate) fn given_to_library(&self) -> u64 {
         self.given.load(std::sync::atomic::Ordering::Acquire)
