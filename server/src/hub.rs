@@ -28,7 +28,7 @@ pub mod view;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicI64, AtomicU64};
 
 use chat_core::ports::Clock;
 use chat_core::{NodeId, Sid, Timestamp, UserId};
@@ -90,6 +90,8 @@ pub struct Hub {
     registry: RwLock<Registry>,
     /// How often a socket came or went, the canary's too. Counted while the registry is locked.
     comings_and_goings: AtomicU64,
+    /// No live socket's token ends before this, in milliseconds as a [`Timestamp`]. It may be earlier than the first that does.
+    tokens_end_from: AtomicI64,
     changes: watch::Sender<u64>,
     presence: PresenceChanges,
     faults: Faults,
@@ -123,6 +125,7 @@ impl Hub {
             plain_rooms: Arc::default(),
             registry: RwLock::default(),
             comings_and_goings: AtomicU64::new(0),
+            tokens_end_from: AtomicI64::new(i64::MAX),
             changes: watch::Sender::new(0),
             presence: PresenceChanges::default(),
             faults: Faults::default(),

@@ -15,6 +15,8 @@ use crate::limits::{LAGGING_WITHOUT_PROGRESS_MAX, TOKEN_EXPIRING_BEFORE};
 
 /// How often the ends are looked at: half a second late is early enough for a token that lives minutes.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Looks from one at clients that stopped reading to the next, which looks at every connection: 2.5 s, of 30 that they are given.
+const STALLED_EVERY: u32 = 5;
 
 impl Chat {
     /// Watches the ends of tokens, of typing marks, and of clients that stopped reading, until the task is dropped.
@@ -22,14 +24,20 @@ impl Chat {
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut warned = HashSet::new();
-        loop {
+        for look in (1..=STALLED_EVERY).cycle() {
             ticks.tick().await;
             self.typing_expired();
-            for socket in self.hub.stalled(LAGGING_WITHOUT_PROGRESS_MAX) {
-                tracing::warn!(sid = %socket.sid, user.id = %socket.user_id(), "closed as slow: it reads nothing");
-                self.hub.disconnect(&socket, CloseReason::Slow);
-            }
             self.look_at_tokens(&mut warned);
+            if look == STALLED_EVERY {
+                self.close_stalled();
+            }
+        }
+    }
+
+    fn close_stalled(&self) {
+        for socket in self.hub.stalled(LAGGING_WITHOUT_PROGRESS_MAX) {
+            tracing::warn!(sid = %socket.sid, user.id = %socket.user_id(), "closed as slow: it reads nothing");
+            self.hub.disconnect(&socket, CloseReason::Slow);
         }
     }
 
@@ -37,12 +45,12 @@ impl Chat {
         let now = self.ports.clock.now();
         let warn_from = now.plus_millis(i64::try_from(TOKEN_EXPIRING_BEFORE.as_millis()).unwrap_or(i64::MAX));
         let mut still = HashSet::new();
-        for socket in self.hub.sockets() {
+        for socket in self.hub.with_tokens_ending_by(warn_from) {
             let expires_at = socket.expires_at();
             if expires_at <= now {
                 tracing::info!(sid = %socket.sid, user.id = %socket.user_id(), "closed: its token ended");
                 self.hub.disconnect(&socket, CloseReason::Token);
-            } else if expires_at <= warn_from && !socket.is_opening() {
+            } else if !socket.is_opening() {
                 let key = (socket.sid.clone(), expires_at);
                 if !warned.contains(&key) {
                     self.fanout
@@ -65,6 +73,7 @@ impl Chat {
             );
         }
         socket.set_grant(identity.into());
+        self.hub.token_ends(identity.expires_at);
         if identity.role != Role::Service {
             self.watches_no_more(&socket.sid);
         }

@@ -1,9 +1,10 @@
 //! Coming and going: how a connection becomes a live socket, and all the ways in which it ends.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use chat_core::Sid;
+use chat_core::{Sid, Timestamp};
 use tokio::time::Instant;
 
 use super::adapter::SocketRef;
@@ -56,6 +57,7 @@ impl Hub {
             self.presence.note(socket.user_id());
         }
         drop(registry);
+        self.token_ends(socket.expires_at());
         tracing::debug!(sid = %socket.sid, user.id = %socket.user_id(), transport = socket.transport(), "socket opened");
         self.metrics.connections_opened.increment(transport_label(&socket));
         self.happenings.connected(CHAT_NAMESPACE, &socket.sid);
@@ -158,14 +160,35 @@ impl Hub {
         left
     }
 
+    /// A live socket's token ends then: it has come, or brought another one.
+    pub(crate) fn token_ends(&self, at: Timestamp) {
+        self.tokens_end_from.fetch_min(at.as_millis(), Ordering::AcqRel);
+    }
+
+    /// The live sockets whose tokens end by `by`. Where none can, which is nearly always, none is looked at.
+    pub(crate) fn with_tokens_ending_by(&self, by: Timestamp) -> Vec<Arc<LiveSocket>> {
+        if self.tokens_end_from.load(Ordering::Acquire) > by.as_millis() {
+            return Vec::new();
+        }
+        // Before the look: whoever comes, or is given another token, while it lasts lowers this again.
+        self.tokens_end_from.store(i64::MAX, Ordering::Release);
+        let earliest = Cell::new(Timestamp::from_millis(i64::MAX));
+        let ending = self.sockets_where(|socket| {
+            let ends = socket.expires_at();
+            earliest.set(earliest.get().min(ends));
+            ends <= by
+        });
+        self.token_ends(earliest.get());
+        ending
+    }
+
     /// Sockets that were written to and have taken nothing for `patience`: their clients are gone without a word, or stopped reading.
     /// The library cannot close them, its writer waits in the kernel.
     pub fn stalled(&self, patience: std::time::Duration) -> Vec<Arc<LiveSocket>> {
-        let stalled = |socket: &Arc<LiveSocket>| {
+        self.sockets_where(|socket| {
             socket
                 .line()
                 .is_some_and(|line| line.stalled_for().is_some_and(|stalled| stalled > patience))
-        };
-        self.sockets().into_iter().filter(stalled).collect()
+        })
     }
 }
