@@ -16,7 +16,7 @@ use chat_core::{ConversationId, Role, Seq, User, UserId};
 use rollcall_protocol::request::{Hello, Receipt, SendMessage, Sync};
 use rollcall_protocol::{Request, WireError};
 use rollcall_server::chat::assembly::assemble;
-use rollcall_server::chat::{Chat, Ports};
+use rollcall_server::chat::{Actor, Chat, Ports};
 use rollcall_server::clock::{SystemClock, UuidSource};
 use rollcall_server::hub::plain::PlainLink;
 use rollcall_server::hub::{Caller, Grant, Hub, LiveSocket};
@@ -231,7 +231,7 @@ impl Place {
             reply_to: None,
             sender_id: None,
         };
-        let actor = self.chat.actor(&sender.socket);
+        let actor = Actor::of_socket(&sender.socket);
         let sent = self.runtime.block_on(self.chat.send(&actor, send, Way::default()));
         Ok(heard(sent)?.delivery.handed_off)
     }
@@ -272,8 +272,7 @@ impl Place {
                         received: Some(Seq(round * CONFIRMED_AT_ONCE)),
                         read: None,
                     };
-                    let actor = self.chat.actor(&guest.socket);
-                    heard(self.runtime.block_on(self.chat.receipt(&actor, &guest.socket, receipt)))?;
+                    heard(self.runtime.block_on(self.chat.receipt(&guest.socket, receipt)))?;
                 }
                 Ok(())
             })?;
@@ -309,7 +308,7 @@ impl Place {
 
     fn pages(&self, times: u64) -> Result<()> {
         let guest = self.history()?;
-        let actor = self.chat.actor(&guest.socket);
+        let actor = Actor::of_socket(&guest.socket);
         counted(&mut || {
             for _ in 0..times {
                 let request = Sync {

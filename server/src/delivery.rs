@@ -28,7 +28,7 @@ use self::notices::Notices;
 use self::recorder::Recorder;
 use self::refusals::Refusals;
 use crate::hub::LiveSocket;
-use crate::hub::lane::Mode;
+use crate::hub::lane::{Mode, Outstanding};
 use crate::telemetry::labels::{DeliveryOutcome, RetryResult};
 use crate::telemetry::{CounterBy, DeliveryMetrics};
 
@@ -154,10 +154,10 @@ impl RollCall {
 
     /// A receipt of this socket came.
     pub fn confirmed(&self, socket: &LiveSocket, conversation: &ConversationId, upto: Seq, at: Timestamp) {
-        let closed = socket.confirm(conversation, upto, at);
-        if closed.is_empty() {
-            return;
-        }
+        socket.confirm(conversation, upto, at, |closed| self.count_confirmed(closed, at));
+    }
+
+    fn count_confirmed(&self, closed: &[Outstanding], at: Timestamp) {
         let count = closed.len() as u64;
         self.metrics.deliveries.at(DeliveryOutcome::Confirmed).increment(count);
         self.confirmed.fetch_add(count, Ordering::Relaxed);

@@ -129,12 +129,12 @@ impl Bird {
                 break;
             }
         }
-        let closed = self.socket.confirm(&message.conversation_id, message.seq, now);
-        if closed.iter().any(|waited| waited.seq == message.seq) {
-            Ok(())
-        } else {
-            Err(Failure::NotConfirmed)
-        }
+        let mut waited = false;
+        self.socket
+            .confirm(&message.conversation_id, message.seq, now, |closed| {
+                waited |= closed.iter().any(|waits| waits.seq == message.seq);
+            });
+        if waited { Ok(()) } else { Err(Failure::NotConfirmed) }
     }
 }
 

@@ -14,24 +14,24 @@ use rollcall_protocol::request::Receipt;
 
 pub use self::moved::MovedCursors;
 use self::moved::{Mover, Movers};
+use super::Chat;
 use super::directory::Entry;
 use super::refusal::{from_store, no_conversation};
-use super::{Actor, Chat};
 use crate::delivery::notices::{Notice, NoticeKind};
 use crate::hub::LiveSocket;
 use crate::limits::{RECEIPTS_COALESCED, RECEIPTS_PARTICIPANTS_MAX, RECEIPTS_STORED_EVERY};
 
 impl Chat {
     /// Takes a receipt. A cursor beyond the newest message stops at it.
-    pub async fn receipt(&self, actor: &Actor, socket: &Arc<LiveSocket>, receipt: Receipt) -> Result<(), WireError> {
-        let id = receipt.conversation_id.clone();
+    pub async fn receipt(&self, socket: &LiveSocket, receipt: Receipt) -> Result<(), WireError> {
+        let (user, id) = (socket.user_id(), receipt.conversation_id.clone());
         // Of a participant only: a service that may look on has no cursor here.
         let entry = self.directory.get(&id).await.map_err(|error| from_store(&error))?;
         let entry = entry.ok_or_else(|| no_conversation(&id))?;
-        if !entry.conversation().has(actor.id()) {
-            return Err(self.outsider(actor.id(), &id).await);
+        if !entry.conversation().has(user) {
+            return Err(self.outsider(user, &id).await);
         }
-        let received = self.advance(&entry, actor.id(), Some(socket), &receipt).await?;
+        let received = self.advance(&entry, user, Some(socket), &receipt).await?;
         self.roll_call.confirmed(socket, &id, received, self.ports.clock.now());
         Ok(())
     }

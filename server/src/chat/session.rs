@@ -14,8 +14,8 @@ use rollcall_protocol::request::{Hello, Receipt};
 use rollcall_protocol::{ErrorCode, UserView, WireError};
 use tokio::time::Instant;
 
+use super::Chat;
 use super::refusal::from_store;
-use super::{Actor, Chat};
 use crate::hub::LiveSocket;
 use crate::hub::inspect::{CHAT_NAMESPACE, kind_of};
 use crate::hub::socket::Beginning;
@@ -77,8 +77,7 @@ impl Chat {
                 received: Some(*held),
                 read: None,
             };
-            let actor = self.actor(socket);
-            match self.receipt(&actor, socket, receipt).await {
+            match self.receipt(socket, receipt).await {
                 Ok(()) => seen.received_seq = *held,
                 // The session is worth more; and the next receipt says it, too.
                 Err(error) => tracing::warn!(sid = %socket.sid, conversation.id = %id, error = %error.message,
@@ -188,11 +187,6 @@ impl Chat {
     /// Says `server_shutdown`.
     pub fn say_shutdown(&self, socket: &Arc<LiveSocket>, notice: &ServerShutdown) {
         self.fanout.say(socket, name::SERVER_SHUTDOWN, notice);
-    }
-
-    /// The actor behind a socket.
-    pub fn actor(&self, socket: &LiveSocket) -> Actor {
-        Actor::of_socket(socket)
     }
 }
 

@@ -189,7 +189,7 @@ mod tests {
                 lane.awaits(seq, Path::Room, at);
                 // A real client confirms a burst at once.
                 if n % 3 == 0 && seq.0 % 5 == 0 {
-                    lane.confirm(seq, at);
+                    lane.confirm(seq, at, |_| ());
                 }
             }
             if seq.0 % 2_000 == 0 {

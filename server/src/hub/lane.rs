@@ -209,11 +209,12 @@ impl Lane {
         self.outstanding.push_back(first);
     }
 
-    /// A receipt came: everything up to `upto` (never beyond what was handed over) is confirmed. What it closes is returned.
-    pub fn confirm(&mut self, upto: Seq, at: Timestamp) -> Vec<Outstanding> {
+    /// A receipt came: everything up to `upto` (never beyond what was handed over) is confirmed. `closes` is shown what waited for it, the
+    /// oldest first, in one piece or two.
+    pub fn confirm(&mut self, upto: Seq, at: Timestamp, mut closes: impl FnMut(&[Outstanding])) {
         let upto = upto.min(self.handed);
         if upto <= self.confirmed {
-            return Vec::new();
+            return;
         }
         self.confirmed = upto;
         if self.confirmations.len() >= CONFIRMATIONS_MAX {
@@ -221,7 +222,14 @@ impl Lane {
         }
         self.confirmations.push_back(Confirmation { upto, at });
         let closed = self.outstanding.partition_point(|waits| waits.seq <= upto);
-        self.outstanding.drain(..closed).collect()
+        let (older, newer) = self.outstanding.as_slices();
+        let of_older = closed.min(older.len());
+        for piece in [&older[..of_older], &newer[..closed - of_older]] {
+            if !piece.is_empty() {
+                closes(piece);
+            }
+        }
+        self.outstanding.drain(..closed);
     }
 
     /// When a receipt covered message `seq`, as far as it is remembered.

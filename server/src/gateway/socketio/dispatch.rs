@@ -92,7 +92,6 @@ impl Flood {
 /// One event being carried out.
 struct Turn {
     socket: Arc<LiveSocket>,
-    actor: Actor,
     name: String,
     answer: Answer,
 }
@@ -205,13 +204,7 @@ impl Gateway {
         self.metrics.received(&name);
         socket.event_came();
         self.hub.tap().came_in(&socket, &name, bytes, data.as_ref().ok());
-        let actor = self.chat.actor(&socket);
-        let turn = Turn {
-            socket,
-            actor,
-            name,
-            answer,
-        };
+        let turn = Turn { socket, name, answer };
         let decoded = data.and_then(|data| Request::decode(&turn.name, data));
         let request = match decoded {
             Ok(decoded) => {
@@ -245,10 +238,11 @@ impl Gateway {
             in_flight.next().await;
         }
         let mut way = self.tracer.message(arrived);
-        way.sender(turn.actor.id(), turn.actor.via, Some(&turn.socket.sid));
+        let actor = Actor::of_socket(&turn.socket);
+        way.sender(actor.id(), actor.via, Some(&turn.socket.sid));
         way.through(Step::Receive);
         let span = way.log_span();
-        let prepared = match self.chat.prepare(&turn.actor, send, way).instrument(span.clone()).await {
+        let prepared = match self.chat.prepare(&actor, send, way).instrument(span.clone()).await {
             Ok(prepared) => prepared,
             Err(error) => {
                 while in_flight.next().await.is_some() {}
@@ -273,7 +267,13 @@ impl Gateway {
     }
 
     async fn act(self: &Arc<Self>, turn: &Turn, request: Request) {
-        let (chat, actor, socket) = (&self.chat, &turn.actor, &turn.socket);
+        let (chat, socket) = (&self.chat, &turn.socket);
+        // By far the most of what comes; whose it is, is all that it needs to know.
+        if let Request::Receipt(receipt) = request {
+            let taken = chat.receipt(socket, receipt).await;
+            return self.answer(turn, taken.map(|()| Nothing {})).await;
+        }
+        let actor = &Actor::of_socket(socket);
         match request {
             Request::JoinConversation(join) => match chat.join_conversation(actor, socket, join).await {
                 // The hold ends when the acknowledgement is out: live messages come behind it.
@@ -289,10 +289,6 @@ impl Gateway {
                 }
                 Err(error) => self.refuse(turn, error).await,
             },
-            Request::Receipt(receipt) => {
-                let taken = chat.receipt(actor, socket, receipt).await;
-                self.answer(turn, taken.map(|()| Nothing {})).await;
-            }
             Request::Typing(typing) => {
                 let typed = chat.typing(actor, socket, typing).await;
                 self.answer(turn, typed.map(|()| Nothing {})).await;
@@ -300,7 +296,7 @@ impl Gateway {
             Request::Sync(sync) => self.answer(turn, chat.sync(actor, sync).await).await,
             Request::Whoami => self.answer(turn, chat.whoami(actor, socket).await).await,
             Request::RefreshToken(token) => self.answer(turn, self.refresh(socket, &token).await).await,
-            other => self.act_on_conversations(turn, other).await,
+            other => self.act_on_conversations(turn, actor, other).await,
         }
     }
 

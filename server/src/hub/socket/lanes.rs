@@ -276,13 +276,17 @@ impl LiveSocket {
         self.lanes.lock().get(conversation).map(|lane| lane.handed)
     }
 
-    /// The client confirms everything up to `upto`; what that closes is returned.
-    pub(crate) fn confirm(&self, conversation: &ConversationId, upto: Seq, at: Timestamp) -> Vec<Outstanding> {
-        self.lanes
-            .lock()
-            .get_mut(conversation)
-            .map(|lane| lane.confirm(upto, at))
-            .unwrap_or_default()
+    /// The client confirms everything up to `upto`; `closes` is shown what waited for that, the oldest first, in one piece or two.
+    pub(crate) fn confirm(
+        &self,
+        conversation: &ConversationId,
+        upto: Seq,
+        at: Timestamp,
+        closes: impl FnMut(&[Outstanding]),
+    ) {
+        if let Some(lane) = self.lanes.lock().get_mut(conversation) {
+            lane.confirm(upto, at, closes);
+        }
     }
 
     /// Runs `look` over the lanes in which something waits for a receipt.

@@ -6,10 +6,11 @@ use rollcall_protocol::Request;
 use rollcall_protocol::reply::{Bans, Changed, Listed, Nothing, Updated};
 
 use super::{Gateway, Turn};
+use crate::chat::Actor;
 
 impl Gateway {
-    pub(super) async fn act_on_conversations(self: &Arc<Self>, turn: &Turn, request: Request) {
-        let (chat, actor) = (&self.chat, &turn.actor);
+    pub(super) async fn act_on_conversations(self: &Arc<Self>, turn: &Turn, actor: &Actor, request: Request) {
+        let chat = &self.chat;
         match request {
             Request::ListConversations => {
                 let listed = chat.list_conversations(actor).await;
@@ -41,13 +42,13 @@ impl Gateway {
                 let deleted = chat.delete_message(actor, &id).await;
                 self.answer(turn, deleted.map(|message| Updated { message })).await;
             }
-            other => self.act_on_standing(turn, other).await,
+            other => self.act_on_standing(turn, actor, other).await,
         }
     }
 
     /// What somebody wants to hear, and who may not be here.
-    async fn act_on_standing(self: &Arc<Self>, turn: &Turn, request: Request) {
-        let (chat, actor) = (&self.chat, &turn.actor);
+    async fn act_on_standing(self: &Arc<Self>, turn: &Turn, actor: &Actor, request: Request) {
+        let chat = &self.chat;
         match request {
             Request::MuteConversation(mute) => {
                 let muted = chat.mute_conversation(actor, mute).await;
