@@ -29,7 +29,7 @@ impl Chat {
 
     /// Tells every socket of every participant (also those that left the room) the heads that moved since the last time. Those that hear
     /// of the same conversations are told by one event, which is encoded once.
-    async fn say_heads(&self) {
+    pub(crate) async fn say_heads(&self) {
         let moved = self.take_moved();
         let mut hearers: Map<usize, (Arc<LiveSocket>, Vec<usize>)> = Map::default();
         for (place, (entry, _)) in moved.iter().enumerate() {

@@ -36,6 +36,7 @@ mod banned;
 mod comings;
 mod gated;
 mod grants;
+mod heads;
 mod history;
 mod moments;
 mod peer;

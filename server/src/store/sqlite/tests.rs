@@ -3,6 +3,7 @@
 mod faults;
 mod groups;
 mod import;
+mod indexing;
 mod one;
 mod opening;
 mod plans;

@@ -111,3 +111,48 @@ async fn a_fresh_token_that_claims_less_takes_the_rest_away() {
     let heard = service.all_so_far().await;
     assert!(heard.iter().all(|(name, _)| name != "receipts"), "{heard:?}");
 }
+
+/// Who is looked at as the end of the hour comes near.
+fn ending(here: &Here) -> Vec<String> {
+    let now = here.clock.now();
+    let ending = here.hub.with_tokens_ending_by(now.plus_millis(60_000));
+    ending.iter().map(|socket| socket.user().username.clone()).collect()
+}
+
+#[tokio::test]
+async fn only_sockets_whose_tokens_end_soon_are_looked_at() {
+    let here = Here::open().await;
+    let bob = here.somebody("bob").await;
+    let shop = Shop::open(&here).await;
+    let _bob = here.connected(&bob).await;
+    let mut peer = shop.connected(&here).await;
+    assert_eq!(ending(&here), [""; 0]);
+
+    here.clock.advance_secs(HOUR.as_secs().cast_signed() - 90);
+    assert_eq!(ending(&here), [""; 0]);
+    here.clock.advance_secs(40);
+    assert_eq!(ending(&here), ["shop"]);
+    assert_eq!(ending(&here), ["shop"], "as long as it is there");
+
+    let longer = here
+        .authority
+        .issue_kept(&shop.user, Role::Service, HOUR, "longer")
+        .await;
+    refresh(&mut peer, &longer.unwrap().token).await;
+    assert_eq!(ending(&here), [""; 0]);
+    // After a look that found the next end an hour away.
+    let shorter = Duration::from_secs(50);
+    let shorter = here
+        .authority
+        .issue_kept(&shop.user, Role::Service, shorter, "shorter")
+        .await;
+    let shorter = shorter.unwrap().token;
+    refresh(&mut peer, &shorter).await;
+    assert_eq!(ending(&here), ["shop"]);
+    drop(peer);
+    eventually("the socket is gone", || here.hub.sockets_count() == 1).await;
+    assert_eq!(ending(&here), [""; 0]);
+    let mut another = Peer::connect(here.address, &shorter).await;
+    another.hears("session").await;
+    assert_eq!(ending(&here), ["shop"], "one that comes with a token that ends soon");
+}
