@@ -101,9 +101,9 @@ pub trait MessageLog: Send + Sync {
     /// now, a deleted one never.
     async fn search(&self, query: &SearchQuery) -> Result<Page<Message>, StoreError>;
 
-    /// Prepares some messages that came lately for searching, so that the next search is quick; true when there are more. A search
-    /// finds every message that was committed before it, whether this was called or not.
-    async fn index_messages(&self) -> Result<bool, StoreError>;
+    /// Prepares some messages that came lately for searching, so that the next search is quick, if there are `at_least` so many; true when
+    /// there are more. A search finds every message that was committed before it, whether this was called or not.
+    async fn index_messages(&self, at_least: u32) -> Result<bool, StoreError>;
 
     /// One message.
     async fn message(&self, id: &MessageId) -> Result<Option<Message>, StoreError>;

@@ -13,8 +13,12 @@ use rollcall_protocol::{ErrorCode, WireError};
 use super::refusal::from_store;
 use super::{Actor, Chat};
 
-/// Messages are prepared for searching this often: the first search after a busy while has little left to do.
+/// How often it is looked whether messages are to be prepared for searching: the first search after a busy while has little left to do.
 const INDEX_INTERVAL: Duration = Duration::from_secs(2);
+/// So many are worth a transaction of their own...
+const INDEX_WORTHWHILE: u32 = 100;
+/// ... and any at every so many looks: fewer than that a search prepares by itself in no time.
+const INDEX_ALL_EVERY: u32 = 5;
 
 impl Chat {
     /// The newest messages that hold every word of `words`, in `within` or in every conversation of the actor. A service looks into
@@ -67,10 +71,11 @@ impl Chat {
     pub async fn run_search_index(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(INDEX_INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
+        for look in (1..=INDEX_ALL_EVERY).cycle() {
             ticks.tick().await;
+            let at_least = if look == INDEX_ALL_EVERY { 1 } else { INDEX_WORTHWHILE };
             // A store that refuses is counted and shown elsewhere; the next tick tries again.
-            while self.ports.log.index_messages().await.unwrap_or(false) {
+            while self.ports.log.index_messages(at_least).await.unwrap_or(false) {
                 tokio::task::yield_now().await;
             }
         }

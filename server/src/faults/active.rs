@@ -149,8 +149,8 @@ impl MessageLog for Slow {
         self.late(self.log.forget_messages(before, at)).await
     }
 
-    async fn index_messages(&self) -> Result<bool, StoreError> {
-        self.late(self.log.index_messages()).await
+    async fn index_messages(&self, at_least: u32) -> Result<bool, StoreError> {
+        self.late(self.log.index_messages(at_least)).await
     }
 
     async fn message(&self, id: &MessageId) -> Result<Option<Message>, StoreError> {

@@ -82,7 +82,7 @@ pub(super) async fn edits_and_deletions_are_kept_in_step<P: Place>() {
     for indexed_before in [false, true] {
         let changed = say(store, "a", "alice", "first words").await;
         let gone = say(store, "a", "alice", "second words").await;
-        while indexed_before && store.index_messages().await.unwrap() {}
+        while indexed_before && store.index_messages(1).await.unwrap() {}
         store.edit(&changed.id, "third words", at(5)).await.unwrap().unwrap();
         store.delete(&gone.id, at(6)).await.unwrap().unwrap();
         assert_eq!(found(&place, of("bob"), "words").await, ["third words"]);

@@ -20,7 +20,7 @@ pub(super) async fn old_messages_are_emptied_and_keep_their_numbers<P: Place>() 
             store.append(with_client_id(one, &format!("k{n}"))).await.unwrap(),
         ));
     }
-    while store.index_messages().await.unwrap() {}
+    while store.index_messages(1).await.unwrap() {}
     // Deleted before: when that was stays.
     store.delete(&said[0].id, at(50)).await.unwrap();
     while store.forget_messages(at(30), at(99)).await.unwrap() {}

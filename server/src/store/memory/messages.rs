@@ -144,7 +144,7 @@ impl MessageLog for MemoryStore {
         Ok(page(found, query.limit))
     }
 
-    async fn index_messages(&self) -> Result<bool, StoreError> {
+    async fn index_messages(&self, _: u32) -> Result<bool, StoreError> {
         Ok(false)
     }
 

@@ -118,8 +118,8 @@ impl MessageLog for SqliteStore {
         self.counted(search::search(self, query)).await
     }
 
-    async fn index_messages(&self) -> Result<bool, StoreError> {
-        self.counted(search::index_some(self)).await
+    async fn index_messages(&self, at_least: u32) -> Result<bool, StoreError> {
+        self.counted(search::index_some(self, at_least)).await
     }
 
     async fn message(&self, id: &MessageId) -> Result<Option<Message>, StoreError> {

@@ -64,24 +64,36 @@ macro_rules! indexed {
     };
 }
 
+/// How many messages are not indexed, as far as is of interest: a bite and one more conversation.
+macro_rules! to_index_at_all {
+    () => {
+        "
+    SELECT coalesce(sum(last_seq - indexed_seq), 0) FROM (
+        SELECT indexed_seq, last_seq FROM conversations INDEXED BY conversations_to_index
+        WHERE indexed_seq < last_seq LIMIT 1 + ?1)"
+    };
+}
+
+pub(super) const TO_INDEX: &str = to_index_at_all!();
 #[cfg(test)]
 pub(super) const INDEX: &str = index!();
 #[cfg(test)]
 pub(super) const INDEXED: &str = indexed!();
-const INDEX_AND_NOTE: &str = concat!(index!(), ";", indexed!());
+const INDEX_AND_NOTE: &str = concat!(to_index_at_all!(), ";", index!(), ";", indexed!());
 
-/// Indexes the first messages that are not: as many as are a bite. Both statements look for themselves at which these are, and see the
-/// same.
-struct Index;
+/// Indexes the first messages that are not, as many as are a bite; true when there are more. Each statement looks for itself at which
+/// these are, and all see the same.
+pub(super) struct Index;
 
 #[async_trait]
 impl Change for Index {
-    type Done = ();
+    type Done = bool;
     type Refused = StoreError;
 
-    async fn apply(&self, db: &mut SqliteConnection) -> Result<(), Stop<StoreError>> {
-        carry_out(db, sqlx::query(INDEX_AND_NOTE).bind(BITE), 2).await?;
-        Ok(())
+    async fn apply(&self, db: &mut SqliteConnection) -> Result<bool, Stop<StoreError>> {
+        let told = carry_out(db, sqlx::query(INDEX_AND_NOTE).bind(BITE), 3).await?;
+        let to_index: i64 = told.first().map_or(Ok(0), |row| row.try_get(0))?;
+        Ok(to_index > BITE)
     }
 }
 
@@ -103,23 +115,19 @@ pub(super) async fn index_again(db: &mut SqliteConnection, id: &MessageId) -> Re
     Ok(())
 }
 
-/// How many messages are not indexed, as far as one look at so many conversations tells.
-pub(super) const TO_INDEX: &str = "
-    SELECT coalesce(sum(last_seq - indexed_seq), 0) FROM (
-        SELECT indexed_seq, last_seq FROM conversations INDEXED BY conversations_to_index
-        WHERE indexed_seq < last_seq LIMIT ?1 + 0)";
-
-/// Indexes a bite if there is anything to index; true when there is more. An idle server writes nothing.
-pub(super) async fn index_some(store: &SqliteStore) -> Result<bool, StoreError> {
+/// Indexes a bite if there are `at_least` so many messages to index; true when there are more. An idle server writes nothing.
+pub(super) async fn index_some(store: &SqliteStore, at_least: u32) -> Result<bool, StoreError> {
     let to_index: i64 = {
         let mut db = store.reader().await?;
-        let asked = sqlx::query_scalar(TO_INDEX).bind(BITE + 1);
+        let asked = sqlx::query_scalar(TO_INDEX).bind(BITE);
         asked.fetch_one(&mut *db).await.map_err(|error| unavailable(&error))?
     };
-    if to_index > 0 {
-        store.writer.change(Index).await?;
+    // What is more than the bite is for the writer to tell: messages that came since the look may be what it takes first.
+    if to_index > 0 && to_index >= i64::from(at_least) {
+        store.writer.change(Index).await
+    } else {
+        Ok(false)
     }
-    Ok(to_index > BITE)
 }
 
 /// The conversations of a user (or the one of them that is asked for) with the time of their newest message, the newest first.
@@ -164,7 +172,7 @@ fn fts_query(words: &SearchWords) -> String {
 pub(super) async fn catch_up(store: &SqliteStore) {
     for _ in 0..BITES_PER_SEARCH {
         // A database that takes no writes can still be searched.
-        if !index_some(store).await.unwrap_or(false) {
+        if !index_some(store, 1).await.unwrap_or(false) {
             break;
         }
     }

@@ -20,12 +20,12 @@ pub(super) async fn carry_out(
     let mut rows = Vec::new();
     let mut through = 0;
     let mut told = db.fetch_many(asked);
-    while through < statements
-        && let Some(told) = told.try_next().await?
-    {
-        match told {
-            Either::Left(_) => through += 1,
-            Either::Right(row) => rows.push(row),
+    while through < statements {
+        match told.try_next().await? {
+            Some(Either::Left(_)) => through += 1,
+            Some(Either::Right(row)) => rows.push(row),
+            // Not to be taken for the end: it would be a commit that never was.
+            None => return Err(sqlx::Error::WorkerCrashed),
         }
     }
     Ok(rows)

@@ -43,10 +43,11 @@ pub(super) trait Change: Send + Sync + 'static {
     /// What its port calls a failure.
     type Refused: From<StoreError> + Send + 'static;
 
-    /// It is a single statement, and so a transaction even where none is begun.
+    /// It is a single statement, and so a transaction even where none is begun. After one that failed it is carried out again.
     const ONE_STATEMENT: bool = false;
 
-    /// Carries it out inside the writer's transaction. May be called again after a rollback.
+    /// Carries it out inside the writer's transaction, or as one where it is [`Self::ONE_STATEMENT`]. May be called again after a
+    /// rollback, or after its only statement was undone.
     async fn apply(&self, db: &mut SqliteConnection) -> Result<Self::Done, Stop<Self::Refused>>;
 }
 

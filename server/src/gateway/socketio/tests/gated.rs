@@ -190,8 +190,8 @@ impl MessageLog for Gated {
         self.store.search(query).await
     }
 
-    async fn index_messages(&self) -> Result<bool, StoreError> {
-        self.store.index_messages().await
+    async fn index_messages(&self, at_least: u32) -> Result<bool, StoreError> {
+        self.store.index_messages(at_least).await
     }
 
     async fn message(&self, id: &MessageId) -> Result<Option<Message>, StoreError> {

@@ -5,6 +5,7 @@ use futures_util::future::join_all;
 
 use super::Place;
 use crate::store::contract::{draft, is_new, make_group};
+use crate::store::sqlite::search::Index;
 
 async fn count(place: &Place, sql: &'static str) -> i64 {
     let mut db = place.store.reader().await.unwrap();
@@ -29,7 +30,7 @@ async fn what_is_more_than_a_bite_is_indexed_over_several() {
     }
     let indexed = "SELECT count(*) FROM message_words WHERE message_words MATCH 'word'";
     for (after, more) in [(500, true), (1_000, true), (1_250, false)] {
-        assert_eq!(place.store.index_messages().await.unwrap(), more);
+        assert_eq!(place.store.index_messages(1).await.unwrap(), more);
         assert_eq!(count(&place, indexed).await, after);
     }
     let missing = "SELECT count(*) FROM messages AS m LEFT JOIN message_words AS w
@@ -37,16 +38,40 @@ async fn what_is_more_than_a_bite_is_indexed_over_several() {
     assert_eq!(count(&place, missing).await, 0);
     let behind = "SELECT count(*) FROM conversations WHERE indexed_seq <> last_seq";
     assert_eq!(count(&place, behind).await, 0);
-    assert!(!place.store.index_messages().await.unwrap(), "nothing is left");
+    assert!(!place.store.index_messages(1).await.unwrap(), "nothing is left");
 }
 
 #[tokio::test]
 async fn a_whole_bite_leaves_nothing() {
     let place = Place::new().await;
     say_many(&place, "a", 500).await;
-    assert!(!place.store.index_messages().await.unwrap());
+    assert!(!place.store.index_messages(1).await.unwrap());
     assert_eq!(
         count(&place, "SELECT indexed_seq FROM conversations WHERE id = 'a'").await,
         500
     );
+}
+
+/// Whoever looked before the writer's turn came saw less than a bite; the bite begins with what came since.
+#[tokio::test]
+async fn what_is_left_is_told_by_whoever_takes_the_bite() {
+    let place = Place::new().await;
+    make_group(&place.store, "b", &["alice", "bob"]).await;
+    say_many(&place, "b", 450).await;
+    say_many(&place, "a", 200).await;
+    assert!(place.store.writer.change(Index).await.unwrap());
+    let left = "SELECT last_seq - indexed_seq FROM conversations WHERE id = 'b'";
+    assert_eq!(count(&place, left).await, 150);
+    assert!(!place.store.writer.change(Index).await.unwrap());
+    assert_eq!(count(&place, left).await, 0);
+}
+
+#[tokio::test]
+async fn a_few_wait_until_they_are_asked_for() {
+    let place = Place::new().await;
+    say_many(&place, "a", 3).await;
+    assert!(!place.store.index_messages(4).await.unwrap());
+    assert_eq!(count(&place, "SELECT count(*) FROM message_words").await, 0);
+    assert!(!place.store.index_messages(3).await.unwrap());
+    assert_eq!(count(&place, "SELECT count(*) FROM message_words").await, 3);
 }

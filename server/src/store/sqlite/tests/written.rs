@@ -23,7 +23,7 @@ async fn the_words_of_what_is_gone_are_in_no_index() {
     let edited = say(&place.store, "a", "alice", "giraffe").await;
     let deleted = say(&place.store, "a", "alice", "giraffe").await;
     say(&place.store, "a", "alice", "giraffe").await;
-    while place.store.index_messages().await.unwrap() {}
+    while place.store.index_messages(1).await.unwrap() {}
     assert_eq!(indexed(&place, "giraffe").await, 3);
     place.store.edit(&edited.id, "zebra", at(5)).await.unwrap();
     assert_eq!(

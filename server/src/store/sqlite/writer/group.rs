@@ -16,7 +16,7 @@ pub(in crate::store::sqlite) trait Job: Send {
     fn operations(&self) -> usize;
 
     /// Carries them out and keeps what they came to. Fails when the database fails; a refusal is no failure. May be
-    /// called again after a rollback.
+    /// called again when what it did was undone.
     async fn run(&mut self, db: &mut SqliteConnection) -> Result<(), StoreError>;
 
     /// Carries them out in a transaction of their own. On failure the caller rolls back.
