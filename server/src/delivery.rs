@@ -49,6 +49,7 @@ pub struct RollCall {
     node_id: NodeId,
     confirmed: AtomicU64,
     unconfirmed: AtomicUsize,
+    // Locked after a socket's lanes, and for no longer than it takes to copy it.
     latencies: Mutex<Latencies>,
     metrics: DeliveryMetrics,
     metrics_retries: CounterBy<RetryResult>,
@@ -80,8 +81,11 @@ impl Latencies {
         self.0.extend(std::iter::repeat_n(millis, times));
     }
 
-    fn percentiles(&self) -> Option<(f64, f64)> {
-        let mut sorted: Vec<u64> = self.0.iter().copied().collect();
+    fn copied(&self) -> Vec<u64> {
+        self.0.iter().copied().collect()
+    }
+
+    fn percentiles(mut sorted: Vec<u64>) -> Option<(f64, f64)> {
         sorted.sort_unstable();
         let last = sorted.len().checked_sub(1)?;
         #[expect(
@@ -145,10 +149,11 @@ impl RollCall {
 
     /// Hand-overs that are given up now, and those that were confirmed since the start.
     pub fn figures(&self) -> Figures {
+        let latencies = self.latencies.lock().copied();
         Figures {
             unconfirmed: self.unconfirmed.load(Ordering::Relaxed),
             confirmed: self.confirmed.load(Ordering::Relaxed),
-            latencies: self.latencies.lock().percentiles(),
+            latencies: Latencies::percentiles(latencies),
         }
     }
 

@@ -90,7 +90,8 @@ pub struct Hub {
     registry: RwLock<Registry>,
     /// How often a socket came or went, the canary's too. Counted while the registry is locked.
     comings_and_goings: AtomicU64,
-    /// No live socket's token ends before this, in milliseconds as a [`Timestamp`]. It may be earlier than the first that does.
+    /// As of the end of the last look and all that came since, no live socket's token ends before this, in milliseconds as a
+    /// [`Timestamp`]. It may be earlier than the first that does.
     tokens_end_from: AtomicI64,
     changes: watch::Sender<u64>,
     presence: PresenceChanges,

@@ -18,6 +18,8 @@ use self::unreached::unreached;
 use super::Parts;
 use crate::admin::inspect::{Inspect, NodeView, OverviewFigures, Tallies, Vital};
 use crate::canary::Health;
+use crate::delivery::Figures;
+use crate::fanout::tally::Totals;
 use crate::hub::admins::ADMIN_NAMESPACE;
 use crate::hub::glance::Glance;
 use crate::hub::inspect::CHAT_NAMESPACE;
@@ -245,19 +247,7 @@ impl Inspect for Inspector {
     }
 
     fn tallies(&self) -> Tallies {
-        let totals = self.parts.chat.totals();
-        let figures = self.parts.roll_call.figures();
-        Tallies {
-            connections: self.parts.hub.sockets_count(),
-            messages: totals.messages,
-            handed_over: totals.handed_over,
-            receipts_due: figures.confirmed + figures.unconfirmed as u64,
-            confirmed: figures.confirmed,
-            failed: totals.failed,
-            empty: totals.empty,
-            rejected: self.parts.rejected.total(),
-            confirm_p99_ms: figures.latencies.map(|(_, p99)| p99),
-        }
+        self.tallies_of(&self.parts.chat.totals(), &self.parts.roll_call.figures())
     }
 
     fn overview(&self) -> OverviewFigures {
@@ -274,11 +264,25 @@ impl Inspect for Inspector {
 }
 
 impl Inspector {
+    fn tallies_of(&self, totals: &Totals, figures: &Figures) -> Tallies {
+        Tallies {
+            connections: self.parts.hub.sockets_count(),
+            messages: totals.messages,
+            handed_over: totals.handed_over,
+            receipts_due: figures.confirmed + figures.unconfirmed as u64,
+            confirmed: figures.confirmed,
+            failed: totals.failed,
+            empty: totals.empty,
+            rejected: self.parts.rejected.total(),
+            confirm_p99_ms: figures.latencies.map(|(_, p99)| p99),
+        }
+    }
+
     fn figures(&self) -> OverviewFigures {
         let (not_reached, not_reached_total) = unreached(&self.parts.hub, self.parts.clock.now());
-        let tallies = self.tallies();
         let totals = self.parts.chat.totals();
         let figures = self.parts.roll_call.figures();
+        let tallies = self.tallies_of(&totals, &figures);
         let sockets = self.parts.hub.sockets();
         let (canary, canary_ms) = self.canary();
         OverviewFigures {

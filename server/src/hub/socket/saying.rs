@@ -1,5 +1,6 @@
 //! The only ways to say something to a socket, and which way it takes to the connection.
 
+use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use super::{EmitError, LiveSocket};
@@ -24,11 +25,7 @@ impl LiveSocket {
 
     /// The same, past everybody that would have to be woken for it where nothing that was said before is still on its way.
     pub(crate) fn say_at_once(&self, event: &EncodedEvent) -> Result<(), EmitError> {
-        let line = self.straight.as_ref().filter(|_| self.outlet.is_connected());
-        let written = line
-            .zip(event.whole_frame())
-            .is_some_and(|(line, frame)| line.write_now(frame, &self.given));
-        if !written {
+        if !self.write_frames(|| event.whole_frame()) {
             return self.say_once(event);
         }
         self.went_out(event.event, event.data.get());
@@ -49,15 +46,19 @@ impl LiveSocket {
 
     /// Writes messages to the connection at once, if nothing that was said before is still on its way there. All of them or none.
     pub(super) fn write_now(&self, run: &Run) -> bool {
-        let Some(line) = &self.straight else { return false };
-        let written =
-            self.outlet.is_connected() && run.frames().is_some_and(|frames| line.write_now(frames, &self.given));
+        let written = self.write_frames(|| run.frames());
         if written {
             for (_, message) in run.iter() {
                 self.went_out(message.event, message.data.get());
             }
         }
         written
+    }
+
+    /// Writes whole frames to the connection, where that can be done past the library.
+    fn write_frames<'a>(&self, frames: impl FnOnce() -> Option<&'a Bytes>) -> bool {
+        let Some(line) = &self.straight else { return false };
+        self.outlet.is_connected() && frames().is_some_and(|frames| line.write_now(frames, &self.given))
     }
 
     /// Its buffer has no room for a message. Full is also a socket that has too many bytes before it still: the heartbeat queues behind
