@@ -5,7 +5,9 @@
 
 mod under_way;
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -117,6 +119,11 @@ impl Entry {
                 Ok(EntryCursors(Mutex::new(cursors.collect())))
             })
             .await
+    }
+
+    /// The same, if they were read already.
+    pub fn cursors_in_memory(&self) -> Option<&EntryCursors> {
+        self.cursors.get()
     }
 
     /// How far this user is, if that was ever asked for here.
@@ -253,7 +260,11 @@ impl Directory {
     }
 
     /// The conversation, if it is in use.
-    pub fn cached(&self, id: &ConversationId) -> Option<Arc<Entry>> {
+    pub fn cached<Id>(&self, id: &Id) -> Option<Arc<Entry>>
+    where
+        ConversationId: Borrow<Id>,
+        Id: Hash + Eq + ?Sized,
+    {
         let entry = self.entries.read().get(id).cloned()?;
         entry
             .used

@@ -15,7 +15,7 @@ use rollcall_protocol::request::Receipt;
 pub use self::moved::MovedCursors;
 use self::moved::{Mover, Movers};
 use super::Chat;
-use super::directory::Entry;
+use super::directory::{Entry, EntryCursors};
 use super::refusal::{from_store, no_conversation};
 use crate::delivery::notices::{Notice, NoticeKind};
 use crate::hub::LiveSocket;
@@ -36,6 +36,27 @@ impl Chat {
         Ok(())
     }
 
+    /// The same where nothing must be waited for: the conversation and everybody's cursors in it are in memory. False: nothing was done,
+    /// be it that one of them is not or that the receipt is to be refused.
+    pub fn receipt_at_once(&self, socket: &LiveSocket, id: &str, received: Option<Seq>, read: Option<Seq>) -> bool {
+        let Some(entry) = self.directory.cached(id) else {
+            return false;
+        };
+        let (user, conversation) = (socket.user_id(), entry.conversation());
+        let Some(cursors) = entry.cursors_in_memory().filter(|_| conversation.has(user)) else {
+            return false;
+        };
+        let receipt = Receipt {
+            conversation_id: conversation.id.clone(),
+            received,
+            read,
+        };
+        let received = self.advance_among(cursors, &entry, user, Some(socket), &receipt);
+        self.roll_call
+            .confirmed(socket, &conversation.id, received, self.ports.clock.now());
+        true
+    }
+
     /// Moves a participant's cursors, by the word of one of their sockets or without any, and returns where `received` is in this
     /// receipt.
     pub(super) async fn advance(
@@ -45,19 +66,30 @@ impl Chat {
         by: Option<&LiveSocket>,
         receipt: &Receipt,
     ) -> Result<Seq, WireError> {
-        let head = entry.head();
-        let read = receipt.read.unwrap_or_default().min(head);
-        let received = receipt.received.unwrap_or_default().min(head).max(read);
         let cursors = entry
             .cursors(&*self.ports.deliveries)
             .await
             .map_err(|error| from_store(&error))?;
+        Ok(self.advance_among(cursors, entry, user, by, receipt))
+    }
+
+    fn advance_among(
+        &self,
+        cursors: &EntryCursors,
+        entry: &Entry,
+        user: &UserId,
+        by: Option<&LiveSocket>,
+        receipt: &Receipt,
+    ) -> Seq {
+        let head = entry.head();
+        let read = receipt.read.unwrap_or_default().min(head);
+        let received = receipt.received.unwrap_or_default().min(head).max(read);
         if let Some((received, read)) = cursors.advance(user, received, read) {
             self.moved_cursors
                 .note(&receipt.conversation_id, user, by, received, read);
             entry.cursors_moved();
         }
-        Ok(received)
+        received
     }
 
     /// What somebody said in a membership that is over says nothing in the next one.

@@ -5,6 +5,7 @@
 //! through.
 
 mod conversations;
+mod receipts;
 
 use std::sync::Arc;
 

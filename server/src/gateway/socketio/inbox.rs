@@ -119,6 +119,13 @@ impl Inbox {
         self.waiting.lock().socket.clone()
     }
 
+    /// The same if nothing waits and nothing is being carried out: all that it said before is through.
+    pub fn idle_socket(&self) -> Option<Arc<LiveSocket>> {
+        let waiting = self.waiting.lock();
+        let idle = !waiting.running && waiting.events.is_empty();
+        waiting.socket.clone().filter(|_| idle)
+    }
+
     /// Waits until an event came (or may have come).
     pub async fn came(&self) {
         self.came.notified().await;

@@ -30,6 +30,11 @@ pub(super) enum Events {}
 
 impl MessageHandler<RoomsAdapter, Events> for Intake {
     fn call(&self, socket: Arc<Socket<RoomsAdapter>>, mut value: Value, ack_id: Option<i64>) {
+        if let (None, Value::Str(text, None)) = (ack_id, &value)
+            && self.gateway.receipt_at_once(&self.inbox, text)
+        {
+            return;
+        }
         let Ok(event) = RawEvent::from_message_parts(&socket, &mut value, &ack_id);
         // Here, in the task that reads the connection, is where order is kept.
         let received = self.gateway.receive(&self.inbox, event);

@@ -41,6 +41,7 @@ mod history;
 mod moments;
 mod peer;
 mod presence;
+mod receipts;
 mod retries;
 
 const PATIENCE: Duration = Duration::from_secs(10);
