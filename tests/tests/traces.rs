@@ -53,6 +53,8 @@ impl Scene {
         let (client, events) = builder.receipts(true).connect().await?;
         let state = client.wait_for(rollcall_client::State::is_connected).await;
         state.context("no connection")?;
+        // Its session is told before the server lets live messages through to it; an answer comes behind that.
+        client.whoami().await?;
         Ok((client, events))
     }
 
