@@ -70,14 +70,14 @@ async fn only_what_need_not_wait_and_is_not_refused_is_carried_out_at_once() {
     let carol = here.somebody("carol").await;
     let outsider = here.connected(&carol).await;
     let at_once = |peer: &Peer, group: &str| here.chat.receipt_at_once(&here.live(peer), group, Some(Seq(4)), None);
-    assert!(!at_once(&peer, &group.to_string()), "the cursors were not read yet");
+    assert!(!at_once(&peer, group.as_str()), "the cursors were not read yet");
     peer.tell("receipt", &json!({"conversation_id": group, "received": 1}))
         .await;
     peer.all_so_far().await;
-    assert!(!at_once(&outsider, &group.to_string()));
+    assert!(!at_once(&outsider, group.as_str()));
     assert!(!at_once(&peer, "nowhere"));
     assert_eq!(here.standing(&bob, &peer, &group), (1, 0, 5));
-    assert!(at_once(&peer, &group.to_string()));
+    assert!(at_once(&peer, group.as_str()));
     assert_eq!(here.standing(&bob, &peer, &group), (4, 0, 2));
 
     peer.tell("receipt", &json!({"conversation_id": "nowhere", "received": 1}))
