@@ -26,6 +26,10 @@ impl<'a> PlainReceipt<'a> {
     /// Reads an event's packet. `None`: it is no receipt, or one of which only a closer look tells what is meant or wrong.
     fn of_packet(text: &'a str) -> Option<Self> {
         let argument = text.strip_prefix(r#"["receipt","#)?.strip_suffix(']')?;
+        // An array of three would be read as the three fields.
+        if !argument.trim_start().starts_with('{') {
+            return None;
+        }
         let receipt: Self = serde_json::from_str(argument).ok()?;
         let mut seqs = receipt.received.iter().chain(&receipt.read).peekable();
         let is_plain = seqs.peek().is_some() && seqs.all(|seq| *seq <= PLAIN_MAX);
@@ -49,10 +53,10 @@ impl Gateway {
             self.chat
                 .receipt_at_once(&socket, receipt.conversation_id, received, read)
         }));
-        let Ok(taken) = taken else {
+        let taken = taken.unwrap_or_else(|_| {
             tracing::error!(sid = %socket.sid, "a receipt met a defect of the server and was given up");
-            return true;
-        };
+            true
+        });
         if taken {
             self.metrics.received("receipt");
             socket.event_came();
@@ -100,6 +104,8 @@ mod tests {
             r#"["receipt",{"conversation_id":"a","received":3},1]"#,
             r#"["receipt",{"conversation_id":"a\u0020","received":3}]"#,
             r#"["receipts",{"conversation_id":"a","received":3}]"#,
+            r#"["receipt",["a",3,null]]"#,
+            r#"["receipt",["a",3,4]]"#,
             r#"["receipt"]"#,
             r#"["receipt",]"#,
             "",
