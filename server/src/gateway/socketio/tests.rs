@@ -164,6 +164,14 @@ impl Here {
         peer
     }
 
+    /// The same with a promise of receipts.
+    async fn promising(&self, who: &Somebody) -> Peer {
+        let mut peer = Peer::introduced(self.address, &json!({"token": who.token, "receipts": true})).await;
+        assert_eq!(peer.event().await.0, "session");
+        peer.all_so_far().await;
+        peer
+    }
+
     async fn group(&self, owner: &Somebody, others: &[&Somebody]) -> ConversationId {
         let create = CreateConversation {
             kind: ConversationKind::Group,

@@ -16,8 +16,7 @@ async fn six_to_confirm() -> (Here, Somebody, ConversationId, Peer) {
     let here = Here::open().await;
     let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
     let group = here.group(&alice, &[&bob]).await;
-    let mut peer = Peer::introduced(here.address, &json!({"token": bob.token, "receipts": true})).await;
-    peer.hears("session").await;
+    let peer = here.promising(&bob).await;
     for _ in 0..6 {
         here.say(&alice, &group).await;
     }
@@ -60,8 +59,8 @@ async fn whichever_way_it_goes_it_counts_the_same() {
         assert_eq!(here.standing(&bob, &peer, &group), expected, "number {place}");
     }
     drop(watching);
-    // Six receipts and the questions behind them.
-    assert_eq!(here.live(&peer).events_in(), 14);
+    // The question that the connection began with, the receipts, and the questions behind them.
+    assert_eq!(here.live(&peer).events_in(), 15);
 }
 
 #[tokio::test]

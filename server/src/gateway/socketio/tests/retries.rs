@@ -15,10 +15,7 @@ async fn alice_and_one_who_promised() -> (Here, Somebody, ConversationId, Peer) 
     let here = Here::open().await;
     let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
     let group = here.group(&alice, &[&bob]).await;
-    let promise = json!({"token": bob.token, "receipts": true});
-    let mut peer = Peer::introduced(here.address, &promise).await;
-    peer.hears("session").await;
-    peer.all_so_far().await;
+    let peer = here.promising(&bob).await;
     (here, alice, group, peer)
 }
 
