@@ -7,6 +7,7 @@ mod indexing;
 mod one;
 mod opening;
 mod plans;
+mod room;
 mod written;
 
 use std::path::{Path, PathBuf};

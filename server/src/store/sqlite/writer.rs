@@ -6,6 +6,7 @@
 //! back and carried out again with a savepoint around each.
 
 mod group;
+pub(super) mod room;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,8 +17,10 @@ use chat_core::Draft;
 use chat_core::ports::{AppendError, Appended, StoreError, StoreTrouble};
 use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 pub(super) use self::group::{Failed, Job, command};
+use self::room::Room;
 use super::append::AppendRun;
 use super::errors::{Stop, unavailable};
 use super::identity::FileIdentity;
@@ -79,6 +82,7 @@ impl Writer {
         let (queue, inbox) = mpsc::channel(QUEUE_MAX);
         let task = Task {
             inbox,
+            room: Room::of(&path, Instant::now()),
             link: Link {
                 db: Some(db),
                 path,
@@ -190,6 +194,7 @@ impl Link {
 struct Task {
     inbox: mpsc::Receiver<Work>,
     link: Link,
+    room: Room,
     metrics: StoreMetrics,
 }
 
@@ -210,6 +215,7 @@ impl Task {
             }
             if !jobs.is_empty() {
                 self.commit(jobs).await;
+                self.make_room().await;
             }
         }
         let closed = self.link.close().await;
@@ -231,6 +237,25 @@ impl Task {
         let outcome = outcome.map_err(group::Failed::into_error);
         for job in jobs {
             job.answer(outcome.as_ref().copied());
+        }
+    }
+
+    /// Makes the log file longer, where the next commits would. Everybody was answered: nobody waits for it, and if it fails nothing is
+    /// lost by it.
+    async fn make_room(&mut self) {
+        if !self.room.is_needed(Instant::now()) {
+            return;
+        }
+        let Ok(db) = self.link.get().await else { return };
+        let mut outcome = group::command(db, group::BEGIN).await;
+        if outcome.is_ok() {
+            if let Err(error) = self.room.make().await {
+                tracing::debug!(%error, "the database's log file could not be made longer ahead of its use");
+            }
+            outcome = group::command(db, group::COMMIT).await;
+        }
+        if let Err(failed) = outcome {
+            self.link.recover(failed.error().trouble()).await;
         }
     }
 

@@ -103,8 +103,8 @@ impl<C: Change> Job for Waiting<C> {
 }
 
 /// IMMEDIATE: the lock is had before anything is read, so that nothing that was read can have changed.
-const BEGIN: &str = "BEGIN IMMEDIATE";
-const COMMIT: &str = "COMMIT";
+pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
+pub(super) const COMMIT: &str = "COMMIT";
 
 /// How a group is carried out.
 #[derive(Clone, Copy, PartialEq, Eq)]
