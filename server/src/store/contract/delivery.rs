@@ -69,6 +69,7 @@ pub(super) async fn a_batch_of_cursors_skips_those_of_strangers<P: Place>() {
         cursor("b", "bob", 5, 0),
         cursor("a", "bob", 5, 2), // of the same one: the farthest counts
         cursor("a", "alice", 2, 1),
+        cursor("a", "alice", 1, 1),
     ];
     store.advance_cursors(&batch).await.unwrap();
     store.advance_cursors(&[]).await.unwrap();

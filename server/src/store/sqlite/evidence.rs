@@ -1,9 +1,11 @@
 //! Writing down what happened to deliveries: a whole batch by one statement.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
-use chat_core::Timestamp;
 use chat_core::delivery::{ConnectionEvent, Cursor, DeliveryException};
 use chat_core::ports::StoreError;
+use chat_core::{Seq, Timestamp, UserId};
 use sqlx::SqliteConnection;
 
 use super::errors::Stop;
@@ -19,27 +21,41 @@ pub(super) struct Advance(String);
 
 impl Advance {
     pub(super) fn of(cursors: &[Cursor]) -> Result<Self, StoreError> {
-        let all: Vec<_> = cursors
-            .iter()
-            .map(|c| {
-                let received = rows::stored(c.received.max(c.read));
-                (&c.conversation_id, &c.user_id, received, rows::stored(c.read))
+        // Of the same one the farthest counts.
+        let mut farthest: HashMap<_, (Seq, Seq)> = HashMap::with_capacity(cursors.len());
+        for cursor in cursors {
+            let (received, read) = farthest.entry((&cursor.conversation_id, &cursor.user_id)).or_default();
+            *read = cursor.read.max(*read);
+            *received = cursor.received.max(*received).max(*read);
+        }
+        // In a crowd most are at one of a few places: the conversation and the place are then said, and looked up, once for all of them.
+        let mut together: HashMap<_, Vec<&UserId>> = HashMap::new();
+        for ((conversation, user), place) in farthest {
+            together.entry((conversation, place)).or_default().push(user);
+        }
+        let all: Vec<_> = together
+            .into_iter()
+            .map(|((conversation, (received, read)), users)| {
+                (conversation, rows::stored(received), rows::stored(read), users)
             })
             .collect();
         Ok(Self(rows::to_json(&all)?))
     }
 }
 
-// The scalar max() and min() take several arguments, the aggregate ones a single one. The last condition keeps cursors
-// that are there already from costing a page.
+// The scalar max() and min() take several arguments. The last condition keeps cursors that are there already from costing a page.
+// Materialized: SQLite would else begin with every participant that there is.
 pub(super) const ADVANCE: &str = "
+    WITH asked_together AS MATERIALIZED (
+        SELECT c.conversation_key, min(d.value ->> 1, c.last_seq) AS received, min(d.value ->> 2, c.last_seq) AS read,
+               d.value ->> 3 AS users
+        FROM json_each(?1) AS d CROSS JOIN conversations AS c ON c.id = d.value ->> 0
+    ), asked AS MATERIALIZED (
+        SELECT conversation_key, u.user_key, received, read
+        FROM asked_together CROSS JOIN json_each(asked_together.users) AS d CROSS JOIN users AS u ON u.id = d.value
+    )
     UPDATE participants SET received_seq = max(received_seq, asked.received), read_seq = max(read_seq, asked.read)
-    FROM (
-        SELECT c.conversation_key, u.user_key, min(max(d.value ->> 2), c.last_seq) AS received,
-               min(max(d.value ->> 3), c.last_seq) AS read
-        FROM json_each(?1) AS d JOIN conversations AS c ON c.id = d.value ->> 0 JOIN users AS u ON u.id = d.value ->> 1
-        GROUP BY c.conversation_key, u.user_key
-    ) AS asked
+    FROM asked
     WHERE participants.conversation_key = asked.conversation_key AND participants.user_key = asked.user_key
       AND (received_seq < asked.received OR read_seq < asked.read)";
 
