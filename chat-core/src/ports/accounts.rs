@@ -108,6 +108,10 @@ pub trait Accounts: Send + Sync {
     /// text), by username, at most `limit`. An empty query is all of them.
     async fn search_users(&self, query: &str, limit: u32) -> Result<Page<User>, StoreError>;
 
+    /// A number that is another one when an account was disabled or enabled, or a token taken back, since it was asked for last: by us
+    /// or by another process on the same store. It may be another one without a reason. Costs nothing that grows with the store.
+    async fn standing(&self) -> Result<i64, StoreError>;
+
     /// Those of these users whose accounts are disabled.
     async fn disabled_among(&self, ids: &[UserId]) -> Result<Vec<UserId>, StoreError>;
 

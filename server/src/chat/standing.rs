@@ -12,9 +12,14 @@ use crate::fanout::sequencer::Sequencer;
 use crate::hub::CloseReason;
 use crate::limits::TOKENS_KEPT_AFTER_END;
 
-/// How often the accounts of live sockets are looked at: somebody who is disabled by the command line, another process, is out
-/// after this.
+/// How often is asked whether somebody lost their standing: who is disabled by the command line, another process, is out after this.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Looks at everybody after a change. The second finds those whose token was found good just before and who were admitted just after.
+const LOOKS_AFTER_CHANGE: u32 = 2;
+
+/// Everybody is looked at once in so many looks without a change too, twice a minute: whoever was longer on the way is found then.
+const LOOKS_UNTIL_ALL: u32 = 15;
 
 /// The same in an hour.
 const LOOKS_AN_HOUR: u32 = 1_800;
@@ -22,14 +27,46 @@ const LOOKS_AN_HOUR: u32 = 1_800;
 /// How often messages are looked at for their age.
 const FORGET_EVERY: Duration = Duration::from_mins(10);
 
+/// When everybody is looked at.
+#[derive(Default)]
+pub struct Looks {
+    /// What the accounts' standing was at the last look that came to its end.
+    standing: Option<i64>,
+    /// Looks at everybody that are to follow.
+    to_follow: u32,
+    since_all: u32,
+}
+
+impl Looks {
+    /// Closes the sockets of those without standing, where there may be any.
+    pub async fn next(&mut self, chat: &Chat) -> Result<(), StoreError> {
+        // Before the look: what changes during it is found by the next one.
+        let standing = chat.ports.accounts.standing().await?;
+        self.since_all += 1;
+        if self.standing != Some(standing) {
+            self.to_follow = LOOKS_AFTER_CHANGE;
+        } else if self.to_follow == 0 && self.since_all < LOOKS_UNTIL_ALL {
+            return Ok(());
+        }
+        chat.close_those_without_standing().await?;
+        *self = Self {
+            standing: Some(standing),
+            to_follow: self.to_follow.saturating_sub(1),
+            since_all: 0,
+        };
+        Ok(())
+    }
+}
+
 impl Chat {
     /// Closes the sockets of accounts that were disabled and of tokens that were taken back, until the task is dropped.
     pub async fn run_standing(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut looks = Looks::default();
         for tick in (0..LOOKS_AN_HOUR).cycle() {
             ticks.tick().await;
-            if let Err(error) = self.close_those_without_standing().await {
+            if let Err(error) = looks.next(&self).await {
                 tracing::debug!(%error, "whether accounts were disabled could not be read");
             }
             if let Err(error) = self.welcome_arrivals().await {

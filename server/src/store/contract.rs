@@ -218,6 +218,7 @@ hold_all_to_the_contract! {
         tokens_are_kept_until_they_are_taken_back,
         of_tokens_the_newest_come_first_and_what_ended_is_forgotten,
         disabled_accounts_are_told_apart,
+        a_change_of_standing_shows_in_a_number,
     },
 }
 

@@ -40,6 +40,7 @@ struct State {
     missed: Vec<MissedBroadcast>,
     losses: Vec<NodeLoss>,
     tokens: Vec<KeptToken>,
+    standing: i64,
     trouble: Option<StoreTrouble>,
 }
 
@@ -224,11 +225,18 @@ impl Accounts for MemoryStore {
     async fn set_disabled(&self, id: &UserId, at: Option<Timestamp>) -> Result<bool, StoreError> {
         let mut state = self.state.lock();
         state.ready()?;
+        state.standing += 1;
         Ok(state
             .users
             .get_mut(id)
             .map(|account| account.user.disabled_at = at)
             .is_some())
+    }
+
+    async fn standing(&self) -> Result<i64, StoreError> {
+        let state = self.state.lock();
+        state.ready()?;
+        Ok(state.standing)
     }
 
     async fn search_users(&self, query: &str, limit: u32) -> Result<Page<User>, StoreError> {
@@ -306,6 +314,7 @@ impl Accounts for MemoryStore {
     async fn revoke_token(&self, id: &str, at: Timestamp) -> Result<bool, StoreError> {
         let mut state = self.state.lock();
         state.ready()?;
+        state.standing += 1;
         let token = state
             .tokens
             .iter_mut()

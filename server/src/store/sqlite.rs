@@ -25,6 +25,7 @@ mod participants;
 mod retention;
 mod rows;
 mod search;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod tokens;
@@ -49,6 +50,7 @@ pub use self::backup::{BackupError, backup};
 use self::errors::unavailable;
 use self::identity::FileIdentity;
 pub use self::open::OpenError;
+use self::standing::OwnChanges;
 use self::writer::Writer;
 use super::StoreMetrics;
 
@@ -75,6 +77,7 @@ pub struct SqliteStore {
     identity: Arc<FileIdentity>,
     epoch: Epoch,
     searches: Semaphore,
+    own_changes: OwnChanges,
     metrics: StoreMetrics,
 }
 
@@ -120,6 +123,7 @@ impl SqliteStore {
             identity,
             epoch,
             searches: Semaphore::new(SEARCHES),
+            own_changes: OwnChanges::default(),
             metrics,
         })
     }

@@ -3,7 +3,9 @@ use chat_core::ports::{Accounts, KeptToken, KeptTokens, MessageLog as _, PageFro
 use chat_core::search::SearchWords;
 use chat_core::{Draft, Role, Seq};
 
-use super::{Place, assert_gapless, at, cid, draft, is_new, is_repeat, make_group, make_users, uid, with_client_id};
+use super::{
+    Place, assert_gapless, at, cid, draft, is_new, is_repeat, make_group, make_users, say, uid, with_client_id,
+};
 
 pub(super) async fn old_messages_are_emptied_and_keep_their_numbers<P: Place>() {
     let place = P::new().await;
@@ -138,4 +140,25 @@ pub(super) async fn disabled_accounts_are_told_apart<P: Place>() {
     assert_eq!(store.disabled_among(&asked).await.unwrap(), []);
     store.set_disabled(&uid("bob"), Some(at(3))).await.unwrap();
     assert_eq!(store.disabled_among(&asked).await.unwrap(), [uid("bob")]);
+}
+
+pub(super) async fn a_change_of_standing_shows_in_a_number<P: Place>() {
+    let place = P::new().await;
+    let store = &**place.store();
+    make_users(store, &["alice", "bob"]).await;
+    make_group(store, "a", &["alice", "bob"]).await;
+    store.keep_token(token("t", "bob", 1)).await.unwrap();
+    let mut before = store.standing().await.unwrap();
+    for change in 0..3 {
+        match change {
+            0 => assert!(store.set_disabled(&uid("bob"), Some(at(3))).await.unwrap()),
+            1 => assert!(store.set_disabled(&uid("bob"), None).await.unwrap()),
+            _ => assert!(store.revoke_token("t", at(4)).await.unwrap()),
+        }
+        let after = store.standing().await.unwrap();
+        assert_ne!(after, before, "change {change}");
+        before = after;
+    }
+    say(store, "a", "alice", "nothing about anybody's standing").await;
+    assert_eq!(store.standing().await.unwrap(), before);
 }

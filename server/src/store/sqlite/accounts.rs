@@ -246,7 +246,12 @@ impl Accounts for SqliteStore {
             sql: "UPDATE users SET disabled_at = ?2 WHERE id = ?1",
             value: Value::Time(at),
         };
+        let _changes = self.own_changes.one();
         self.counted(self.writer.change(set)).await
+    }
+
+    async fn standing(&self) -> Result<i64, StoreError> {
+        self.counted(self.standing_now()).await
     }
 
     async fn search_users(&self, query: &str, limit: u32) -> Result<Page<User>, StoreError> {
@@ -289,6 +294,7 @@ impl Accounts for SqliteStore {
 
     async fn revoke_token(&self, id: &str, at: Timestamp) -> Result<bool, StoreError> {
         let id = id.to_owned();
+        let _changes = self.own_changes.one();
         self.counted(self.writer.change(tokens::Revoke { id, at })).await
     }
 

@@ -13,7 +13,7 @@ use sqlx::{ConnectOptions as _, Connection as _, SqlSafeStr as _, SqliteConnecti
 use tokio::time::Instant;
 
 use super::append::one;
-use super::errors;
+use super::{errors, standing};
 
 /// The letters `RoCa`, as the first migration sets it.
 const APPLICATION_ID: i64 = 1_383_023_457;
@@ -265,7 +265,8 @@ pub(super) async fn first_connection(path: &Path, busy_timeout: Duration) -> Res
 /// What the writer's statements need besides the tables. Of this connection alone and gone with it; after the migrations, which
 /// it could be in the way of.
 async fn prepare_writer(db: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    sqlx::raw_sql(one::PREPARE).execute(db).await.map(drop)
+    sqlx::raw_sql(one::PREPARE).execute(&mut *db).await?;
+    sqlx::raw_sql(standing::PREPARE).execute(db).await.map(drop)
 }
 
 /// The writer's connection, to a database that has every migration.

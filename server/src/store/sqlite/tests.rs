@@ -8,6 +8,7 @@ mod one;
 mod opening;
 mod plans;
 mod room;
+mod standing;
 mod written;
 
 use std::path::{Path, PathBuf};

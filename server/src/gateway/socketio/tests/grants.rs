@@ -1,8 +1,10 @@
 //! What a socket may do, and how long it lives, follows the token that it brought last.
 
+use chat_core::ports::{Accounts as _, Clock as _, StoreTrouble};
 use rollcall_protocol::request::Receipt;
 
 use super::*;
+use crate::chat::standing::Looks;
 use crate::identity::{IssuedToken, NewAccount, NewPassword};
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -60,6 +62,83 @@ async fn the_end_of_the_fresh_token_closes_the_socket_and_that_of_the_old_one_do
     assert!(here.authority.revoke(&fresh.id).await.unwrap());
     here.chat.close_those_without_standing().await.unwrap();
     eventually("the socket is closed", || !socket.is_connected()).await;
+}
+
+/// Looks that nothing has given a reason for close nobody, and there are so many of them until everybody is looked at again.
+async fn looks_until_closed(looks: &mut Looks, here: &Here, peer: &Peer) -> u32 {
+    let socket = here.live(peer);
+    let mut count = 0;
+    while socket.is_connected() {
+        looks.next(&here.chat).await.unwrap();
+        // What closes it is told to its task at once, before anybody else's turn.
+        count += 1;
+        assert!(count < 100, "never closed");
+        tokio::task::yield_now().await;
+    }
+    count
+}
+
+#[tokio::test]
+async fn everybody_is_looked_at_after_a_change_and_now_and_then_without_one() {
+    let here = Here::open().await;
+    let shop = Shop::open(&here).await;
+    let carol = here.somebody("carol").await;
+    let mut looks = Looks::default();
+    let store = &here.stored.store;
+    let settle = async |looks: &mut Looks| {
+        for _ in 0..3 {
+            looks.next(&here.chat).await.unwrap();
+        }
+    };
+    // A token that is not written down any more is no change of anybody's standing: only who looks at everybody finds it.
+    let forget = async || {
+        let end = here.clock.now().plus_millis(i64::from(u32::MAX));
+        store.forget_tokens(end).await.unwrap();
+    };
+
+    let peer = shop.connected(&here).await;
+    settle(&mut looks).await;
+    forget().await;
+    assert_eq!(
+        looks_until_closed(&mut looks, &here, &peer).await,
+        14,
+        "one of the 15 was before"
+    );
+
+    let shop = Shop {
+        first: here
+            .authority
+            .issue_kept(&shop.user, Role::Service, HOUR, "next")
+            .await
+            .unwrap(),
+        ..shop
+    };
+    let peer = shop.connected(&here).await;
+    settle(&mut looks).await;
+    assert!(store.set_disabled(&carol.id(), Some(here.clock.now())).await.unwrap());
+    looks.next(&here.chat).await.unwrap();
+    forget().await;
+    assert_eq!(
+        looks_until_closed(&mut looks, &here, &peer).await,
+        1,
+        "the second look after a change"
+    );
+}
+
+#[tokio::test]
+async fn a_look_that_failed_is_made_up_for() {
+    let here = Here::open().await;
+    let shop = Shop::open(&here).await;
+    let peer = shop.connected(&here).await;
+    let mut looks = Looks::default();
+    for _ in 0..3 {
+        looks.next(&here.chat).await.unwrap();
+    }
+    assert!(here.authority.revoke(&shop.first.id).await.unwrap());
+    here.stored.store.fail_with(Some(StoreTrouble::Connection));
+    looks.next(&here.chat).await.unwrap_err();
+    here.stored.store.fail_with(None);
+    assert_eq!(looks_until_closed(&mut looks, &here, &peer).await, 1);
 }
 
 #[tokio::test]
