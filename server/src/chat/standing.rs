@@ -15,8 +15,12 @@ use crate::limits::TOKENS_KEPT_AFTER_END;
 /// How often is asked whether somebody lost their standing: who is disabled by the command line, another process, is out after this.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// Looks at everybody after a change. The second finds those whose token was found good just before and who were admitted just after.
-const LOOKS_AFTER_CHANGE: u32 = 2;
+/// Looks at everybody after a change. The first may come right after it, and somebody may still be admitted for three seconds: an account
+/// is remembered for one ([`ACCOUNT_REMEMBERED`](crate::limits::ACCOUNT_REMEMBERED)), and a session is on its way for two at most.
+const LOOKS_AFTER_CHANGE: u32 = 3;
+
+/// Who does not say by then whether anything has changed may have been told to.
+const STANDING_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Everybody is looked at once in so many looks without a change too, twice a minute: whoever was longer on the way is found then.
 const LOOKS_UNTIL_ALL: u32 = 15;
@@ -41,16 +45,18 @@ impl Looks {
     /// Closes the sockets of those without standing, where there may be any.
     pub async fn next(&mut self, chat: &Chat) -> Result<(), StoreError> {
         // Before the look: what changes during it is found by the next one.
-        let standing = chat.ports.accounts.standing().await?;
+        let asked = tokio::time::timeout(STANDING_PATIENCE, chat.ports.accounts.standing()).await;
+        // The writer is asked, which may be in trouble while what took somebody's standing is long committed and can be read.
+        let standing = asked.ok().and_then(Result::ok);
         self.since_all += 1;
-        if self.standing != Some(standing) {
+        if standing.is_none() || self.standing != standing {
             self.to_follow = LOOKS_AFTER_CHANGE;
         } else if self.to_follow == 0 && self.since_all < LOOKS_UNTIL_ALL {
             return Ok(());
         }
         chat.close_those_without_standing().await?;
         *self = Self {
-            standing: Some(standing),
+            standing,
             to_follow: self.to_follow.saturating_sub(1),
             since_all: 0,
         };

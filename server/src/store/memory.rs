@@ -41,6 +41,7 @@ struct State {
     losses: Vec<NodeLoss>,
     tokens: Vec<KeptToken>,
     standing: i64,
+    standing_is_secret: bool,
     trouble: Option<StoreTrouble>,
 }
 
@@ -89,9 +90,21 @@ impl MemoryStore {
         }
     }
 
-    /// Makes every operation fail with this trouble from now on, or none of them.
+    /// Whether accounts have changed cannot be asked from now on.
+    pub(crate) fn hide_standing(&self) {
+        self.state.lock().standing_is_secret = true;
+    }
+
+    /// Makes every operation but that fail with this trouble from now on, or none of them.
     pub(crate) fn fail_with(&self, trouble: Option<StoreTrouble>) {
         self.state.lock().trouble = trouble;
+    }
+}
+
+fn as_asked(trouble: StoreTrouble) -> StoreError {
+    StoreError::Unavailable {
+        trouble,
+        detail: "as the test asked".to_owned(),
     }
 }
 
@@ -99,10 +112,7 @@ impl State {
     fn ready(&self) -> Result<(), StoreError> {
         match self.trouble {
             None => Ok(()),
-            Some(trouble) => Err(StoreError::Unavailable {
-                trouble,
-                detail: "as the test asked".to_owned(),
-            }),
+            Some(trouble) => Err(as_asked(trouble)),
         }
     }
 
@@ -235,7 +245,9 @@ impl Accounts for MemoryStore {
 
     async fn standing(&self) -> Result<i64, StoreError> {
         let state = self.state.lock();
-        state.ready()?;
+        if state.standing_is_secret {
+            return Err(as_asked(StoreTrouble::Busy));
+        }
         Ok(state.standing)
     }
 

@@ -47,6 +47,7 @@ impl Change for Elsewhere {
     type Refused = StoreError;
 
     const ONE_STATEMENT: bool = true;
+    const ASKS: bool = true;
 
     async fn apply(&self, db: &mut SqliteConnection) -> Result<i64, Stop<StoreError>> {
         let rows = carry_out(db, sqlx::query(ELSEWHERE), 1).await?;

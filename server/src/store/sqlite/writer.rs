@@ -49,6 +49,9 @@ pub(super) trait Change: Send + Sync + 'static {
     /// It is a single statement, and so a transaction even where none is begun. After one that failed it is carried out again.
     const ONE_STATEMENT: bool = false;
 
+    /// It only asks what the writer's connection alone can tell, and is not counted among the writes.
+    const ASKS: bool = false;
+
     /// Carries it out inside the writer's transaction, or as one where it is [`Self::ONE_STATEMENT`]. May be called again after a
     /// rollback, or after its only statement was undone.
     async fn apply(&self, db: &mut SqliteConnection) -> Result<Self::Done, Stop<Self::Refused>>;
@@ -214,8 +217,10 @@ impl Task {
                 self.inbox.close(); // what came before is still received
             }
             if !jobs.is_empty() {
-                self.commit(jobs).await;
-                self.make_room().await;
+                let committed = self.commit(jobs).await;
+                if committed && self.room.is_needed(Instant::now()) {
+                    self.make_room().await;
+                }
             }
         }
         let closed = self.link.close().await;
@@ -224,11 +229,14 @@ impl Task {
         }
     }
 
-    /// Carries out a group and answers everybody in it.
-    async fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) {
+    /// Carries out a group and answers everybody in it. Was it committed?
+    async fn commit(&mut self, mut jobs: Vec<Box<dyn Job>>) -> bool {
         let operations: usize = jobs.iter().map(|job| job.operations()).sum();
-        #[expect(clippy::cast_precision_loss, reason = "at most BATCH_MAX")]
-        self.metrics.batch_size.record(operations as f64);
+        let writes: usize = jobs.iter().map(|job| job.writes()).sum();
+        if writes > 0 {
+            #[expect(clippy::cast_precision_loss, reason = "at most BATCH_MAX")]
+            self.metrics.batch_size.record(writes as f64);
+        }
         let mut outcome = self.transaction(&mut jobs, group::Mode::Together).await;
         if operations > 1 && matches!(outcome, Err(group::Failed::Job(_))) {
             jobs = jobs.into_iter().flat_map(Job::apart).collect();
@@ -238,23 +246,22 @@ impl Task {
         for job in jobs {
             job.answer(outcome.as_ref().copied());
         }
+        outcome.is_ok()
     }
 
-    /// Makes the log file longer, where the next commits would. Everybody was answered: nobody waits for it, and if it fails nothing is
-    /// lost by it.
+    /// Makes the log file longer, where the next commits would. Whoever was there before is answered; whoever comes meanwhile waits.
     async fn make_room(&mut self) {
-        if !self.room.is_needed(Instant::now()) {
-            return;
-        }
         let Ok(db) = self.link.get().await else { return };
         let mut outcome = group::command(db, group::BEGIN).await;
         if outcome.is_ok() {
             if let Err(error) = self.room.make().await {
                 tracing::debug!(%error, "the database's log file could not be made longer ahead of its use");
+                self.room.was_refused();
             }
             outcome = group::command(db, group::COMMIT).await;
         }
         if let Err(failed) = outcome {
+            self.room.was_refused();
             self.link.recover(failed.error().trouble()).await;
         }
     }

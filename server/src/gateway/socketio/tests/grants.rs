@@ -86,7 +86,7 @@ async fn everybody_is_looked_at_after_a_change_and_now_and_then_without_one() {
     let mut looks = Looks::default();
     let store = &here.stored.store;
     let settle = async |looks: &mut Looks| {
-        for _ in 0..3 {
+        for _ in 0..4 {
             looks.next(&here.chat).await.unwrap();
         }
     };
@@ -116,28 +116,46 @@ async fn everybody_is_looked_at_after_a_change_and_now_and_then_without_one() {
     let peer = shop.connected(&here).await;
     settle(&mut looks).await;
     assert!(store.set_disabled(&carol.id(), Some(here.clock.now())).await.unwrap());
-    looks.next(&here.chat).await.unwrap();
+    for _ in 0..2 {
+        looks.next(&here.chat).await.unwrap();
+    }
     forget().await;
     assert_eq!(
         looks_until_closed(&mut looks, &here, &peer).await,
         1,
-        "the second look after a change"
+        "the third look after a change"
     );
 }
 
 #[tokio::test]
-async fn a_look_that_failed_is_made_up_for() {
+async fn looks_that_failed_are_made_up_for() {
     let here = Here::open().await;
     let shop = Shop::open(&here).await;
     let peer = shop.connected(&here).await;
     let mut looks = Looks::default();
-    for _ in 0..3 {
+    for _ in 0..4 {
         looks.next(&here.chat).await.unwrap();
     }
     assert!(here.authority.revoke(&shop.first.id).await.unwrap());
     here.stored.store.fail_with(Some(StoreTrouble::Connection));
-    looks.next(&here.chat).await.unwrap_err();
+    for _ in 0..5 {
+        looks.next(&here.chat).await.unwrap_err();
+    }
     here.stored.store.fail_with(None);
+    assert_eq!(looks_until_closed(&mut looks, &here, &peer).await, 1);
+}
+
+#[tokio::test]
+async fn everybody_is_looked_at_while_it_cannot_be_asked_whether_to() {
+    let here = Here::open().await;
+    let shop = Shop::open(&here).await;
+    let peer = shop.connected(&here).await;
+    let mut looks = Looks::default();
+    here.stored.store.hide_standing();
+    for _ in 0..4 {
+        looks.next(&here.chat).await.unwrap();
+    }
+    assert!(here.authority.revoke(&shop.first.id).await.unwrap());
     assert_eq!(looks_until_closed(&mut looks, &here, &peer).await, 1);
 }
 

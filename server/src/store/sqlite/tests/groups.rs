@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use chat_core::ports::{
-    AppendError, Appended, Conversations as _, MessageLog as _, PageFrom, StoreTrouble, Vitals as _,
+    Accounts as _, AppendError, Appended, Conversations as _, MessageLog as _, PageFrom, StoreTrouble, Vitals as _,
 };
 use chat_core::{Draft, Message, MessageId, Seq};
 use futures_util::future::join_all;
@@ -68,6 +68,21 @@ async fn all_messages(place: &Place) -> Vec<Message> {
         .await
         .unwrap()
         .items
+}
+
+#[tokio::test]
+async fn a_question_to_the_writer_is_not_counted_among_the_writes() {
+    let sizes = Arc::new(Recorded::default());
+    let metrics = StoreMetrics {
+        batch_size: metrics::Histogram::from_arc(sizes.clone()),
+        ..StoreMetrics::noop()
+    };
+    let place = Place::with_metrics(metrics).await;
+    let before = sizes.values.lock().len();
+    place.store.standing().await.unwrap();
+    assert_eq!(sizes.values.lock().len(), before);
+    place.store.check().await.unwrap();
+    assert_eq!(sizes.values.lock()[before..], [1.0]);
 }
 
 #[tokio::test]

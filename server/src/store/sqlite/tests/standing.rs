@@ -4,14 +4,14 @@ use chat_core::ports::{Accounts as _, StoreTrouble, Vitals as _};
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::Place;
-use crate::store::contract::say;
+use crate::store::contract::{say, uid};
 
 async fn standing(place: &Place) -> i64 {
     place.store.standing().await.unwrap()
 }
 
 #[tokio::test]
-async fn what_another_process_writes_shows_and_what_we_write_does_not() {
+async fn what_another_connection_writes_shows_and_what_we_write_does_not() {
     let place = Place::new().await;
     let first = standing(&place).await;
     say(&place.store, "a", "alice", "hello").await;
@@ -33,8 +33,8 @@ async fn what_another_process_writes_shows_and_what_we_write_does_not() {
 #[tokio::test]
 async fn a_writer_that_was_opened_again_does_not_count_on_as_if_nothing_had_happened() {
     let place = Place::new().await;
-    // A reader: the database is not closed whole.
-    say(&place.store, "a", "alice", "hello").await;
+    // Opens a reader, so that the database is not closed whole.
+    place.store.user(&uid("alice")).await.unwrap();
     let first = standing(&place).await;
     place.sql("PRAGMA query_only = 1").await.unwrap();
     let refused = place.store.check().await.unwrap_err();

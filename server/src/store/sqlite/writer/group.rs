@@ -15,6 +15,11 @@ pub(in crate::store::sqlite) trait Job: Send {
     /// How many operations.
     fn operations(&self) -> usize;
 
+    /// How many of them write.
+    fn writes(&self) -> usize {
+        self.operations()
+    }
+
     /// Carries them out and keeps what they came to. Fails when the database fails; a refusal is no failure. May be
     /// called again when what it did was undone.
     async fn run(&mut self, db: &mut SqliteConnection) -> Result<(), StoreError>;
@@ -58,6 +63,10 @@ impl<C: Change> Waiting<C> {
 impl<C: Change> Job for Waiting<C> {
     fn operations(&self) -> usize {
         1
+    }
+
+    fn writes(&self) -> usize {
+        usize::from(!C::ASKS)
     }
 
     async fn run(&mut self, db: &mut SqliteConnection) -> Result<(), StoreError> {

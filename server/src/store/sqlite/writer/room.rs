@@ -25,16 +25,16 @@ pub(in crate::store::sqlite) const BITE: u64 = 4 * 1024 * 1024;
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Who opens a database and is done with it sooner, a command or a test, needs no room.
-const FIRST_LOOK: Duration = Duration::from_secs(5);
+pub(in crate::store::sqlite) const FIRST_LOOK: Duration = Duration::from_secs(5);
 
-/// After the file system refused room, which it will do again.
+/// After it was refused, which it will be again: by the file system, or by another process that holds the lock for long.
 const AFTER_REFUSAL: Duration = Duration::from_mins(10);
 
 /// What is known of the log's file.
 pub(super) struct Room {
     /// SQLite puts it beside the file that a symbolic link leads to.
     wal: Option<PathBuf>,
-    /// As long as it was at the last look. Unchanged, there is room left in it.
+    /// As long as it was when room was made last. Unchanged, there is some left.
     length: u64,
     next_look: Instant,
 }
@@ -67,38 +67,27 @@ impl Room {
     /// Appends one bite. Only under the database's lock for writing.
     pub(super) async fn make(&mut self) -> io::Result<()> {
         let Some(wal) = self.wal.clone() else { return Ok(()) };
-        let made = tokio::task::spawn_blocking(move || append(&wal, write_zeros)).await;
-        match made.unwrap_or_else(|error| Err(io::Error::other(error))) {
-            Ok(length) => {
-                self.length = length;
-                Ok(())
-            }
-            Err(error) => {
-                self.next_look += AFTER_REFUSAL;
-                Err(error)
-            }
-        }
+        let made = tokio::task::spawn_blocking(move || append(&wal)).await;
+        self.length = made.unwrap_or_else(|error| Err(io::Error::other(error)))?;
+        Ok(())
+    }
+
+    /// It was refused.
+    pub(super) fn was_refused(&mut self) {
+        self.next_look += AFTER_REFUSAL;
     }
 }
 
-/// Makes the file longer by one bite, or by what it lacks, with `write`, and returns its length. All of it or none.
-pub(in crate::store::sqlite) fn append(
-    wal: &Path,
-    write: impl FnOnce(&mut File, u64) -> io::Result<()>,
-) -> io::Result<u64> {
+/// Makes the file longer by one bite, or by what it lacks, and returns its length. Where that fails half-way, what there is of it is room
+/// as well: nothing is ever cut off, which could be somebody's frames should the lock be gone by then.
+pub(in crate::store::sqlite) fn append(wal: &Path) -> io::Result<u64> {
     // Not made here: without SQLite's own hand on it the file would be nobody's.
     let mut file = OpenOptions::new().append(true).open(wal)?;
     let before = file.metadata()?.len();
     let zeros = WAL_BYTES.saturating_sub(before).min(BITE);
-    let written = write(&mut file, zeros).and_then(|()| file.sync_data());
-    match written {
-        Ok(()) => Ok(before + zeros),
-        Err(error) => {
-            // What is left of a full disk belongs to the messages.
-            file.set_len(before)?;
-            Err(error)
-        }
-    }
+    write_zeros(&mut file, zeros)?;
+    file.sync_data()?;
+    Ok(before + zeros)
 }
 
 /// Written and not only reserved: a reserved block's first writing is for the file system to note as much as a new one.
