@@ -13,6 +13,7 @@ pub mod inspect;
 pub mod lane;
 pub mod live_room;
 mod outlet;
+mod place;
 pub mod plain;
 mod presence;
 pub mod probe;
@@ -38,6 +39,7 @@ use tokio::sync::watch;
 use self::adapter::{Io, LiveRooms, SocketIo};
 use self::admins::Admins;
 use self::happenings::Happenings;
+pub use self::place::Place;
 use self::plain::PlainRooms;
 pub use self::presence::{Moved, PresenceChanges};
 use self::room_counts::RoomCounts;
@@ -210,11 +212,11 @@ impl Hub {
         self.registry.read().users.get(user).cloned().unwrap_or_default()
     }
 
-    /// The live sockets of a user, all but this one.
-    pub fn sockets_of_but(&self, user: &UserId, but: &Sid) -> Vec<Arc<LiveSocket>> {
+    /// The live sockets of a user, all but the one in this place. Looks into none of them.
+    pub fn sockets_of_but(&self, user: &UserId, but: Place) -> Vec<Arc<LiveSocket>> {
         let registry = self.registry.read();
         let all = registry.users.get(user).into_iter().flatten();
-        all.filter(|socket| socket.sid != *but).cloned().collect()
+        all.filter(|socket| Place::of(socket) != but).cloned().collect()
     }
 
     /// The live sockets of several users, under one look; users without any are left out.

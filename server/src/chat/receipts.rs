@@ -127,7 +127,7 @@ impl Chat {
         self.moved_cursors.save(&*self.ports.deliveries, None).await;
     }
 
-    fn tell_receipts(&self) {
+    pub(crate) fn tell_receipts(&self) {
         let untold = self.moved_cursors.take_untold();
         for (id, movers) in untold {
             if let Some(entry) = self.directory.cached(&id) {
@@ -158,7 +158,7 @@ impl Chat {
         // In a crowd each user's own sockets still agree on what is unread; the one that said it knows.
         for (user, mover) in movers {
             let own = match mover {
-                Mover::One(sid) => self.hub.sockets_of_but(user, sid),
+                Mover::One(place) => self.hub.sockets_of_but(user, *place),
                 Mover::Several => self.hub.sockets_of(user),
             };
             if own.is_empty() {

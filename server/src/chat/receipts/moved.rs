@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use chat_core::delivery::Cursor;
 use chat_core::ports::DeliveryLog;
-use chat_core::{ConversationId, Seq, Sid, UserId};
+use chat_core::{ConversationId, Seq, UserId};
 use parking_lot::Mutex;
 
-use crate::hub::LiveSocket;
+use crate::hub::{LiveSocket, Place};
 
 // Looked into at each receipt, hence the quicker hash, as for lanes.
 type Map<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
@@ -67,8 +67,8 @@ impl Drop for OnTheirWay<'_> {
 /// Which of a user's sockets moved a cursor since it was told last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Mover {
-    /// This one alone: it knows.
-    One(Sid),
+    /// This one alone: it knows. Should another of that user's sockets be in its place since, its `session` said where the cursor is.
+    One(Place),
     /// More than one: none of them knows all of it.
     Several,
 }
@@ -87,11 +87,11 @@ impl MovedCursors {
         let mut untold = self.untold.lock();
         let movers = untold.entry(conversation.clone()).or_default();
         match movers.get_mut(user) {
-            Some(Mover::One(sid)) if by.is_some_and(|socket| *sid == socket.sid) => {}
+            Some(Mover::One(place)) if by.is_some_and(|socket| *place == Place::of(socket)) => {}
             Some(mover) => *mover = Mover::Several,
             None => {
                 // Without a socket none of them knows.
-                let mover = by.map_or(Mover::Several, |socket| Mover::One(socket.sid.clone()));
+                let mover = by.map_or(Mover::Several, |socket| Mover::One(Place::of(socket)));
                 movers.insert(user.clone(), mover);
             }
         }

@@ -83,3 +83,44 @@ async fn only_what_need_not_wait_and_is_not_refused_is_carried_out_at_once() {
         .await;
     assert_eq!(peer.hears("error").await["event"], json!("receipt"));
 }
+
+#[tokio::test]
+async fn in_a_crowd_only_ones_own_other_sockets_are_told() {
+    let here = Here::open().await;
+    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
+    let mut crowd = Vec::new();
+    for n in 0..50 {
+        crowd.push(here.somebody(&format!("u{n}")).await);
+    }
+    let others: Vec<&Somebody> = crowd.iter().chain([&bob]).collect();
+    let group = here.group(&alice, &others).await;
+    for _ in 0..2 {
+        here.say(&alice, &group).await;
+    }
+    let (mut phone, mut tablet) = (here.connected(&bob).await, here.connected(&bob).await);
+    let mut hers = here.connected(&alice).await;
+
+    let read = |seq: u64| json!({"conversation_id": group, "read": seq});
+    phone.emit("receipt", &read(1)).await;
+    phone.answer().await;
+    here.chat.tell_receipts();
+    let told = tablet.hears("receipts").await;
+    assert_eq!(told["users"], json!([{"user_id": bob.id(), "received": 1, "read": 1}]));
+    let heard = phone.all_so_far().await;
+    assert!(heard.iter().all(|(event, _)| event != "receipts"), "{heard:?}");
+
+    // Each of them knows only its own part of it.
+    phone
+        .emit("receipt", &json!({"conversation_id": group, "received": 2}))
+        .await;
+    phone.answer().await;
+    tablet.emit("receipt", &read(2)).await;
+    tablet.answer().await;
+    here.chat.tell_receipts();
+    for peer in [&mut phone, &mut tablet] {
+        let told = peer.hears("receipts").await;
+        assert_eq!(told["users"], json!([{"user_id": bob.id(), "received": 2, "read": 2}]));
+    }
+    let heard = hers.all_so_far().await;
+    assert!(heard.iter().all(|(event, _)| event != "receipts"), "{heard:?}");
+}
