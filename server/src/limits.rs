@@ -226,10 +226,10 @@ pub const CANARY_PATIENCE: Duration = Duration::from_secs(5);
 pub const RETRY_LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// Receipts of a conversation are told at most this often: the contract's 200 ms.
 pub const RECEIPTS_COALESCED: Duration = Duration::from_millis(200);
-/// Cursors and marks of what was announced are stored at every so many of those: every two seconds. Whoever reads cursors from the
-/// store has them stored first, and the marks have a journal; what a process that is killed takes with it are two seconds'
+/// Cursors and marks of what was announced are stored at every so many of those: every five seconds. Whoever reads cursors from the
+/// store has them stored first, and the marks have a journal; what a process that is killed takes with it are five seconds'
 /// receipts, which their clients repeat by saying what they hold when they come back.
-pub const RECEIPTS_STORED_EVERY: u32 = 10;
+pub const RECEIPTS_STORED_EVERY: u32 = 25;
 /// Receipts are told to everybody up to this many participants: beyond it they would be most of the traffic, and nobody reads fifty
 /// ticks.
 pub const RECEIPTS_PARTICIPANTS_MAX: usize = 50;
