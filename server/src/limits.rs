@@ -226,10 +226,12 @@ pub const CANARY_PATIENCE: Duration = Duration::from_secs(5);
 pub const RETRY_LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// Receipts of a conversation are told at most this often: the contract's 200 ms.
 pub const RECEIPTS_COALESCED: Duration = Duration::from_millis(200);
-/// Cursors and marks of what was announced are stored at every so many of those: every five seconds. Whoever reads cursors from the
-/// store has them stored first, and the marks have a journal; what a process that is killed takes with it are five seconds'
-/// receipts, which their clients repeat by saying what they hold when they come back.
+/// Cursors are stored at every so many of those: every five seconds. Whoever reads them from the store has them stored first; what a
+/// process that is killed takes with it are five seconds' receipts, which their clients repeat by saying what they hold when they
+/// come back.
 pub const RECEIPTS_STORED_EVERY: u32 = 25;
+/// Marks of what was announced likewise: every two seconds. They have a journal, which survives the process and not a power cut.
+pub const MARKS_STORED_EVERY: u32 = 10;
 /// Receipts are told to everybody up to this many participants: beyond it they would be most of the traffic, and nobody reads fifty
 /// ticks.
 pub const RECEIPTS_PARTICIPANTS_MAX: usize = 50;

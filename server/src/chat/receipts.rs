@@ -19,7 +19,7 @@ use super::directory::{Entry, EntryCursors};
 use super::refusal::{from_store, no_conversation};
 use crate::delivery::notices::{Notice, NoticeKind};
 use crate::hub::LiveSocket;
-use crate::limits::{RECEIPTS_COALESCED, RECEIPTS_PARTICIPANTS_MAX, RECEIPTS_STORED_EVERY};
+use crate::limits::{MARKS_STORED_EVERY, RECEIPTS_COALESCED, RECEIPTS_PARTICIPANTS_MAX, RECEIPTS_STORED_EVERY};
 
 impl Chat {
     /// Takes a receipt. A cursor beyond the newest message stops at it.
@@ -103,17 +103,17 @@ impl Chat {
     pub async fn run_receipts(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(RECEIPTS_COALESCED);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        for tick in (1..=RECEIPTS_STORED_EVERY).cycle() {
+        for tick in (1..=RECEIPTS_STORED_EVERY * MARKS_STORED_EVERY).cycle() {
             ticks.tick().await;
             self.tell_receipts();
-            if tick < RECEIPTS_STORED_EVERY {
-                continue;
+            let deliveries = &*self.ports.deliveries;
+            if tick.is_multiple_of(RECEIPTS_STORED_EVERY) {
+                self.moved_cursors.save(deliveries, None).await;
             }
-            self.moved_cursors.save(&*self.ports.deliveries, None).await;
-            self.roll_call
-                .announcements
-                .save(&*self.ports.deliveries, self.ports.clock.now())
-                .await;
+            if tick.is_multiple_of(MARKS_STORED_EVERY) {
+                let now = self.ports.clock.now();
+                self.roll_call.announcements.save(deliveries, now).await;
+            }
         }
     }
 
