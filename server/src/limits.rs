@@ -226,9 +226,9 @@ pub const CANARY_PATIENCE: Duration = Duration::from_secs(5);
 pub const RETRY_LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// Receipts of a conversation are told at most this often: the contract's 200 ms.
 pub const RECEIPTS_COALESCED: Duration = Duration::from_millis(200);
-/// Cursors are stored at every so many of those: every five seconds. Whoever reads them from the store has them stored first; what a
-/// process that is killed takes with it are five seconds' receipts, which their clients repeat by saying what they hold when they
-/// come back.
+/// Cursors are stored at every so many of those: every five seconds. Whoever reads them from the store has them stored first. What a
+/// process that is killed takes with it are five seconds' receipts: what was received, clients say again by saying what they hold when
+/// they come back; what was read in these seconds may count as unread until they read on.
 pub const RECEIPTS_STORED_EVERY: u32 = 25;
 /// Marks of what was announced likewise: every two seconds. They have a journal, which survives the process and not a power cut.
 pub const MARKS_STORED_EVERY: u32 = 10;

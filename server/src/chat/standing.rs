@@ -67,14 +67,28 @@ impl Looks {
 impl Chat {
     /// Closes the sockets of accounts that were disabled and of tokens that were taken back, until the task is dropped.
     pub async fn run_standing(self: Arc<Self>) {
+        // Beside each other: an import of many conversations, or a writer in trouble, holds up no look.
+        tokio::join!(self.look_after_standing(), self.look_after_arrivals());
+    }
+
+    async fn look_after_standing(&self) {
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut looks = Looks::default();
-        for tick in (0..LOOKS_AN_HOUR).cycle() {
+        loop {
             ticks.tick().await;
-            if let Err(error) = looks.next(&self).await {
+            if let Err(error) = looks.next(self).await {
                 tracing::debug!(%error, "whether accounts were disabled could not be read");
             }
+        }
+    }
+
+    /// Conversations that were imported, and tokens that ended long ago.
+    async fn look_after_arrivals(&self) {
+        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        for tick in (0..LOOKS_AN_HOUR).cycle() {
+            ticks.tick().await;
             if let Err(error) = self.welcome_arrivals().await {
                 tracing::debug!(%error, "whether conversations were imported could not be read");
             }

@@ -3,8 +3,8 @@
 //!
 //! A message is marked before it is handed to the first socket: its line is with the kernel when [`Announcements::mark`] returns, and
 //! stays there whatever the process dies of, short of the machine itself. That is one short write to the page cache per message;
-//! what may wait for a disk (making, emptying and removing files) is done by a thread of its own. Marks reach the database once
-//! a second.
+//! what may wait for a disk (making, emptying and removing files) is done by a thread of its own. Marks reach the database every
+//! two seconds.
 
 use std::collections::HashMap;
 use std::path::Path;

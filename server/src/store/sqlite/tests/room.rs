@@ -37,10 +37,11 @@ async fn a_log_that_grows_is_given_room_ahead_and_grows_no_more() {
     let place = Place::new().await;
     place.say_and_settle("a command is done by now").await;
     let small = place.log_length();
-    assert!(
-        small < BITE || opened.elapsed() > FIRST_LOOK,
-        "no room is made for whoever is done soon: {small}"
-    );
+    if opened.elapsed() > FIRST_LOOK {
+        println!("skipped: this machine took as long to open a database as a server is given before it makes room");
+        return;
+    }
+    assert!(small < BITE, "no room is made for whoever is done soon: {small}");
 
     at_the_next_look().await;
     place.say_and_settle("a server stays").await;
