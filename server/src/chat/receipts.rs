@@ -128,6 +128,13 @@ impl Chat {
     }
 
     pub(crate) fn tell_receipts(&self) {
+        for (id, users) in self.moved_cursors.take_late() {
+            if let Some(entry) = self.directory.cached(&id) {
+                for user in &users {
+                    self.tell_own(&entry, user, self.hub.sockets_of(user));
+                }
+            }
+        }
         let untold = self.moved_cursors.take_untold();
         for (id, movers) in untold {
             if let Some(entry) = self.directory.cached(&id) {
@@ -152,6 +159,11 @@ impl Chat {
             let sockets = self
                 .hub
                 .sockets_of_all(conversation.participants.iter().map(|p| &p.user_id));
+            for socket in sockets.iter().flatten().filter(|socket| socket.is_opening()) {
+                if movers.contains_key(socket.user_id()) {
+                    self.moved_cursors.note_late(&conversation.id, socket.user_id());
+                }
+            }
             self.tell_those_open(sockets.into_iter().flatten(), &everybody());
             return;
         }
@@ -161,16 +173,25 @@ impl Chat {
                 Mover::One(place) => self.hub.sockets_of_but(user, *place),
                 Mover::Several => self.hub.sockets_of(user),
             };
-            if own.is_empty() {
-                continue;
+            if !own.is_empty() {
+                self.tell_own(entry, user, own);
             }
-            if let Some(view) = cursor_view(entry, user) {
-                let notice = Receipts {
-                    conversation_id: conversation.id.clone(),
-                    users: vec![view],
-                };
-                self.tell_those_open(own.into_iter(), &notice);
-            }
+        }
+    }
+
+    /// Tells a user's own sockets where their cursor is. Those whose session is still being made, which may have been read before the cursor
+    /// moved, are told when it is through.
+    fn tell_own(&self, entry: &Entry, user: &UserId, own: Vec<Arc<LiveSocket>>) {
+        let id = &entry.conversation().id;
+        if own.iter().any(|socket| socket.is_opening()) {
+            self.moved_cursors.note_late(id, user);
+        }
+        if let Some(view) = cursor_view(entry, user) {
+            let notice = Receipts {
+                conversation_id: id.clone(),
+                users: vec![view],
+            };
+            self.tell_those_open(own.into_iter(), &notice);
         }
     }
 

@@ -43,6 +43,8 @@ impl Unsaved {
 pub struct MovedCursors {
     unsaved: Mutex<Unsaved>,
     untold: Mutex<Map<ConversationId, Movers>>,
+    /// Whose cursors moved while the session of one of their sockets was being made.
+    late: Mutex<Map<ConversationId, HashSet<UserId>>>,
     // One writer at a time: a batch that failed is put back before the next one is taken.
     saving: tokio::sync::Mutex<()>,
 }
@@ -122,6 +124,16 @@ impl MovedCursors {
     /// Those that moved and were not told, by which sockets; they count as told from now on.
     pub(super) fn take_untold(&self) -> Map<ConversationId, Movers> {
         std::mem::take(&mut *self.untold.lock())
+    }
+
+    /// One of their sockets is to be told when its session is through.
+    pub(super) fn note_late(&self, conversation: &ConversationId, user: &UserId) {
+        let mut late = self.late.lock();
+        late.entry(conversation.clone()).or_default().insert(user.clone());
+    }
+
+    pub(super) fn take_late(&self) -> Map<ConversationId, HashSet<UserId>> {
+        std::mem::take(&mut *self.late.lock())
     }
 
     fn take(&self, only: Option<&UserId>) -> OnTheirWay<'_> {

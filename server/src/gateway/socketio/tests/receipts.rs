@@ -124,3 +124,35 @@ async fn in_a_crowd_only_ones_own_other_sockets_are_told() {
     let heard = hers.all_so_far().await;
     assert!(heard.iter().all(|(event, _)| event != "receipts"), "{heard:?}");
 }
+
+#[tokio::test]
+async fn whose_session_was_being_made_hears_afterwards_what_another_of_them_has_read() {
+    let here = Here::open().await;
+    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
+    let group = here.group(&alice, &[&bob]).await;
+    here.say(&alice, &group).await;
+    let mut phone = here.connected(&bob).await;
+    here.stored.gates.conversations_of.shut();
+    let mut tablet = Peer::connect(here.address, &bob.token).await;
+    // What is held here was read before the phone speaks.
+    here.stored.gates.conversations_of.reached().await;
+    phone
+        .emit("receipt", &json!({"conversation_id": group, "read": 1}))
+        .await;
+    phone.answer().await;
+    here.chat.tell_receipts();
+    here.stored.gates.conversations_of.open();
+    let (first, session) = tablet.event().await;
+    assert_eq!(
+        (first.as_str(), &session["conversations"][0]["unread"]),
+        ("session", &json!(1))
+    );
+    let heard = tablet.all_so_far().await;
+    assert!(heard.iter().all(|(event, _)| event != "receipts"), "{heard:?}");
+    here.chat.tell_receipts();
+    let told = tablet.hears("receipts").await;
+    assert_eq!(told["users"], json!([{"user_id": bob.id(), "received": 1, "read": 1}]));
+    here.chat.tell_receipts();
+    let heard = tablet.all_so_far().await;
+    assert!(heard.iter().all(|(event, _)| event != "receipts"), "once: {heard:?}");
+}
