@@ -25,7 +25,7 @@ const STANDING_PATIENCE: Duration = Duration::from_secs(1);
 /// Everybody is looked at once in so many looks without a change too, twice a minute: whoever was longer on the way is found then.
 const LOOKS_UNTIL_ALL: u32 = 15;
 
-/// The same in an hour.
+/// Looks in an hour.
 const LOOKS_AN_HOUR: u32 = 1_800;
 
 /// How often messages are looked at for their age.

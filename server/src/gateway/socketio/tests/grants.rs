@@ -64,6 +64,13 @@ async fn the_end_of_the_fresh_token_closes_the_socket_and_that_of_the_old_one_do
     eventually("the socket is closed", || !socket.is_connected()).await;
 }
 
+/// The looks that a beginning gives a reason for, and one without any.
+async fn settle(looks: &mut Looks, here: &Here) {
+    for _ in 0..4 {
+        looks.next(&here.chat).await.unwrap();
+    }
+}
+
 /// Looks that nothing has given a reason for close nobody, and there are so many of them until everybody is looked at again.
 async fn looks_until_closed(looks: &mut Looks, here: &Here, peer: &Peer) -> u32 {
     let socket = here.live(peer);
@@ -85,11 +92,6 @@ async fn everybody_is_looked_at_after_a_change_and_now_and_then_without_one() {
     let carol = here.somebody("carol").await;
     let mut looks = Looks::default();
     let store = &here.stored.store;
-    let settle = async |looks: &mut Looks| {
-        for _ in 0..4 {
-            looks.next(&here.chat).await.unwrap();
-        }
-    };
     // A token that is not written down any more is no change of anybody's standing: only who looks at everybody finds it.
     let forget = async || {
         let end = here.clock.now().plus_millis(i64::from(u32::MAX));
@@ -97,7 +99,7 @@ async fn everybody_is_looked_at_after_a_change_and_now_and_then_without_one() {
     };
 
     let peer = shop.connected(&here).await;
-    settle(&mut looks).await;
+    settle(&mut looks, &here).await;
     forget().await;
     assert_eq!(
         looks_until_closed(&mut looks, &here, &peer).await,
@@ -114,7 +116,7 @@ async fn everybody_is_looked_at_after_a_change_and_now_and_then_without_one() {
         ..shop
     };
     let peer = shop.connected(&here).await;
-    settle(&mut looks).await;
+    settle(&mut looks, &here).await;
     assert!(store.set_disabled(&carol.id(), Some(here.clock.now())).await.unwrap());
     for _ in 0..2 {
         looks.next(&here.chat).await.unwrap();
@@ -133,9 +135,7 @@ async fn looks_that_failed_are_made_up_for() {
     let shop = Shop::open(&here).await;
     let peer = shop.connected(&here).await;
     let mut looks = Looks::default();
-    for _ in 0..4 {
-        looks.next(&here.chat).await.unwrap();
-    }
+    settle(&mut looks, &here).await;
     assert!(here.authority.revoke(&shop.first.id).await.unwrap());
     here.stored.store.fail_with(Some(StoreTrouble::Connection));
     for _ in 0..5 {
@@ -152,9 +152,7 @@ async fn everybody_is_looked_at_while_it_cannot_be_asked_whether_to() {
     let peer = shop.connected(&here).await;
     let mut looks = Looks::default();
     here.stored.store.hide_standing();
-    for _ in 0..4 {
-        looks.next(&here.chat).await.unwrap();
-    }
+    settle(&mut looks, &here).await;
     assert!(here.authority.revoke(&shop.first.id).await.unwrap());
     assert_eq!(looks_until_closed(&mut looks, &here, &peer).await, 1);
 }

@@ -24,6 +24,18 @@ async fn six_to_confirm() -> (Here, Somebody, ConversationId, Peer) {
 }
 
 impl Here {
+    /// Alice and Bob, and their group with so many others.
+    async fn alice_bob_and(&self, others: usize) -> (Somebody, Somebody, ConversationId) {
+        let (alice, bob) = (self.somebody("alice").await, self.somebody("bob").await);
+        let mut crowd = Vec::new();
+        for n in 0..others {
+            crowd.push(self.somebody(&format!("u{n}")).await);
+        }
+        let members: Vec<&Somebody> = crowd.iter().chain([&bob]).collect();
+        let group = self.group(&alice, &members).await;
+        (alice, bob, group)
+    }
+
     /// How far somebody is, and how many messages their connection has yet to confirm.
     fn standing(&self, who: &Somebody, peer: &Peer, group: &ConversationId) -> (u64, u64, usize) {
         let entry = self.chat.entry_in_use(group).unwrap();
@@ -87,13 +99,7 @@ async fn only_what_need_not_wait_and_is_not_refused_is_carried_out_at_once() {
 #[tokio::test]
 async fn in_a_crowd_only_ones_own_other_sockets_are_told() {
     let here = Here::open().await;
-    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
-    let mut crowd = Vec::new();
-    for n in 0..50 {
-        crowd.push(here.somebody(&format!("u{n}")).await);
-    }
-    let others: Vec<&Somebody> = crowd.iter().chain([&bob]).collect();
-    let group = here.group(&alice, &others).await;
+    let (alice, bob, group) = here.alice_bob_and(50).await;
     for _ in 0..2 {
         here.say(&alice, &group).await;
     }
@@ -127,9 +133,14 @@ async fn in_a_crowd_only_ones_own_other_sockets_are_told() {
 
 #[tokio::test]
 async fn whose_session_was_being_made_hears_afterwards_what_another_of_them_has_read() {
+    for others in [0, 50] {
+        a_session_that_was_read_before_the_cursor_moved(others).await;
+    }
+}
+
+async fn a_session_that_was_read_before_the_cursor_moved(others: usize) {
     let here = Here::open().await;
-    let (alice, bob) = (here.somebody("alice").await, here.somebody("bob").await);
-    let group = here.group(&alice, &[&bob]).await;
+    let (alice, bob, group) = here.alice_bob_and(others).await;
     here.say(&alice, &group).await;
     let mut phone = here.connected(&bob).await;
     here.stored.gates.conversations_of.shut();
